@@ -1,0 +1,37 @@
+//! Every deadline, in one place.
+
+use std::time::Duration;
+
+/// How long each thing may take. The defaults are generous: a deadline that strikes means something hangs, not that
+/// the machine is busy. Only the two short ones, given to gateways on the routes of stalling backends, end in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A gateway's start, from the first process to its first answer on every listener.
+    pub ready: Duration,
+    /// A gateway's orderly stop; afterwards its process group is killed.
+    pub stop: Duration,
+    /// One call of a client, from connecting to the end of the response.
+    pub call: Duration,
+    /// What a backend waits for its peer's next step before it gives the connection up.
+    pub peer: Duration,
+    /// What a gateway is told to wait for a backend that answers.
+    pub patient: Duration,
+    /// What a gateway is told to wait for a backend that stalls.
+    pub impatient: Duration,
+    /// What remains of connections once their gateway has gone.
+    pub settle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ready: Duration::from_secs(30),
+            stop: Duration::from_secs(10),
+            call: Duration::from_secs(60),
+            peer: Duration::from_secs(60),
+            patient: Duration::from_secs(30),
+            impatient: Duration::from_secs(1),
+            settle: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Scenarios and the stable names of cells.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    compose::Composed,
+    profile::{ClientProfile, ListenerProfile, UpstreamProfile},
+};
+
+/// One combination of client, listener, upstream and backend, and why it matters.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The suite it belongs to.
+    pub suite: String,
+    /// The client's name and profile.
+    pub client: (String, ClientProfile),
+    /// The listener's name and profile.
+    pub listener: (String, ListenerProfile),
+    /// The upstream's name and profile.
+    pub upstream: (String, UpstreamProfile),
+    /// The backend, perhaps composed.
+    pub backend: Composed,
+    /// Why it matters.
+    pub why: String,
+    /// Who says so.
+    pub source: String,
+}
+
+impl Scenario {
+    /// The cell's name against one gateway.
+    #[must_use]
+    pub fn id(&self, gateway: &str) -> CellId {
+        CellId {
+            suite: self.suite.clone(),
+            backend: self.backend.name.clone(),
+            upstream: self.upstream.0.clone(),
+            client: self.client.0.clone(),
+            listener: self.listener.0.clone(),
+            gateway: gateway.to_owned(),
+        }
+    }
+}
+
+/// `suite/backend/upstream::client/listener::gateway`: the same string in every output.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct CellId {
+    /// Suite.
+    pub suite: String,
+    /// Backend, perhaps composed with `+`.
+    pub backend: String,
+    /// Upstream.
+    pub upstream: String,
+    /// Client.
+    pub client: String,
+    /// Listener.
+    pub listener: String,
+    /// Gateway.
+    pub gateway: String,
+}
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { suite, backend, upstream, client, listener, gateway } = self;
+        write!(f, "{suite}/{backend}/{upstream}::{client}/{listener}::{gateway}")
+    }
+}
+
+impl From<CellId> for String {
+    fn from(id: CellId) -> Self {
+        id.to_string()
+    }
+}
+
+/// A string that does not name a cell.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not the name of a cell; it reads suite/backend/upstream::client/listener::gateway")]
+pub struct CellIdError(String);
+
+impl FromStr for CellId {
+    type Err = CellIdError;
+
+    fn from_str(text: &str) -> Result<Self, CellIdError> {
+        let wrong = || CellIdError(text.to_owned());
+        let parts: Vec<&str> = text.split("::").collect();
+        let [backend_leg, client_leg, gateway] = parts[..] else { return Err(wrong()) };
+        let backend_leg: Vec<&str> = backend_leg.split('/').collect();
+        let [suite, backend, upstream] = backend_leg[..] else { return Err(wrong()) };
+        let (client, listener) = client_leg.split_once('/').ok_or_else(wrong)?;
+        let own = str::to_owned;
+        Ok(Self {
+            suite: own(suite),
+            backend: own(backend),
+            upstream: own(upstream),
+            client: own(client),
+            listener: own(listener),
+            gateway: own(gateway),
+        })
+    }
+}
+
+impl TryFrom<String> for CellId {
+    type Error = CellIdError;
+    fn try_from(text: String) -> Result<Self, CellIdError> {
+        text.parse()
+    }
+}

@@ -1,0 +1,231 @@
+//! What a gateway says it does, where gateways differ and all of them are right.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::{Alert, Cause, Phase, TlsVersion, Versions, closed_list};
+
+/// The claims of one gateway. A claim that is absent makes the cells that depend on it `unclaimed`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Claims {
+    /// Versions it can offer to a backend, when told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_versions: Option<Versions>,
+    /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows_renegotiation: Option<bool>,
+    /// Whether it answers post-handshake authentication (RFC 8446 4.6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_post_handshake_auth: Option<bool>,
+    /// When it checks a backend's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifies: Option<Verifies>,
+    /// Whether its ClientHello lists `supported_versions` even when it offers nothing above TLS 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always_lists_versions: Option<bool>,
+    /// What its clients see when a backend connection fails; the first line that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<StatusClaim>,
+    /// What it does on the side of its clients.
+    #[serde(default)]
+    pub listener: ListenerClaims,
+}
+
+/// The claims about a gateway's listeners.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ListenerClaims {
+    /// Versions it can accept from a client, when told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Versions>,
+    /// The HTTP status with which it refuses a client certificate, for those that finish the handshake first;
+    /// absent for those that refuse in TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_status: Option<u16>,
+    /// The alert that carries each refusal; the first line that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alert: Vec<AlertClaim>,
+    /// Whether it answers an unknown server name with its default certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves_unknown_names: Option<bool>,
+    /// Whether it answers a client that sends no server name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves_missing_names: Option<bool>,
+    /// What it does with HTTP on its TLS port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_http: Option<PlainHttp>,
+}
+
+/// One line of the table of statuses. Absent fields fit everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StatusClaim {
+    /// The causes it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// The phase it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// The negotiated version it is about: in TLS 1.3 a backend's refusal of a client certificate arrives after the
+    /// gateway's handshake has finished (RFC 8446 4.4.2.4), so that some gateways answer differently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_version: Option<TlsVersion>,
+    /// The statuses that the client may see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<u16>,
+    /// Whether the client may instead see a closed connection or a cut response.
+    #[serde(default)]
+    pub may_close: bool,
+}
+
+/// One line of the table of alerts. Absent fields fit everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AlertClaim {
+    /// The causes it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// The negotiated version it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_version: Option<TlsVersion>,
+    /// The alerts that the client may see.
+    pub alerts: Vec<Alert>,
+    /// Whether the client may instead see a closed connection.
+    #[serde(default)]
+    pub may_close: bool,
+}
+
+closed_list! {
+    /// When a gateway checks a backend's certificate.
+    Verifies as "time of verification" {
+        /// While the handshake runs: the backend receives an alert.
+        InHandshake = "in-handshake",
+        /// After it has finished (with the client certificate handed over): the backend sees a closed connection.
+        AfterHandshake = "after-handshake",
+    }
+}
+
+/// What a gateway does with HTTP on its TLS port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PlainHttp {
+    /// Answers in HTTP.
+    Status(u16),
+    /// Closes or resets the connection.
+    Close,
+}
+
+closed_list! {
+    /// The names of claims, for the verdict `unclaimed`.
+    ClaimName as "claim" {
+        /// [`Claims::upstream_versions`]
+        UpstreamVersions = "upstream-versions",
+        /// [`Claims::follows_renegotiation`]
+        FollowsRenegotiation = "follows-renegotiation",
+        /// [`Claims::answers_post_handshake_auth`]
+        AnswersPostHandshakeAuth = "answers-post-handshake-auth",
+        /// [`Claims::verifies`]
+        Verifies = "verifies",
+        /// [`Claims::always_lists_versions`]
+        AlwaysListsVersions = "always-lists-versions",
+        /// [`Claims::status`]
+        Status = "status",
+        /// [`ListenerClaims::versions`]
+        ListenerVersions = "listener.versions",
+        /// [`ListenerClaims::alert`]
+        ListenerAlert = "listener.alert",
+        /// [`ListenerClaims::serves_unknown_names`]
+        ServesUnknownNames = "listener.serves-unknown-names",
+        /// [`ListenerClaims::serves_missing_names`]
+        ServesMissingNames = "listener.serves-missing-names",
+        /// [`ListenerClaims::plain_http`]
+        PlainHttp = "listener.plain-http",
+    }
+}
+
+/// The model came to a point where gateways differ and this one makes no claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the gateway makes no claim \"{0}\"")]
+pub struct Unclaimed(pub ClaimName);
+
+impl Claims {
+    /// What Gauntlet's own client does when it calls a backend itself (the gateway `direct`).
+    #[must_use]
+    pub fn openssl_client() -> Self {
+        Self {
+            upstream_versions: Some(Versions::of(&[
+                TlsVersion::Ssl3,
+                TlsVersion::Tls10,
+                TlsVersion::Tls11,
+                TlsVersion::Tls12,
+                TlsVersion::Tls13,
+            ])),
+            follows_renegotiation: Some(true),
+            answers_post_handshake_auth: Some(true),
+            verifies: Some(Verifies::InHandshake),
+            always_lists_versions: Some(false),
+            status: Vec::new(),
+            listener: ListenerClaims::default(),
+        }
+    }
+
+    /// What a client sees when the connection to the backend fails like this.
+    pub(crate) fn status_for(
+        &self,
+        cause: Cause,
+        phase: Phase,
+        version: Option<TlsVersion>,
+    ) -> Result<&StatusClaim, Unclaimed> {
+        self.status
+            .iter()
+            .find(|line| {
+                (line.causes.is_empty() || line.causes.contains(&cause))
+                    && line.phase.is_none_or(|wanted| wanted == phase)
+                    && line.tls_version.is_none_or(|wanted| Some(wanted) == version)
+            })
+            .ok_or(Unclaimed(ClaimName::Status))
+    }
+
+    /// What a client sees when a listener refuses it like this.
+    pub(crate) fn alert_for(
+        &self,
+        cause: Cause,
+        version: Option<TlsVersion>,
+    ) -> Result<&AlertClaim, Unclaimed> {
+        self.listener
+            .alert
+            .iter()
+            .find(|line| {
+                (line.causes.is_empty() || line.causes.contains(&cause))
+                    && line.tls_version.is_none_or(|wanted| Some(wanted) == version)
+            })
+            .ok_or(Unclaimed(ClaimName::ListenerAlert))
+    }
+
+    /// These claims with those of a newer or older version laid over them: what the overlay says, counts.
+    #[must_use]
+    pub fn overlaid(mut self, over: Self) -> Self {
+        fn lay<T>(own: &mut Option<T>, over: Option<T>) {
+            if over.is_some() {
+                *own = over;
+            }
+        }
+        fn lay_all<T>(own: &mut Vec<T>, over: Vec<T>) {
+            // The first line that fits counts, so the overlay goes in front.
+            own.splice(0..0, over);
+        }
+        lay(&mut self.upstream_versions, over.upstream_versions);
+        lay(&mut self.follows_renegotiation, over.follows_renegotiation);
+        lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
+        lay(&mut self.verifies, over.verifies);
+        lay(&mut self.always_lists_versions, over.always_lists_versions);
+        lay_all(&mut self.status, over.status);
+        lay(&mut self.listener.versions, over.listener.versions);
+        lay(&mut self.listener.client_certificate_status, over.listener.client_certificate_status);
+        lay_all(&mut self.listener.alert, over.listener.alert);
+        lay(&mut self.listener.serves_unknown_names, over.listener.serves_unknown_names);
+        lay(&mut self.listener.serves_missing_names, over.listener.serves_missing_names);
+        lay(&mut self.listener.plain_http, over.listener.plain_http);
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! Compares what was seen with what had to happen.

@@ -1,0 +1,143 @@
+//! A backend: a mock HTTPS server with one TLS behaviour.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::{ServerCertificate, Versions, closed_list};
+
+/// What one backend does. Every part that is absent behaves as in `plain-good`; profiles that set different parts
+/// compose (see [`crate::Composed`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BackendProfile {
+    /// One sentence: what it does.
+    pub summary: String,
+    /// The clause of a specification, or the manual page, that says so.
+    pub clause: String,
+    /// Protocol versions it accepts; 1.2 and 1.3 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Versions>,
+    /// The certificate it shows; `good` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<ServerCertificate>,
+    /// Whether and when it asks for a client certificate; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Demand>,
+    /// Whether it renegotiates for no other reason; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renegotiation: Option<Renegotiation>,
+    /// What it makes of the server name; ignores it if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<ServerNamePolicy>,
+    /// How it misbehaves below or above TLS; not at all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+impl BackendProfile {
+    /// The versions it accepts.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        self.versions.clone().unwrap_or_else(Versions::current)
+    }
+
+    /// The certificate it shows.
+    #[must_use]
+    pub fn certificate(&self) -> ServerCertificate {
+        self.certificate.unwrap_or(ServerCertificate::Good)
+    }
+
+    /// The fault at this phase, if that is where it misbehaves.
+    #[must_use]
+    pub fn fault_at(&self, phase: FaultPhase) -> Option<FaultAction> {
+        self.fault.filter(|fault| fault.at == phase).map(|fault| fault.does)
+    }
+}
+
+/// A demand for the client's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Demand {
+    /// When the backend asks.
+    pub asked: DemandTime,
+    /// What it does without one.
+    pub need: Need,
+}
+
+closed_list! {
+    /// When a client certificate is asked for.
+    DemandTime as "time of the demand" {
+        /// In the first handshake.
+        Handshake = "handshake",
+        /// After reading a request: by renegotiation up to TLS 1.2 (RFC 5246 7.4.1.1), by post-handshake
+        /// authentication in TLS 1.3 (RFC 8446 4.6.2).
+        AfterRequest = "after-request",
+    }
+}
+
+closed_list! {
+    /// Whether a client certificate must come.
+    Need as "need" {
+        /// Goes on without one, refuses a bad one.
+        Optional = "optional",
+        /// Refuses to go on without a good one.
+        Required = "required",
+    }
+}
+
+closed_list! {
+    /// Renegotiation for its own sake.
+    Renegotiation as "renegotiation" {
+        /// Renegotiates after reading each request, asking for no certificate.
+        AfterRequest = "after-request",
+    }
+}
+
+closed_list! {
+    /// What a backend makes of the server name indication.
+    ServerNamePolicy as "server name policy" {
+        /// Answers a missing or unknown name with the fatal alert `unrecognized_name` (RFC 6066 section 3).
+        Required = "required",
+    }
+}
+
+/// A fault: what happens, and where in the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Fault {
+    /// The phase that is reached but not left.
+    pub at: FaultPhase,
+    /// What happens there.
+    pub does: FaultAction,
+}
+
+closed_list! {
+    /// A named point in a connection, in the order in which a connection passes it.
+    FaultPhase as "fault phase" {
+        /// The TCP connection has come in.
+        Accept = "accept",
+        /// The ClientHello has been read, nothing has been sent.
+        ClientHello = "client-hello",
+        /// The request has been read, nothing of the response has been sent.
+        Request = "request",
+        /// The response's head and half of its body have been sent.
+        Body = "body",
+        /// The response has been sent.
+        Close = "close",
+    }
+}
+
+closed_list! {
+    /// What a fault does.
+    FaultAction as "fault action" {
+        /// Nothing, for as long as the peer waits.
+        Stall = "stall",
+        /// A TCP reset.
+        Reset = "reset",
+        /// Speaks HTTP where TLS is expected.
+        PlainHttp = "plain-http",
+        /// Holds the port without listening on it, so that connections are refused.
+        RefuseConnection = "refuse-connection",
+        /// Ends the TCP connection without the TLS alert `close_notify` (RFC 8446 6.1).
+        OmitCloseNotify = "omit-close-notify",
+    }
+}
