@@ -1,5 +1,7 @@
 //! Every entry of the catalogue can be read, is named once, and composes or says why not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use rstest::rstest;
 use tls_gauntlet_scenarios::{CellId, catalogue};
 

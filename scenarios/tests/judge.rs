@@ -1,5 +1,7 @@
 //! What the witnesses' evidence shows, and the verdicts on it: the guards against hollow verdicts.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
     Alert, BackendSaw, BackendSight, Cause, ClientCertificate, ClientSaw, Connection, Deviation, Diagnosis,

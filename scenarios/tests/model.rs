@@ -1,5 +1,7 @@
 //! What the model says, as a table.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
     Alert, AlertClaim, Cause, ClaimName, Claims, ClientCertificate, Connection, Expectation, ListenerClaims,
