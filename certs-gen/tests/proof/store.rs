@@ -81,7 +81,7 @@ fn certificates_are_for_everybody_and_keys_for_the_owner() {
     seen.sort();
     let expected: Vec<(String, u32)> = FILES
         .iter()
-        .map(|name| ((*name).to_owned(), if name.ends_with(".key") { 0o600 } else { 0o644 }))
+        .map(|name| ((*name).to_owned(), if name.ends_with(".key") { 0o600 } else { crate::public_mode() }))
         .collect();
     assert_eq!(seen, expected);
 }
