@@ -8,7 +8,7 @@ mod dialer;
 mod failure;
 mod leg;
 mod probe;
-mod tls;
+pub(crate) mod tls;
 mod verification;
 
 pub use call::{Answer, Dialed};
@@ -16,3 +16,6 @@ pub use dialer::{Dialer, DialerSettings};
 pub use failure::{Failure, Side};
 pub use probe::{ClientTrust, Probe, Target};
 pub use tls::CannotSetUp;
+
+pub(crate) use failure::{Break, Circumstances, Role};
+pub(crate) use verification::client_cause;

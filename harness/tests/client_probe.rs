@@ -1,5 +1,7 @@
 //! The probe against servers that are nothing but OpenSSL and a canned response: what it says it saw.
 
+#![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
+
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
