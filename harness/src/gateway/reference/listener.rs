@@ -1,6 +1,6 @@
 //! The client leg: accepts connections, refuses clients in TLS, and hands requests to the router.
 
-use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -16,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{self, JoinSet},
-    time::{Instant, timeout_at},
+    time::timeout,
 };
 use tokio_openssl::SslStream;
 
@@ -82,12 +82,19 @@ impl Listener {
     }
 
     async fn serve(self: Arc<Self>, tcp: TcpStream, client: SocketAddr, mut stop: watch::Receiver<bool>) {
-        let shaken = tokio::select! {
-            biased;
-            shaken = self.shake_hands(tcp, client) => shaken,
-            () = told(&mut stop) => return,
+        // A client that goes away because of us has often gone before its alert is read: hear it out, even when
+        // the gateway is to stop.
+        let stream = match self.shake_hands(tcp, client).await {
+            Shaken::Done(stream) => stream,
+            Shaken::Refused(mut stream) => {
+                tokio::select! {
+                    () = linger(stream.get_mut(), self.limits.settle) => {}
+                    () = told(&mut stop) => {}
+                }
+                return;
+            }
+            Shaken::Never => return,
         };
-        let Some(stream) = shaken else { return };
         let barred = self.barred(stream.ssl());
         let service =
             service_fn(|request| async { Ok::<_, Infallible>(self.router.answer(request, barred).await) });
@@ -106,26 +113,22 @@ impl Listener {
         }
     }
 
-    /// The first handshake; none if it was refused, by either side.
-    async fn shake_hands(&self, tcp: TcpStream, client: SocketAddr) -> Option<SslStream<TcpStream>> {
+    async fn shake_hands(&self, tcp: TcpStream, client: SocketAddr) -> Shaken {
         // Fails only on a connection that is gone already, which the next step reports better.
         let _ = tcp.set_nodelay(true);
-        // Ends in an error only for lack of memory; the client then sees a closed connection.
-        let mut ssl = Ssl::new(&self.context.0).ok()?;
+        let Ok(mut ssl) = Ssl::new(&self.context.0) else { return Shaken::Never };
         let observer = observer::attach(&mut ssl);
-        let mut stream = SslStream::new(ssl, tcp).ok()?;
-        let deadline = Instant::now() + self.limits.peer;
-        let accepted = timeout_at(deadline, Pin::new(&mut stream).accept()).await;
+        let Ok(mut stream) = SslStream::new(ssl, tcp) else { return Shaken::Never };
+        let accepted = timeout(self.limits.peer, Pin::new(&mut stream).accept()).await;
 
         let known = Circumstances::of(Role::Server, &stream, &observer);
         let failure = match accepted {
-            Ok(Ok(())) => return Some(stream),
+            Ok(Ok(())) => return Shaken::Done(stream),
             Ok(Err(error)) => Failure::broken(Phase::Handshake, &Break::of_tls(&error), &known),
             Err(_) => Failure::timed_out(Phase::Handshake, &known),
         };
         self.router.journal().refused(&self.name, client, &failure);
-        let _ = timeout_at(Instant::now() + self.limits.settle, linger(stream.get_mut())).await;
-        None
+        Shaken::Refused(stream)
     }
 
     /// What is wrong with the client's certificate, where the handshake was not allowed to say so.
@@ -147,11 +150,24 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 
 /// Reads what the client has sent already, up to its end. Closing on unread data would reset the connection, and a
 /// reset can overtake the alert that says why (RFC 9112 9.6 tells the same of responses).
-async fn linger(tcp: &mut TcpStream) {
+async fn linger(tcp: &mut TcpStream, limit: Duration) {
     let mut unread = [0; 4096];
-    if tcp.shutdown().await.is_ok() {
-        while matches!(tcp.read(&mut unread).await, Ok(1..)) {}
-    }
+    let to_its_end = async {
+        if tcp.shutdown().await.is_ok() {
+            while matches!(tcp.read(&mut unread).await, Ok(1..)) {}
+        }
+    };
+    let _ = timeout(limit, to_its_end).await;
+}
+
+/// What became of a first handshake.
+enum Shaken {
+    /// It is complete.
+    Done(SslStream<TcpStream>),
+    /// One of the two sides refused it.
+    Refused(SslStream<TcpStream>),
+    /// It could not begin, for lack of memory.
+    Never,
 }
 
 struct Context(SslContext);
