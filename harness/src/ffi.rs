@@ -1,1 +1,168 @@
-//! (front page to come)
+//! The OpenSSL functions that the `openssl` crate lacks, each behind a small safe function.
+
+#![allow(unsafe_code, reason = "the one place where C is called; every call says why it may be")]
+
+use std::{
+    ffi::{CStr, c_char, c_int, c_long, c_uint, c_void},
+    ptr, slice,
+    sync::Arc,
+};
+
+use foreign_types::ForeignTypeRef;
+use openssl::{
+    error::ErrorStack,
+    ex_data::Index,
+    ssl::{Ssl, SslContextBuilder, SslRef, SslVerifyMode},
+};
+use openssl_sys::{SSL, SSL_CTX};
+
+type MessageCallback = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, usize, *mut SSL, *mut c_void);
+type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
+
+unsafe extern "C" {
+    fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
+    fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
+    fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    fn SSL_set_session_id_context(ssl: *mut SSL, context: *const u8, length: c_uint) -> c_int;
+    fn SSL_CTX_set_msg_callback(context: *mut SSL_CTX, callback: Option<MessageCallback>);
+    fn SSL_CTX_set_info_callback(context: *mut SSL_CTX, callback: Option<InfoCallback>);
+}
+
+/// `SSL_CTRL_SET_DH_AUTO` of `openssl/ssl.h`.
+const SET_DH_AUTO: c_int = 118;
+/// `SSL_CB_HANDSHAKE_DONE` of `openssl/ssl.h`.
+const HANDSHAKE_DONE: c_int = 0x20;
+
+/// Who is told what passes on one connection. Called from inside OpenSSL: must neither panic nor call OpenSSL.
+pub(crate) trait Witness: Send + Sync + Sized + 'static {
+    /// Where on an [`Ssl`] its witness is kept.
+    fn index() -> Index<Ssl, Arc<Self>>;
+    /// A protocol message in the clear. `content_type` is that of the record layer; OpenSSL's own pseudo types
+    /// (record headers) are not passed on.
+    fn message(&self, sent: bool, version: u16, content_type: u8, bytes: &[u8]);
+    /// A handshake has been completed: the first, or a renegotiation.
+    fn handshake_done(&self);
+}
+
+/// Lets every connection made from this context report to its witness, if it has one.
+pub(crate) fn watch<W: Witness>(context: &mut SslContextBuilder) {
+    // SAFETY: the context is live; both callbacks are plain functions, so they outlive it.
+    // SSL_CTX_set_msg_callback(3), SSL_CTX_set_info_callback(3)
+    unsafe {
+        SSL_CTX_set_msg_callback(context.as_ptr(), Some(on_message::<W>));
+        SSL_CTX_set_info_callback(context.as_ptr(), Some(on_info::<W>));
+    }
+}
+
+unsafe extern "C" fn on_message<W: Witness>(
+    sent: c_int,
+    version: c_int,
+    content_type: c_int,
+    bytes: *const c_void,
+    length: usize,
+    ssl: *mut SSL,
+    _argument: *mut c_void,
+) {
+    // Pseudo types (record headers, the inner content type of TLS 1.3) begin at 0x100 and come with every record.
+    let Ok(content_type) = u8::try_from(content_type) else { return };
+    if bytes.is_null() || ssl.is_null() {
+        return;
+    }
+    // SAFETY: OpenSSL hands in the connection it is working on and a buffer of this length, both valid for the
+    // duration of the call. SSL_CTX_set_msg_callback(3)
+    let (ssl, bytes) = unsafe { (SslRef::from_ptr(ssl), slice::from_raw_parts(bytes.cast::<u8>(), length)) };
+    if let Some(witness) = ssl.ex_data(W::index()) {
+        witness.message(sent == 1, u16::try_from(version).unwrap_or(0), content_type, bytes);
+    }
+}
+
+unsafe extern "C" fn on_info<W: Witness>(ssl: *const SSL, place: c_int, _value: c_int) {
+    if place & HANDSHAKE_DONE == 0 || ssl.is_null() {
+        return;
+    }
+    // SAFETY: OpenSSL hands in the connection it is working on; nothing is written through the pointer.
+    // SSL_CTX_set_info_callback(3)
+    let ssl = unsafe { SslRef::from_ptr(ssl.cast_mut()) };
+    if let Some(witness) = ssl.ex_data(W::index()) {
+        witness.handshake_done();
+    }
+}
+
+/// Makes the next handshake step a renegotiation (up to TLS 1.2). Sends nothing by itself.
+///
+/// # Errors
+/// OpenSSL's reason, above all that the connection is TLS 1.3.
+pub(crate) fn renegotiate(ssl: &SslRef) -> Result<(), ErrorStack> {
+    // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_renegotiate(3)
+    check(unsafe { SSL_renegotiate(ssl.as_ptr()) })
+}
+
+/// Whether a renegotiation has been asked for and is not complete.
+pub(crate) fn renegotiate_pending(ssl: &SslRef) -> bool {
+    // SAFETY: the connection is live; the call reads flags. SSL_renegotiate_pending(3)
+    unsafe { SSL_renegotiate_pending(ssl.as_ptr()) == 1 }
+}
+
+/// Makes the next handshake step a request for the client's certificate (TLS 1.3). Sends nothing by itself.
+///
+/// # Errors
+/// OpenSSL's reason, above all that the client did not offer post-handshake authentication; the connection is
+/// as good as before.
+pub(crate) fn verify_client_post_handshake(ssl: &SslRef) -> Result<(), ErrorStack> {
+    // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_verify_client_post_handshake(3)
+    check(unsafe { SSL_verify_client_post_handshake(ssl.as_ptr()) })
+}
+
+/// Changes what is asked of the peer's certificate on a live connection, for the handshakes to come.
+pub(crate) fn set_verify(ssl: &SslRef, mode: SslVerifyMode) {
+    // SAFETY: the connection is live; without a callback the one of the context stays. SSL_set_verify(3)
+    unsafe { openssl_sys::SSL_set_verify(ssl.as_ptr(), mode.bits(), None) }
+}
+
+/// Lets clients made from this context offer post-handshake authentication (TLS 1.3).
+pub(crate) fn offer_post_handshake_auth(context: &mut SslContextBuilder) {
+    // SAFETY: the context is live. SSL_CTX_set_post_handshake_auth(3)
+    unsafe { openssl_sys::SSL_CTX_set_post_handshake_auth(context.as_ptr(), 1) }
+}
+
+/// Lets a server choose Diffie-Hellman parameters by itself; without it the DHE suites are dead.
+pub(crate) fn dh_auto(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    // SAFETY: the context is live and this control takes no pointer. SSL_CTX_set_dh_auto(3)
+    let done =
+        unsafe { openssl_sys::SSL_CTX_ctrl(context.as_ptr(), SET_DH_AUTO, 1 as c_long, ptr::null_mut()) };
+    check(c_int::from(done == 1))
+}
+
+/// Names the context in which sessions may be resumed; without one, verifying clients fails on resumption.
+///
+/// # Errors
+/// OpenSSL's reason, if the name is longer than 32 bytes.
+pub(crate) fn set_session_id_context(ssl: &mut SslRef, context: &[u8]) -> Result<(), ErrorStack> {
+    let length = c_uint::try_from(context.len()).unwrap_or(c_uint::MAX);
+    // SAFETY: the connection is live; OpenSSL checks the length, then copies. SSL_set_session_id_context(3)
+    check(unsafe { SSL_set_session_id_context(ssl.as_ptr(), context.as_ptr(), length) })
+}
+
+/// The name of the negotiated key-exchange group, as OpenSSL spells it.
+pub(crate) fn group_name(ssl: &SslRef) -> Option<&str> {
+    // OpenSSL looks into the session without asking whether there is one.
+    ssl.session()?;
+    // SAFETY: the connection is live and has a session; the name is static or owned by the context, which the
+    // connection keeps alive. SSL_get0_group_name(3)
+    let name = unsafe { text(openssl_sys::SSL_get0_group_name(ssl.as_ptr())) };
+    name.filter(|name| !name.is_empty())
+}
+
+/// # Safety
+/// Null, or a string that ends in a zero and lives as long as the answer is used.
+unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a str> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and the caller vouches for the rest.
+    unsafe { CStr::from_ptr(pointer) }.to_str().ok()
+}
+
+fn check(answer: c_int) -> Result<(), ErrorStack> {
+    if answer == 1 { Ok(()) } else { Err(ErrorStack::get()) }
+}

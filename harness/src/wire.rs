@@ -1,1 +1,3 @@
-//! (front page to come)
+//! What passes on the wire: hello and handshake messages, alerts, and the ends of TCP connections.
+
+pub mod observer;
