@@ -1,1 +1,46 @@
-//! Front page.
+//! The PKI of Gauntlet: recipes in, certificates out. Knows no sockets.
+//!
+//! A [`Pki`] is three hierarchies (server, client, untrusted), each a root and an issuing intermediate. A
+//! recipe names one certificate and at most one flaw; everything else about it is sound, so whoever refuses it
+//! can have had one reason only. Time and chance are arguments: the same seed and clock give the same names and
+//! serial numbers (keys are always fresh).
+//!
+//! ```
+//! use time::macros::datetime;
+//! use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
+//!
+//! let pki = Pki::new(42, datetime!(2026-03-01 12:00 UTC))?;
+//! let names: Vec<Name> = vec!["orders.test".parse()?, "127.0.0.1".parse()?];
+//!
+//! let expired = pki.server(ServerRecipe::Expired, &names)?;
+//! assert_eq!(expired.chain().len(), 2, "leaf and intermediate go on the wire, the root does not");
+//! assert!(expired.chain_pem().starts_with("-----BEGIN CERTIFICATE-----"));
+//!
+//! let recipe: ServerRecipe = "wrong-name".parse()?;
+//! assert_eq!(recipe.clause(), "RFC 9525 6.3");
+//! # Ok::<(), tls_gauntlet_certs::Error>(())
+//! ```
+//!
+//! rcgen encodes and OpenSSL signs: one crypto library for every key type, and no second C library to build.
+
+mod authority;
+mod error;
+mod export;
+mod file;
+mod identity;
+mod key;
+mod name;
+mod pfx;
+mod pki;
+mod recipe;
+mod serial;
+mod shape;
+mod store;
+
+pub use error::Error;
+pub use export::{Format, write};
+pub use identity::Identity;
+pub use name::Name;
+pub use pfx::PfxEncryption;
+pub use pki::Pki;
+pub use recipe::{ClientRecipe, ServerRecipe, WRONG_NAME};

@@ -1,0 +1,103 @@
+//! What can go wrong on our side; a flawed certificate is never an error.
+
+use std::io;
+use std::path::PathBuf;
+
+use openssl::error::ErrorStack;
+use time::OffsetDateTime;
+
+/// Why a certificate could not be made, kept or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A word that names no recipe or format.
+    #[error("unknown {kind} `{word}`, expected one of {known}")]
+    Unknown {
+        /// What was asked for: `server recipe`, `client recipe`, `format`.
+        kind: &'static str,
+        /// The word as given.
+        word: String,
+        /// All words that would have done, separated by commas.
+        known: String,
+    },
+
+    /// A text that is neither a host name nor an IP address.
+    #[error("`{0}` is neither a host name nor an IP address")]
+    Name(String),
+
+    /// A server certificate was asked for without any name to put in it.
+    #[error("a server certificate needs at least one name")]
+    NoName,
+
+    /// A clock so far out that "a year ago" or "in ten years" cannot be written in a certificate.
+    #[error("no certificate can be dated from {0}")]
+    Clock(OffsetDateTime),
+
+    /// OpenSSL failed.
+    #[error("cannot {doing}")]
+    OpenSsl {
+        /// What it was doing: `generate a P-256 key`.
+        doing: &'static str,
+        /// What it said.
+        source: ErrorStack,
+    },
+
+    /// rcgen could not encode a certificate.
+    #[error("cannot encode the certificate of {subject}")]
+    Encode {
+        /// The common name of the certificate.
+        subject: String,
+        /// What rcgen said.
+        source: rcgen::Error,
+    },
+
+    /// This OpenSSL has no legacy provider, so it knows neither RC2 nor the old PKCS#12 key derivation.
+    #[error("the old PFX encryption needs OpenSSL's legacy provider, which this build does not have")]
+    NoLegacyProvider(#[source] ErrorStack),
+
+    /// A PFX password that C cannot hold.
+    #[error("a PFX password cannot contain a NUL character")]
+    Password,
+
+    /// A file name that would lead out of its folder.
+    #[error("`{0}` cannot be the name of a file")]
+    Stem(String),
+
+    /// A file or folder that could not be read or written.
+    #[error("cannot {doing} {path}", path = path.display())]
+    File {
+        /// `read`, `write` or `create the folder`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// A file that is there, but holds something else than PEM of the expected kind.
+    #[error("{path} holds no {expected} in PEM", path = path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// `certificate` or `private key`.
+        expected: &'static str,
+        /// What OpenSSL said.
+        source: ErrorStack,
+    },
+
+    /// A kept authority that cannot issue.
+    #[error("{path} {because}", path = path.display())]
+    Authority {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        because: &'static str,
+    },
+}
+
+impl Error {
+    /// For `map_err`: what OpenSSL was doing when it failed.
+    pub(crate) fn openssl(doing: &'static str) -> impl FnOnce(ErrorStack) -> Self {
+        move |source| Self::OpenSsl { doing, source }
+    }
+}

@@ -1,0 +1,78 @@
+//! A certificate that can be shown: leaf, chain and key.
+
+use std::fmt;
+
+use openssl::pkey::{PKey, Private};
+use openssl::sha::sha256;
+use openssl::x509::X509;
+
+use crate::key::Key;
+
+/// What one side of a handshake presents.
+pub struct Identity {
+    subject: String,
+    leaf_der: Vec<u8>,
+    chain: Vec<X509>,
+    key: PKey<Private>,
+}
+
+impl Identity {
+    pub(crate) fn new(subject: String, leaf_der: Vec<u8>, chain: Vec<X509>, key: &Key) -> Self {
+        Self { subject, leaf_der, chain, key: key.private().clone() }
+    }
+
+    /// The common name of the leaf.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The certificate itself.
+    pub fn leaf(&self) -> &X509 {
+        &self.chain[0]
+    }
+
+    /// The certificate itself, in DER.
+    pub fn leaf_der(&self) -> &[u8] {
+        &self.leaf_der
+    }
+
+    /// What goes on the wire: the leaf first, the root never.
+    pub fn chain(&self) -> &[X509] {
+        &self.chain
+    }
+
+    /// The private key of the leaf.
+    pub fn key(&self) -> &PKey<Private> {
+        &self.key
+    }
+
+    /// The chain in PEM, leaf first.
+    pub fn chain_pem(&self) -> String {
+        self.chain.iter().map(|one| text(one.to_pem())).collect()
+    }
+
+    /// The private key in PEM, as PKCS#8.
+    pub fn key_pem(&self) -> String {
+        text(self.key.private_key_to_pem_pkcs8())
+    }
+
+    /// The SHA-256 of the leaf, in lower-case hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        sha256(&self.leaf_der).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("subject", &self.subject)
+            .field("fingerprint", &self.fingerprint())
+            .field("chain", &self.chain.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// PEM of something that is in memory already and was encoded once before, so it cannot fail to encode.
+fn text(pem: Result<Vec<u8>, openssl::error::ErrorStack>) -> String {
+    String::from_utf8(pem.expect("what was decoded can be encoded")).expect("PEM is ASCII")
+}
