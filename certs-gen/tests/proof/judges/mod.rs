@@ -1,0 +1,49 @@
+//! Two independent verifiers, asked the same question.
+
+pub(crate) mod openssl_cli;
+pub(crate) mod webpki_crate;
+
+use openssl::x509::X509;
+use time::OffsetDateTime;
+use tls_gauntlet_certs::Identity;
+
+/// May this chain be accepted? Judges answer with everything that speaks against it.
+pub(crate) struct Question<'a> {
+    /// The chain as it goes on the wire, and whatever else the verifier has at hand.
+    pub(crate) chain: Vec<X509>,
+    pub(crate) trusted: &'a X509,
+    pub(crate) purpose: Purpose,
+    /// The name that was dialled; clients have none.
+    pub(crate) name: Option<&'a str>,
+    pub(crate) at: OffsetDateTime,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose {
+    Server,
+    Client,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn server(identity: &Identity, trusted: &'a X509) -> Self {
+        Self {
+            chain: identity.chain().to_vec(),
+            trusted,
+            purpose: Purpose::Server,
+            name: Some(crate::HOST),
+            at: crate::NOW,
+        }
+    }
+
+    pub(crate) fn client(identity: &Identity, trusted: &'a X509) -> Self {
+        Self { purpose: Purpose::Client, name: None, ..Self::server(identity, trusted) }
+    }
+
+    /// Fails unless both judges say exactly this; `None` is acceptance.
+    pub(crate) fn must_answer(&self, openssl: Option<&str>, webpki: Option<&str>) {
+        assert_eq!(webpki_crate::complaints(self), Vec::from_iter(webpki), "rustls-webpki");
+        if openssl_cli::is_installed() {
+            assert_eq!(openssl_cli::complaints(self), Vec::from_iter(openssl), "openssl verify");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! rustls-webpki with ring: no line of OpenSSL in it.
+
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+
+use super::{Purpose, Question};
+
+/// The kinds of all errors, as in `CertExpired`: of the path first, of the name second.
+pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
+    let chain: Vec<CertificateDer<'static>> =
+        question.chain.iter().map(|one| one.to_der().unwrap().into()).collect();
+    let (leaf, rest) = chain.split_first().unwrap();
+    let leaf = EndEntityCert::try_from(leaf).unwrap();
+    let trusted = CertificateDer::from(question.trusted.to_der().unwrap());
+    let anchors = [anchor_from_trusted_cert(&trusted).unwrap()];
+    let at = Duration::from_secs(question.at.unix_timestamp().try_into().unwrap());
+    let usage = match question.purpose {
+        Purpose::Server => KeyUsage::server_auth(),
+        Purpose::Client => KeyUsage::client_auth(),
+    };
+
+    let path = leaf.verify_for_usage(
+        ALL_VERIFICATION_ALGS,
+        &anchors,
+        rest,
+        UnixTime::since_unix_epoch(at),
+        usage,
+        None,
+        None,
+    );
+    let name =
+        question.name.map(|name| leaf.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap()));
+    path.err().into_iter().chain(name.and_then(Result::err)).map(|error| kind(&error)).collect()
+}
+
+/// The name of the variant, without the certificate's names and dates.
+fn kind(error: &Error) -> String {
+    let text = format!("{error:?}");
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,34 @@
+//! The proof: what each certificate is said to be, two verifiers that share no code with us find it to be.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and one that is skipped says so; clippy sees helpers as no tests"
+)]
+
+mod chance;
+mod exports;
+mod judges;
+mod pfx;
+mod recipes;
+mod sharing;
+mod store;
+mod words;
+
+use time::OffsetDateTime;
+use time::macros::datetime;
+use tls_gauntlet_certs::{Name, Pki};
+
+/// The only clock in these tests. Years from today, so a verdict that came from the wall clock would show.
+const NOW: OffsetDateTime = datetime!(2041-03-01 12:00 UTC);
+
+/// What servers are called in these tests.
+const HOST: &str = "orders.test";
+
+fn pki() -> Pki {
+    Pki::new(42, NOW).unwrap()
+}
+
+fn names(names: &[&str]) -> Vec<Name> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}

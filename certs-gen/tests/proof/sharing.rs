@@ -1,0 +1,78 @@
+//! An identity is made once and shared, and nothing that is shared tells a secret.
+
+use std::sync::Arc;
+use std::thread;
+
+use tls_gauntlet_certs::{ClientRecipe, Error, Identity, Name, Pki, ServerRecipe};
+
+use crate::{HOST, names, pki};
+
+#[test]
+fn the_same_request_gets_the_same_identity() {
+    let pki = pki();
+    let server = |recipe, host| pki.server(recipe, &names(&[host])).unwrap();
+    let good = server(ServerRecipe::Good, HOST);
+    assert!(Arc::ptr_eq(&good, &server(ServerRecipe::Good, HOST)));
+    assert!(!Arc::ptr_eq(&good, &server(ServerRecipe::Good, "other.test")));
+    assert!(!Arc::ptr_eq(&good, &server(ServerRecipe::Expired, HOST)));
+
+    let client = pki.client(ClientRecipe::Good).unwrap();
+    assert!(Arc::ptr_eq(&client, &pki.client(ClientRecipe::Good).unwrap()));
+}
+
+#[test]
+fn the_wrong_name_is_the_same_for_everybody() {
+    let pki = pki();
+    let wrong = |host| pki.server(ServerRecipe::WrongName, &names(&[host])).unwrap();
+    assert!(Arc::ptr_eq(&wrong("a.test"), &wrong("b.test")));
+}
+
+#[test]
+fn those_who_ask_at_once_get_the_same_identity() {
+    let pki = pki();
+    let asked: Vec<Arc<Identity>> = thread::scope(|scope| {
+        let ask = || pki.server(ServerRecipe::GoodRsa, &names(&[HOST])).unwrap();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(asked.iter().all(|one| Arc::ptr_eq(one, &asked[0])));
+}
+
+#[test]
+fn one_rsa_key_serves_all() {
+    let pki = pki();
+    let key = |host| pki.server(ServerRecipe::GoodRsa, &names(&[host])).unwrap().key_pem();
+    assert_eq!(key("a.test"), key("b.test"));
+    assert_ne!(key("a.test"), pki.server(ServerRecipe::Good, &names(&["a.test"])).unwrap().key_pem());
+}
+
+#[test]
+fn it_may_be_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Pki>();
+    shared::<Identity>();
+    shared::<Error>();
+}
+
+#[test]
+fn debug_output_tells_no_secret() {
+    let pki = pki();
+    let identity = pki.client(ClientRecipe::Good).unwrap();
+    let expected = format!(
+        "Identity {{ subject: \"good.client.gauntlet.test\", fingerprint: {:?}, chain: 2, .. }}",
+        identity.fingerprint()
+    );
+    assert_eq!(format!("{identity:?}"), expected);
+    assert_eq!(
+        format!("{pki:?}"),
+        "Pki { seed: 42, now: 2041-03-01 12:00:00.0 +00:00:00, identities: 1, .. }"
+    );
+}
+
+#[test]
+fn a_server_without_a_usable_name_is_refused() {
+    let server = |names: &[Name]| pki().server(ServerRecipe::Good, names).unwrap_err().to_string();
+    assert_eq!(server(&[]), "a server certificate needs at least one name");
+    let by_hand = Name::Dns("a\0b".to_owned());
+    assert_eq!(server(&[by_hand]), "`a\0b` is neither a host name nor an IP address");
+}

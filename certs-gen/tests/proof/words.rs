@@ -1,0 +1,79 @@
+//! The words users write: each is read back as itself, and a typo is told what there is.
+
+use std::collections::HashSet;
+
+use rstest::rstest;
+use tls_gauntlet_certs::{ClientRecipe, Format, Name, ServerRecipe};
+
+#[test]
+fn recipes_and_formats_are_read_back_as_themselves() {
+    for recipe in ServerRecipe::ALL {
+        assert_eq!(recipe.to_string().parse::<ServerRecipe>().unwrap(), *recipe);
+    }
+    for recipe in ClientRecipe::ALL {
+        assert_eq!(recipe.to_string().parse::<ClientRecipe>().unwrap(), *recipe);
+    }
+    for format in Format::ALL {
+        assert_eq!(format.to_string().parse::<Format>().unwrap(), *format);
+    }
+}
+
+#[test]
+fn every_recipe_says_what_it_is_and_where_that_is_written() {
+    let servers = ServerRecipe::ALL.iter().map(|recipe| (recipe.summary(), recipe.clause()));
+    let clients = ClientRecipe::ALL.iter().map(|recipe| (recipe.summary(), recipe.clause()));
+    let all: Vec<_> = servers.chain(clients).collect();
+    for (summary, clause) in &all {
+        assert!(summary.ends_with('.') && clause.starts_with("RFC "), "{summary} {clause}");
+    }
+    let summaries: HashSet<_> = all.iter().map(|(summary, _)| summary).collect();
+    assert_eq!(summaries.len(), all.len());
+}
+
+#[test]
+fn a_typo_is_told_what_there_is() {
+    assert_eq!(
+        "expird".parse::<ClientRecipe>().unwrap_err().to_string(),
+        "unknown client recipe `expird`, expected one of good, untrusted, expired, self-signed"
+    );
+    assert_eq!(
+        "good ".parse::<ServerRecipe>().unwrap_err().to_string(),
+        "unknown server recipe `good `, expected one of good, good-rsa, expired, not-yet-valid, wrong-name, \
+         self-signed, untrusted-root, missing-intermediate, wrong-extended-key-usage"
+    );
+    assert_eq!(
+        "p12".parse::<Format>().unwrap_err().to_string(),
+        "unknown format `p12`, expected one of pem, pfx, pfx-legacy, der"
+    );
+}
+
+#[rstest]
+#[case("orders.test", Name::Dns("orders.test".to_owned()))]
+#[case("Orders.TEST", Name::Dns("orders.test".to_owned()))]
+#[case("*.orders.test", Name::Dns("*.orders.test".to_owned()))]
+#[case("localhost", Name::Dns("localhost".to_owned()))]
+#[case("3com.test", Name::Dns("3com.test".to_owned()))]
+#[case("127.0.0.1", Name::Ip([127, 0, 0, 1].into()))]
+#[case("::1", Name::Ip([0, 0, 0, 0, 0, 0, 0, 1].into()))]
+fn names(#[case] text: &str, #[case] name: Name) {
+    assert_eq!(text.parse::<Name>().unwrap(), name);
+    assert_eq!(name.to_string().parse::<Name>().unwrap(), name);
+}
+
+#[rstest]
+#[case::empty("")]
+#[case::star("*")]
+#[case::inner_star("a.*.test")]
+#[case::empty_label("a..test")]
+#[case::root_dot("a.test.")]
+#[case::hyphen_first("-a.test")]
+#[case::hyphen_last("a-.test")]
+#[case::space("a b.test")]
+#[case::not_ascii("bücher.test")]
+#[case::port("a.test:443")]
+#[case::mistyped_address("127.0.0.256")]
+#[case::long_label("a1234567890123456789012345678901234567890123456789012345678901234.test")]
+fn no_names(#[case] text: &str) {
+    let error = text.parse::<Name>().unwrap_err().to_string();
+    assert_eq!(error, format!("`{text}` is neither a host name nor an IP address"));
+}

@@ -1,0 +1,166 @@
+//! What a gateway has to be set up for: its listeners, its upstreams and one route for each cell.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use tls_gauntlet_certs::Pki;
+use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
+
+use crate::limits::Limits;
+
+/// The name in the certificate of every listener of every gateway.
+pub const GATEWAY_NAME: &str = "gateway.gauntlet.test";
+
+/// The name that backends go by.
+pub const BACKEND_NAME: &str = "backend.gauntlet.test";
+
+/// Everything one gateway is started with.
+#[derive(Debug, Clone)]
+pub struct GatewayPlan {
+    /// The ports to open, by name.
+    pub listeners: Vec<(String, ListenerProfile)>,
+    /// The ways to connect to a backend, by name.
+    pub upstreams: Vec<(String, UpstreamProfile)>,
+    /// One route for each cell.
+    pub routes: Vec<Route>,
+    /// Who issues the certificates.
+    pub pki: Arc<Pki>,
+    /// Every deadline.
+    pub limits: Limits,
+}
+
+/// From a path on one listener to one backend port.
+///
+/// The path is `/GROUP/PORT/`, as in `/strict/40123/`, and clients append their nonce to it. A gateway that makes
+/// its own TLS context for every route (nginx: a millisecond each) can thus be set up with one rule for each
+/// *group* of routes, which takes the backend's port from the path; others write one rule for each route. Either
+/// way one backend port belongs to one cell, so that what arrives there belongs to that cell alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The prefix of the paths that belong to this route: `/GROUP/PORT/`.
+    pub path: String,
+    /// The name of its group: routes that differ in nothing but the listener and the backend's port.
+    pub group: String,
+    /// Name of the listener that has to serve it; others may.
+    pub listener: String,
+    /// Name of the upstream.
+    pub upstream: String,
+    /// Where the backend listens.
+    pub backend: SocketAddr,
+    /// The name to ask for and to insist on.
+    pub server_name: String,
+    /// How long the gateway may take to connect, the handshake included where it can tell.
+    pub connect_timeout: Duration,
+    /// How long the gateway may wait for the response.
+    pub response_timeout: Duration,
+}
+
+impl GatewayPlan {
+    /// A plan without routes.
+    #[must_use]
+    pub fn new(
+        listeners: Vec<(String, ListenerProfile)>,
+        upstreams: Vec<(String, UpstreamProfile)>,
+        pki: Arc<Pki>,
+        limits: Limits,
+    ) -> Self {
+        Self { listeners, upstreams, routes: Vec::new(), pki, limits }
+    }
+
+    /// Adds a route to `backend` for the server name [`BACKEND_NAME`] and finds a path for it. The same calls in the
+    /// same order give the same paths.
+    pub fn add_route(
+        &mut self,
+        listener: &str,
+        upstream: &str,
+        backend: SocketAddr,
+        connect_timeout: Duration,
+        response_timeout: Duration,
+    ) -> &Route {
+        let mut route = Route {
+            path: String::new(),
+            group: String::new(),
+            listener: listener.to_owned(),
+            upstream: upstream.to_owned(),
+            backend,
+            server_name: BACKEND_NAME.to_owned(),
+            connect_timeout,
+            response_timeout,
+        };
+        route.group = match self.routes.iter().find(|known| known.is_alike(&route)) {
+            Some(known) => known.group.clone(),
+            None => self.new_group(upstream),
+        };
+        route.path = format!("/{}/{}/", route.group, backend.port());
+        self.routes.push(route);
+        &self.routes[self.routes.len() - 1]
+    }
+
+    /// One route of each group, in the order in which the groups came up.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&Route> {
+        first_of_each_group(self.routes.iter())
+    }
+
+    /// One route of each group that this listener has to serve.
+    #[must_use]
+    pub fn groups_of(&self, listener: &str) -> Vec<&Route> {
+        first_of_each_group(self.routes.iter().filter(|route| route.listener == listener))
+    }
+
+    /// The upstream's own name for its first group, `strict-2` and so on for the next.
+    fn new_group(&self, upstream: &str) -> String {
+        let mut name = upstream.to_owned();
+        let mut number = 1;
+        while self.routes.iter().any(|route| route.group == name)
+            || (number > 1 && self.upstreams.iter().any(|(known, _)| *known == name))
+        {
+            number += 1;
+            name = format!("{upstream}-{number}");
+        }
+        name
+    }
+}
+
+impl Route {
+    /// Whether the two differ in nothing but the listener and the backend's port.
+    fn is_alike(&self, other: &Self) -> bool {
+        self.upstream == other.upstream
+            && self.backend.ip() == other.backend.ip()
+            && self.server_name == other.server_name
+            && self.connect_timeout == other.connect_timeout
+            && self.response_timeout == other.response_timeout
+    }
+}
+
+fn first_of_each_group<'a>(routes: impl Iterator<Item = &'a Route>) -> Vec<&'a Route> {
+    let mut known = BTreeSet::new();
+    routes.filter(|route| known.insert(route.group.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn routes_that_differ_in_their_port_share_a_group() {
+        let pki = Pki::new(1, datetime!(2026-03-01 12:00 UTC)).unwrap();
+        let mut plan = GatewayPlan::new(Vec::new(), Vec::new(), Arc::new(pki), Limits::default());
+        let (long, short) = (Duration::from_secs(30), Duration::from_secs(1));
+        let mut path = |listener, upstream, port, response| {
+            plan.add_route(listener, upstream, (Ipv4Addr::LOCALHOST, port).into(), long, response)
+                .path
+                .clone()
+        };
+        assert_eq!(path("default", "strict", 4001, long), "/strict/4001/");
+        assert_eq!(path("default", "strict", 4002, short), "/strict-2/4002/");
+        assert_eq!(path("default", "no-sni", 4003, long), "/no-sni/4003/");
+        assert_eq!(path("legacy", "strict", 4004, long), "/strict/4004/");
+        let names = |routes: Vec<&Route>| routes.iter().map(|route| route.group.clone()).collect::<Vec<_>>();
+        assert_eq!(names(plan.groups()), ["strict", "strict-2", "no-sni"]);
+        assert_eq!(names(plan.groups_of("legacy")), ["strict"]);
+    }
+}
