@@ -1,6 +1,319 @@
 //! The gateways under test: found by name, folder or address, set up for a plan, started, watched and stopped.
 
+mod error;
+mod external;
+mod folder;
+mod guard;
+pub mod manifest;
 mod plan;
+mod port;
+mod program;
+mod ready;
 pub mod reference;
+mod render;
 
+use std::{net::SocketAddr, path::PathBuf};
+
+use tls_gauntlet_scenarios::{Cause, Claims, Deviation};
+
+pub use error::GatewayError;
+pub use guard::RunFolder;
 pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route};
+
+use crate::record::GatewayKind;
+use external::External;
+use folder::Folder;
+use manifest::{Impossible, LogLine};
+use program::{Program, RunningProgram};
+use reference::{Reference, ReferenceKnobs};
+
+/// No gateway at all: Gauntlet's own client calls each backend.
+pub const DIRECT: &str = "direct";
+
+/// The embedded gateway.
+pub const REFERENCE: &str = "reference";
+
+/// A gateway that can be started, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    name: String,
+    summary: String,
+    version: Option<String>,
+    claims: Claims,
+    deviations: Vec<Deviation>,
+    impossible: Vec<Impossible>,
+    log: Vec<LogLine>,
+    way: Way,
+}
+
+/// How a gateway comes to be there.
+#[derive(Debug, Clone)]
+enum Way {
+    Direct,
+    Reference(ReferenceKnobs),
+    Program(Box<Program>),
+    External(External),
+}
+
+impl Gateway {
+    /// Finds a gateway: `direct`, `reference`, one that ships with Gauntlet (`nginx`), a folder (`./mine`) or the URL
+    /// of one that is already running. That its program is not installed is no error before it is started.
+    ///
+    /// # Errors
+    /// An unknown name, a folder that cannot be read or understood, a URL that makes no sense.
+    pub fn resolve(name: &str) -> Result<Self, GatewayError> {
+        match name {
+            DIRECT => Ok(Self {
+                claims: Claims::openssl_client(),
+                version: Some(openssl::version::version().to_owned()),
+                ..Self::bare(DIRECT, "No gateway: Gauntlet's own client calls each backend.", Way::Direct)
+            }),
+            REFERENCE => Ok(Self {
+                claims: reference::claims(ReferenceKnobs::default()),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+                ..Self::bare(REFERENCE, "The embedded gateway.", Way::Reference(ReferenceKnobs::default()))
+            }),
+            url if url.contains("://") => {
+                let external = External::resolve(url)?;
+                let summary = format!("A gateway that is already running on {}.", external.host);
+                Ok(Self::bare(url, &summary, Way::External(external)))
+            }
+            path if path.contains('/') || path.starts_with('.') => {
+                Program::open(Folder::Own(PathBuf::from(path))).map(Self::from)
+            }
+            name => match Folder::shipped(name) {
+                Some(folder) => Program::open(folder).map(Self::from),
+                None => Err(GatewayError::Unknown { name: name.to_owned(), known: Self::names().join(", ") }),
+            },
+        }
+    }
+
+    /// The names that need no folder and no URL.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        [REFERENCE, DIRECT].into_iter().chain(Folder::names()).collect()
+    }
+
+    /// What it is called in cells and reports.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One sentence about it.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// Its version, as it says itself; unknown if it is not installed.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> GatewayKind {
+        match self.way {
+            Way::Direct => GatewayKind::Direct,
+            Way::Reference(_) => GatewayKind::Reference,
+            Way::Program(_) => GatewayKind::Program,
+            Way::External(_) => GatewayKind::External,
+        }
+    }
+
+    /// What this version claims; the newest one's if it is not installed.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Where this version is known not to do what it has to.
+    #[must_use]
+    pub fn deviations(&self) -> &[Deviation] {
+        &self.deviations
+    }
+
+    /// Why it cannot be set up for this listener or this upstream, if it cannot.
+    #[must_use]
+    pub fn impossible(&self, listener: &str, upstream: &str) -> Option<&str> {
+        if matches!(self.way, Way::External(_)) && listener != external::LISTENER {
+            return Some("the address of an external gateway stands for the listener \"default\" alone");
+        }
+        self.impossible
+            .iter()
+            .find(|entry| entry.fits(listener, upstream))
+            .map(|entry| entry.because.as_str())
+    }
+
+    /// What a line of its log means: the cause of the first pattern that fits.
+    #[must_use]
+    pub fn causes(&self, line: &str) -> Vec<Cause> {
+        if matches!(self.way, Way::Reference(_)) {
+            return reference::cause_in(line).into_iter().collect();
+        }
+        let fits = self.log.iter().find(|entry| entry.pattern.0.is_match(line));
+        fits.map(|entry| entry.cause).into_iter().collect()
+    }
+
+    /// Starts it, set up for the plan; its files and its log are in the folder. When this returns, every listener
+    /// answers.
+    ///
+    /// # Errors
+    /// [`GatewayError`], with the last lines of its log.
+    pub async fn start(&self, plan: &GatewayPlan, folder: &RunFolder) -> Result<Running, GatewayError> {
+        match &self.way {
+            Way::Program(program) => program.start(plan, folder).await.map(Running::program),
+            Way::External(external) => Ok(Running(Inner::External(external.address))),
+            Way::Direct => Err(self.unable("start", "there is no gateway between client and backend")),
+            Way::Reference(knobs) => {
+                let reference = Reference::start(plan, *knobs).await;
+                reference
+                    .map(|running| Running(Inner::Reference(Box::new(running))))
+                    .map_err(|error| self.unable("start", &error.to_string()))
+            }
+        }
+    }
+
+    /// Sets it up for the plan and runs the vendor's own checker over its files.
+    ///
+    /// # Errors
+    /// [`GatewayError::Check`] with what the checker says; and whatever [`start`](Self::start) would say earlier.
+    pub async fn check(&self, plan: &GatewayPlan, folder: &RunFolder) -> Result<(), GatewayError> {
+        match &self.way {
+            Way::Program(program) => program.check(plan, folder).await,
+            Way::Direct | Way::Reference(_) | Way::External(_) => Ok(()),
+        }
+    }
+
+    fn bare(name: &str, summary: &str, way: Way) -> Self {
+        Self {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            version: None,
+            claims: Claims::default(),
+            deviations: Vec::new(),
+            impossible: Vec::new(),
+            log: Vec::new(),
+            way,
+        }
+    }
+
+    fn unable(&self, task: &str, because: &str) -> GatewayError {
+        GatewayError::Unable {
+            gateway: self.name.clone(),
+            task: task.to_owned(),
+            because: because.to_owned(),
+        }
+    }
+}
+
+impl From<Program> for Gateway {
+    fn from(program: Program) -> Self {
+        let known = program.manifest.clone();
+        Self {
+            name: known.name,
+            summary: known.summary,
+            version: program.version(),
+            claims: known.claims,
+            deviations: known.deviation,
+            impossible: known.impossible,
+            log: known.log,
+            way: Way::Program(Box::new(program)),
+        }
+    }
+}
+
+/// A gateway that answers. It is killed, with all its workers, when this is dropped.
+#[derive(Debug)]
+#[must_use = "the gateway is killed as soon as this is dropped"]
+pub struct Running(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Reference(Box<Reference>),
+    Program(Box<RunningProgram>),
+    External(SocketAddr),
+}
+
+/// What is left of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Everything it said.
+    pub log: Vec<String>,
+    /// How it ended, if it did so before it was told to.
+    pub died: Option<String>,
+}
+
+impl Running {
+    fn program(running: RunningProgram) -> Self {
+        Self(Inner::Program(Box::new(running)))
+    }
+
+    /// Where a listener listens.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> Option<SocketAddr> {
+        match &self.0 {
+            Inner::Reference(running) => running.listener(name),
+            Inner::Program(running) => running.listener(name),
+            Inner::External(address) => (name == external::LISTENER).then_some(*address),
+        }
+    }
+
+    /// How it ended, if it has without being asked to: `exit status: 1`, `signal: 9 (SIGKILL)`.
+    pub fn died(&mut self) -> Option<String> {
+        match &mut self.0 {
+            Inner::Program(running) => running.ended().map(|status| status.to_string()),
+            Inner::Reference(_) | Inner::External(_) => None,
+        }
+    }
+
+    /// What it has said so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        match &self.0 {
+            Inner::Reference(running) => running.log(),
+            Inner::Program(running) => running.log(),
+            Inner::External(_) => Vec::new(),
+        }
+    }
+
+    /// The processes that were started for it: the guard's, and the gateway's own. Its workers are not listed.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        match &self.0 {
+            Inner::Program(running) => running.processes().to_vec(),
+            Inner::Reference(_) | Inner::External(_) => Vec::new(),
+        }
+    }
+
+    /// Makes it take up a new plan with the same listeners. When this returns, the new files are in effect.
+    ///
+    /// # Errors
+    /// [`GatewayError`]; the gateway then runs on as it was, if its kind allows.
+    pub async fn reload(&mut self, plan: &GatewayPlan) -> Result<(), GatewayError> {
+        match &mut self.0 {
+            Inner::Program(running) => running.reload(plan).await,
+            Inner::Reference(_) => Err(GatewayError::Unable {
+                gateway: REFERENCE.to_owned(),
+                task: "reload".to_owned(),
+                because: "it takes its whole plan when it starts".to_owned(),
+            }),
+            Inner::External(address) => Err(GatewayError::Unable {
+                gateway: address.to_string(),
+                task: "reload".to_owned(),
+                because: "it was not started by Gauntlet".to_owned(),
+            }),
+        }
+    }
+
+    /// Stops it, in order if it lets us.
+    pub async fn stop(self) -> Stopped {
+        match self.0 {
+            Inner::Reference(running) => Stopped { log: running.stop().await, died: None },
+            Inner::Program(running) => running.stop().await,
+            Inner::External(_) => Stopped { log: Vec::new(), died: None },
+        }
+    }
+}

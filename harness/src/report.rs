@@ -1,1 +1,66 @@
-//! (front page to come)
+//! Draws the run record for people and for pipelines. A report is a function of the record and of nothing else: it
+//! opens no socket and no file and reads no clock.
+
+pub mod console;
+pub mod json;
+pub mod junit;
+mod matrix;
+mod paint;
+mod text;
+mod witness;
+
+use crate::record::RunRecord;
+
+/// Every format, in the order in which help texts name them.
+pub const FORMATS: &[Format] = &[
+    Format { name: "console", file: None, render: console::render },
+    Format { name: "json", file: Some("run.json"), render: |record, _| json::render(record) },
+    Format { name: "junit", file: Some("junit.xml"), render: |record, _| junit::render(record) },
+];
+
+/// One way to draw a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// What people call it.
+    pub name: &'static str,
+    /// The file it is written to; none for what is only meant to be looked at.
+    pub file: Option<&'static str>,
+    /// Draws it.
+    pub render: fn(&RunRecord, &Look) -> String,
+}
+
+impl Format {
+    /// The format with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+}
+
+/// What a reader's screen allows and the reader asked for. Formats for machines take no notice of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Columns of the screen.
+    pub width: usize,
+    /// Whether escape sequences for colours are welcome.
+    pub colour: bool,
+    /// How much is told.
+    pub detail: Detail,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { width: 80, colour: false, detail: Detail::Normal }
+    }
+}
+
+/// How much a report tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What is wrong, one line each, and the summary.
+    Brief,
+    /// The matrix as well, and the evidence of the first few things that are wrong.
+    Normal,
+    /// The evidence of everything that is wrong.
+    Full,
+}

@@ -20,7 +20,7 @@ pub struct GatewayPlan {
     pub listeners: Vec<(String, ListenerProfile)>,
     /// The ways to connect to a backend, by name.
     pub upstreams: Vec<(String, UpstreamProfile)>,
-    /// One route for each cell; the same on every listener.
+    /// One route for each cell.
     pub routes: Vec<Route>,
     /// Who issues the certificates.
     pub pki: Arc<Pki>,
@@ -28,7 +28,7 @@ pub struct GatewayPlan {
     pub limits: Limits,
 }
 
-/// From a path on every listener to one backend port.
+/// From a path on one listener to one backend port.
 ///
 /// The path is `/GROUP/PORT/`, as in `/strict/40123/`, and clients append their nonce to it. A gateway that makes
 /// its own TLS context for every route (nginx: a millisecond each) can thus be set up with one rule for each
@@ -38,8 +38,10 @@ pub struct GatewayPlan {
 pub struct Route {
     /// The prefix of the paths that belong to this route: `/GROUP/PORT/`.
     pub path: String,
-    /// The name of its group: routes that differ in nothing but the backend's port.
+    /// The name of its group: routes that differ in nothing but the listener and the backend's port.
     pub group: String,
+    /// Name of the listener that has to serve it; others may.
+    pub listener: String,
     /// Name of the upstream.
     pub upstream: String,
     /// Where the backend listens.
@@ -68,6 +70,7 @@ impl GatewayPlan {
     /// same order give the same paths.
     pub fn add_route(
         &mut self,
+        listener: &str,
         upstream: &str,
         backend: SocketAddr,
         connect_timeout: Duration,
@@ -76,6 +79,7 @@ impl GatewayPlan {
         let mut route = Route {
             path: String::new(),
             group: String::new(),
+            listener: listener.to_owned(),
             upstream: upstream.to_owned(),
             backend,
             server_name: BACKEND_NAME.to_owned(),
@@ -94,8 +98,13 @@ impl GatewayPlan {
     /// One route of each group, in the order in which the groups came up.
     #[must_use]
     pub fn groups(&self) -> Vec<&Route> {
-        let mut known = BTreeSet::new();
-        self.routes.iter().filter(|route| known.insert(&route.group)).collect()
+        first_of_each_group(self.routes.iter())
+    }
+
+    /// One route of each group that this listener has to serve.
+    #[must_use]
+    pub fn groups_of(&self, listener: &str) -> Vec<&Route> {
+        first_of_each_group(self.routes.iter().filter(|route| route.listener == listener))
     }
 
     /// The upstream's own name for its first group, `strict-2` and so on for the next.
@@ -113,7 +122,7 @@ impl GatewayPlan {
 }
 
 impl Route {
-    /// Whether the two differ in nothing but the backend's port.
+    /// Whether the two differ in nothing but the listener and the backend's port.
     fn is_alike(&self, other: &Self) -> bool {
         self.upstream == other.upstream
             && self.backend.ip() == other.backend.ip()
@@ -121,6 +130,11 @@ impl Route {
             && self.connect_timeout == other.connect_timeout
             && self.response_timeout == other.response_timeout
     }
+}
+
+fn first_of_each_group<'a>(routes: impl Iterator<Item = &'a Route>) -> Vec<&'a Route> {
+    let mut known = BTreeSet::new();
+    routes.filter(|route| known.insert(route.group.as_str())).collect()
 }
 
 #[cfg(test)]
@@ -136,14 +150,17 @@ mod tests {
         let pki = Pki::new(1, datetime!(2026-03-01 12:00 UTC)).unwrap();
         let mut plan = GatewayPlan::new(Vec::new(), Vec::new(), Arc::new(pki), Limits::default());
         let (long, short) = (Duration::from_secs(30), Duration::from_secs(1));
-        let mut path = |upstream, port, response| {
-            plan.add_route(upstream, (Ipv4Addr::LOCALHOST, port).into(), long, response).path.clone()
+        let mut path = |listener, upstream, port, response| {
+            plan.add_route(listener, upstream, (Ipv4Addr::LOCALHOST, port).into(), long, response)
+                .path
+                .clone()
         };
-        assert_eq!(path("strict", 4001, long), "/strict/4001/");
-        assert_eq!(path("strict", 4002, short), "/strict-2/4002/");
-        assert_eq!(path("no-sni", 4003, long), "/no-sni/4003/");
-        assert_eq!(path("strict", 4004, long), "/strict/4004/");
-        let groups: Vec<_> = plan.groups().iter().map(|route| route.group.clone()).collect();
-        assert_eq!(groups, ["strict", "strict-2", "no-sni"]);
+        assert_eq!(path("default", "strict", 4001, long), "/strict/4001/");
+        assert_eq!(path("default", "strict", 4002, short), "/strict-2/4002/");
+        assert_eq!(path("default", "no-sni", 4003, long), "/no-sni/4003/");
+        assert_eq!(path("legacy", "strict", 4004, long), "/strict/4004/");
+        let names = |routes: Vec<&Route>| routes.iter().map(|route| route.group.clone()).collect::<Vec<_>>();
+        assert_eq!(names(plan.groups()), ["strict", "strict-2", "no-sni"]);
+        assert_eq!(names(plan.groups_of("legacy")), ["strict"]);
     }
 }

@@ -1,0 +1,57 @@
+//! Where a gateway's files come from: the ones that ship with Gauntlet, or a folder of the user's own.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use include_dir::{Dir, include_dir};
+
+use super::error::GatewayError;
+
+static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/gateways");
+
+/// A folder with a `gateway.toml` and its templates.
+#[derive(Debug, Clone)]
+pub(super) enum Folder {
+    /// Compiled in.
+    Shipped(&'static Dir<'static>),
+    /// On this machine.
+    Own(PathBuf),
+}
+
+impl Folder {
+    /// The shipped folder of this name.
+    pub(super) fn shipped(name: &str) -> Option<Self> {
+        SHIPPED.get_dir(name).map(Self::Shipped)
+    }
+
+    /// The names of the shipped folders.
+    pub(super) fn names() -> Vec<&'static str> {
+        let mut names: Vec<_> = SHIPPED.dirs().filter_map(|folder| folder.path().to_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// One of its files.
+    pub(super) fn read(&self, file: &str) -> Result<String, GatewayError> {
+        let path = self.path().join(file);
+        let text = match self {
+            Self::Shipped(folder) => folder
+                .get_file(&path)
+                .and_then(include_dir::File::contents_utf8)
+                .map(str::to_owned)
+                .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound)),
+            Self::Own(_) => std::fs::read_to_string(&path),
+        };
+        text.map_err(|source| GatewayError::Read { path, source })
+    }
+
+    /// Its path, for messages; that of a shipped one is its name.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Shipped(folder) => folder.path(),
+            Self::Own(path) => path,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What makes sure that nothing outlives us: neither the processes of a gateway nor the folder with its keys.
+//!
+//! Both guards are small shells that block on a pipe whose other end we alone hold. Whatever ends us, SIGKILL
+//! included, closes it; the shell then reads the end of the pipe and cleans up.
+
+use std::{
+    fmt,
+    fs::Permissions,
+    io::{self, Write},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::manifest::Signal;
+
+/// Passes signals on; at the end of the pipe it kills its whole process group, itself included.
+const GROUP: &str = r#"trap '' HUP INT TERM
+while read -r signal process; do kill -s "$signal" "$process"; done
+kill -KILL 0"#;
+
+/// At the end of the pipe it removes the folder; in a loop, because a program that is about to die may still be
+/// writing into it.
+const FOLDER: &str = r#"trap '' HUP INT TERM
+read -r end
+tries=0
+while [ -e "$1" ] && [ "$tries" -lt 50 ]; do
+    rm -rf -- "$1" || sleep 0.1
+    tries=$((tries + 1))
+done"#;
+
+/// A shell at the other end of a pipe.
+#[derive(Debug)]
+struct Guard {
+    shell: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Starts the guard in a process group of its own, where no ctrl-c reaches it. `argument` is its `$1`.
+    fn start(script: &str, argument: &Path) -> io::Result<Self> {
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", script, "gauntlet-guard"])
+            .arg(argument)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        // The standard library opens pipes close-on-exec, so that no other child of ours holds this end.
+        let pipe = shell.stdin.take();
+        Ok(Self { shell, pipe })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        // It has nothing left to do but to clean up; when it has gone, that is done.
+        let _ended = self.shell.wait();
+    }
+}
+
+/// A process group whose members are killed when this is dropped, or when we die.
+///
+/// A gateway is started in the group, so that it and its workers are members from birth: workers of nginx and
+/// Apache outlive a killed master.
+#[derive(Debug)]
+#[must_use = "the members are killed as soon as this is dropped"]
+pub(super) struct ProcessGroup(Guard);
+
+impl ProcessGroup {
+    /// An empty group.
+    pub(super) fn new() -> io::Result<Self> {
+        Guard::start(GROUP, Path::new("")).map(Self)
+    }
+
+    /// Makes the program that is about to start a member.
+    pub(super) fn adopt(&self, program: &mut Command) {
+        // The group's number is the guard's; it cannot be given to anybody else before we have waited for it.
+        program.process_group(self.0.shell.id().cast_signed());
+    }
+
+    /// Sends a signal to one process.
+    pub(super) fn signal(&mut self, signal: Signal, process: u32) -> io::Result<()> {
+        match &mut self.0.pipe {
+            Some(pipe) => writeln!(pipe, "{} {process}", signal.as_str()),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// The guard's own process, for tests.
+    pub(super) fn id(&self) -> u32 {
+        self.0.shell.id()
+    }
+}
+
+/// The private folder of one gateway: its configuration, keys and log. Removed when dropped, or when we die.
+#[must_use = "the folder is removed as soon as this is dropped"]
+pub struct RunFolder {
+    // Dropped in this order: first we remove the folder, then the guard finds nothing left to do.
+    folder: TempDir,
+    guard: Guard,
+}
+
+impl RunFolder {
+    /// A new folder among the temporary files, for nobody else to read.
+    ///
+    /// # Errors
+    /// What the system says; and a path with characters that gateways' configurations cannot carry.
+    pub fn new() -> io::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("gauntlet-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()?;
+        if !folder.path().to_str().is_some_and(is_plain) {
+            let path = folder.path().display();
+            let problem = format!(
+                "gateways cannot be told of the folder {path}; set TMPDIR to a path of letters and digits"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let guard = Guard::start(FOLDER, folder.path())?;
+        Ok(Self { folder, guard })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl fmt::Debug for RunFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunFolder")
+            .field("path", &self.path())
+            .field("guard", &self.guard.shell.id())
+            .finish()
+    }
+}
+
+/// Whether a path means itself in every configuration language.
+fn is_plain(path: &str) -> bool {
+    path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_run_folder_is_private_and_goes_with_its_guard() {
+        let folder = RunFolder::new().unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::create_dir(path.join("sub")).unwrap();
+        fs::write(path.join("sub/key"), "secret").unwrap();
+        drop(folder);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_guard_removes_the_folder_when_only_the_pipe_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("key"), "secret").unwrap();
+        drop(Guard::start(FOLDER, folder.path()).unwrap());
+        assert!(!folder.path().exists());
+    }
+
+    #[test]
+    fn members_of_a_group_die_with_it() {
+        let group = ProcessGroup::new().unwrap();
+        let mut cat = Command::new("cat");
+        group.adopt(cat.stdin(Stdio::piped()).stdout(Stdio::null()));
+        let mut cat = cat.spawn().unwrap();
+        drop(group);
+        assert_eq!(cat.wait().unwrap().to_string(), "signal: 9 (SIGKILL)");
+    }
+
+    #[test]
+    fn a_signal_reaches_one_process() {
+        let mut group = ProcessGroup::new().unwrap();
+        let mut cat = Command::new("cat");
+        group.adopt(cat.stdin(Stdio::piped()).stdout(Stdio::null()));
+        let mut cat = cat.spawn().unwrap();
+        let _open = cat.stdin.take();
+        group.signal(Signal::Term, cat.id()).unwrap();
+        assert_eq!(cat.wait().unwrap().to_string(), "signal: 15 (SIGTERM)");
+        assert!(group.0.shell.try_wait().unwrap().is_none(), "the guard stays");
+    }
+
+    #[test]
+    fn a_path_that_means_more_than_itself_is_noticed() {
+        assert!(is_plain("/tmp/gauntlet-a1_b+c.d"));
+        for path in ["/tmp/a b", "/tmp/$HOME", "/tmp/;rm", "/tmp/\"", "/tmp/{}"] {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+}

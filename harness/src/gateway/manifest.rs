@@ -1,0 +1,356 @@
+//! `gateway.toml`: all that has to be said about a gateway so that it can be driven and judged.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
+
+use regex::Regex;
+use serde::Deserialize;
+use tls_gauntlet_scenarios::{Cause, Claims, Deviation};
+
+use super::error::GatewayError;
+
+/// The content of a `gateway.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Manifest {
+    /// What the gateway is called in cells and reports.
+    pub name: String,
+    /// One sentence about it.
+    pub summary: String,
+    /// How the program is found.
+    pub program: Program,
+    /// How it is set up, started and stopped.
+    pub run: Run,
+    /// What the lines of its log mean; the first line that fits counts.
+    #[serde(default)]
+    pub log: Vec<LogLine>,
+    /// What the newest version claims.
+    pub claims: Claims,
+    /// What it cannot be set up for.
+    #[serde(default)]
+    pub impossible: Vec<Impossible>,
+    /// Where it is known not to do what it has to.
+    #[serde(default)]
+    pub deviation: Vec<Deviation>,
+    /// What is different in older versions; every entry that fits counts.
+    #[serde(default)]
+    pub version: Vec<Older>,
+}
+
+/// How a gateway's program is found.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Program {
+    /// Its names, looked up on `PATH`.
+    pub names: Vec<String>,
+    /// Where else it may be.
+    #[serde(default)]
+    pub paths: Vec<PathBuf>,
+    /// The environment variable that overrides all of that with a path.
+    #[serde(default)]
+    pub variable: Option<String>,
+    /// The command that installs it.
+    #[serde(default)]
+    pub install: Option<String>,
+    /// How it says its version.
+    pub version: VersionCommand,
+}
+
+/// How a program says its version.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VersionCommand {
+    /// The arguments that make it say so.
+    pub args: Vec<String>,
+    /// Finds the version in what it prints (on either stream): the first group, or the whole match.
+    pub pattern: Pattern,
+}
+
+/// How a gateway is set up, started and stopped. Arguments and values are templates, as the files are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Run {
+    /// Templates in this folder, and the files in the run folder that are made of them.
+    pub files: BTreeMap<String, String>,
+    /// Folders that the program wants to find in the run folder.
+    #[serde(default)]
+    pub folders: Vec<String>,
+    /// Arguments that make the program check the files and end with a status.
+    pub check: Vec<String>,
+    /// Arguments that make the program run in the foreground.
+    pub start: Vec<String>,
+    /// Its environment, on top of ours; `HOME`, `TMPDIR` and the `XDG` homes lead into the run folder anyway.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// The status with which `{{ ready_path }}` is answered once the files as rendered are in effect; absent:
+    /// any status will do.
+    #[serde(default)]
+    pub ready: Option<u16>,
+    /// The signal that stops it.
+    #[serde(default = "term")]
+    pub stop: Signal,
+    /// What makes it read its files again; absent: it cannot.
+    #[serde(default)]
+    pub reload: Option<Reload>,
+    /// Its log, in the run folder; absent: what it prints.
+    #[serde(default)]
+    pub log: Option<String>,
+}
+
+/// What makes a gateway read its files again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Reload {
+    /// A signal.
+    Signal(Signal),
+    /// The program with these arguments.
+    Command(Vec<String>),
+}
+
+/// A signal, as `kill -s` spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Signal {
+    /// 15
+    Term,
+    /// 3
+    Quit,
+    /// 2
+    Int,
+    /// 1
+    Hup,
+    /// 10
+    Usr1,
+    /// 12
+    Usr2,
+    /// 28
+    Winch,
+}
+
+/// What a line of the log means.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LogLine {
+    /// Fits the line.
+    pub pattern: Pattern,
+    /// The cause it names.
+    pub cause: Cause,
+}
+
+/// Something that a gateway cannot be set up for. What is absent fits everything.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Impossible {
+    /// Name of the listener.
+    #[serde(default)]
+    pub listener: Option<String>,
+    /// Name of the upstream.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// Why.
+    pub because: String,
+}
+
+/// What is different in older versions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Older {
+    /// The first version that does as the rest of the file says.
+    pub before: VersionNumber,
+    /// The claims that are different; lists go in front of those of newer versions.
+    #[serde(default)]
+    pub claims: Claims,
+    /// What it cannot be set up for either.
+    #[serde(default)]
+    pub impossible: Vec<Impossible>,
+    /// Where it deviates too.
+    #[serde(default)]
+    pub deviation: Vec<Deviation>,
+}
+
+impl Manifest {
+    /// Reads the text of `file`.
+    ///
+    /// # Errors
+    /// [`GatewayError::Manifest`], with line and column.
+    pub fn parse(file: &str, text: &str) -> Result<Self, GatewayError> {
+        toml::from_str(text).map_err(|error| {
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            GatewayError::Manifest {
+                file: file.to_owned(),
+                line,
+                column,
+                message: error.message().to_owned(),
+            }
+        })
+    }
+
+    /// What this version is and does: the file with the entries for older versions laid over it.
+    #[must_use]
+    pub fn for_version(mut self, version: &VersionNumber) -> Self {
+        for older in std::mem::take(&mut self.version) {
+            if *version < older.before {
+                self.claims = self.claims.overlaid(older.claims);
+                self.impossible.extend(older.impossible);
+                self.deviation.extend(older.deviation);
+            }
+        }
+        self
+    }
+}
+
+impl Impossible {
+    /// Whether it is about this pair.
+    pub(super) fn fits(&self, listener: &str, upstream: &str) -> bool {
+        self.listener.as_ref().is_none_or(|name| name == listener)
+            && self.upstream.as_ref().is_none_or(|name| name == upstream)
+    }
+}
+
+impl Signal {
+    /// As `kill -s` spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Term => "TERM",
+            Self::Quit => "QUIT",
+            Self::Int => "INT",
+            Self::Hup => "HUP",
+            Self::Usr1 => "USR1",
+            Self::Usr2 => "USR2",
+            Self::Winch => "WINCH",
+        }
+    }
+}
+
+const fn term() -> Signal {
+    Signal::Term
+}
+
+/// A regular expression that has been understood.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pattern(pub Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // The error of the regex crate is a drawing over several lines; its last one says what is wrong.
+        let words =
+            |error: regex::Error| error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+        Regex::new(&text)
+            .map(Self)
+            .map_err(|error| format!("\"{text}\" is no regular expression: {}", words(error)))
+    }
+}
+
+/// A version, compared number by number: `1.9.15` comes before `1.23`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct VersionNumber(Vec<u64>);
+
+impl FromStr for VersionNumber {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<u64>, _> = text.split('.').map(str::parse).collect();
+        numbers.map(Self).map_err(|_| format!("\"{text}\" is no version; write it as 1.23.4"))
+    }
+}
+
+impl TryFrom<String> for VersionNumber {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for VersionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<_> = self.0.iter().map(u64::to_string).collect();
+        f.write_str(&numbers.join("."))
+    }
+}
+
+/// Line and column of a place in a text, both from 1.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const SOUND: &str = r#"name = "mine"
+summary = "My own gateway."
+[program]
+names = ["mine"]
+version = { args = ["--version"], pattern = '(\d+\.\d+)' }
+[run]
+files = { "mine.conf.j2" = "mine.conf" }
+check = ["-t"]
+start = ["-f", "{{ dir }}/mine.conf"]
+[[log]]
+pattern = 'certificate has expired'
+cause = "server-cert-expired"
+[claims]
+follows-renegotiation = true
+[[version]]
+before = "1.23"
+claims = { follows-renegotiation = false }
+impossible = [{ upstream = "legacy", because = "too old" }]
+"#;
+
+    #[rstest]
+    #[case(
+        "summary",
+        "sumary",
+        "gateway.toml:2:1: unknown field `sumary`, expected one of `name`, `summary`"
+    )]
+    #[case("stop_me", "stop_me", "")]
+    #[case("\"mine\"\n", "7\n", "gateway.toml:1:8: invalid type: integer `7`, expected a string")]
+    #[case(
+        "has expired'",
+        "has (expired'",
+        "gateway.toml:11:11: \"certificate has (expired\" is no regular expression: error: unclosed group"
+    )]
+    #[case("server-cert-expired", "expired", "gateway.toml:12:9: unknown variant `expired`, expected one of")]
+    #[case(
+        "before = \"1.23\"",
+        "before = \"new\"",
+        "gateway.toml:16:10: \"new\" is no version; write it as 1.23.4"
+    )]
+    #[case("check = [\"-t\"]\n", "", "gateway.toml:6:1: missing field `check`")]
+    #[case("[run]", "[run", "gateway.toml:6:5: ")]
+    #[case(
+        "start =",
+        "stop = \"KILL\"\nstart =",
+        "gateway.toml:9:8: unknown variant `KILL`, expected one of `TERM`, `QUIT`"
+    )]
+    fn a_mistake_is_named_with_its_place(#[case] from: &str, #[case] to: &str, #[case] error: &str) {
+        let told = Manifest::parse("gateway.toml", &SOUND.replacen(from, to, 1))
+            .map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(told.starts_with(error), "{told}");
+        assert_eq!(told.is_empty(), error.is_empty(), "{told}");
+    }
+
+    #[rstest]
+    #[case("1.22.1", false, 1)]
+    #[case("1.9", false, 1)]
+    #[case("1.23", true, 0)]
+    #[case("1.23.4", true, 0)]
+    fn older_versions_claim_what_their_entry_says(
+        #[case] version: &str,
+        #[case] follows: bool,
+        #[case] impossible: usize,
+    ) {
+        let manifest = Manifest::parse("gateway.toml", SOUND).unwrap().for_version(&version.parse().unwrap());
+        assert_eq!(manifest.claims.follows_renegotiation, Some(follows));
+        assert_eq!(manifest.impossible.len(), impossible);
+    }
+}

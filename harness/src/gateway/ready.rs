@@ -1,0 +1,79 @@
+//! Whether a gateway answers: one request over TLS, with nothing verified.
+
+use std::{net::SocketAddr, pin::Pin};
+
+use openssl::{
+    error::ErrorStack,
+    ssl::{Ssl, SslContext, SslMethod, SslVerifyMode},
+};
+use tls_gauntlet_certs::Identity;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_openssl::SslStream;
+
+use super::plan::GATEWAY_NAME;
+
+/// How a listener answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// With a finished handshake, and then not in HTTP.
+    Tls,
+    /// In HTTP, with this status.
+    Http(u16),
+}
+
+/// A client that takes whatever it is given.
+#[derive(Debug)]
+pub(super) struct Caller(SslContext);
+
+impl Caller {
+    /// A client that shows this certificate where one is asked for.
+    pub(super) fn new(identity: &Identity) -> Result<Self, ErrorStack> {
+        let mut context = SslContext::builder(SslMethod::tls_client())?;
+        context.set_verify(SslVerifyMode::NONE);
+        context.set_min_proto_version(None)?;
+        // Listeners may go down to TLS 1.0, whose signatures need security level 0 (SSL_CTX_set_security_level(3)).
+        context.set_cipher_list("ALL:@SECLEVEL=0")?;
+        context.set_certificate(identity.leaf())?;
+        for certificate in identity.chain().iter().skip(1) {
+            context.add_extra_chain_cert(certificate.clone())?;
+        }
+        context.set_private_key(identity.key())?;
+        Ok(Self(context.build()))
+    }
+
+    /// Asks for a path once.
+    pub(super) async fn ask(&self, address: SocketAddr, path: &str) -> Result<Answer, String> {
+        let socket = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        socket.set_nodelay(true).map_err(|error| error.to_string())?;
+        let mut ssl = Ssl::new(&self.0).map_err(|error| error.to_string())?;
+        ssl.set_hostname(GATEWAY_NAME).map_err(|error| error.to_string())?;
+        let mut stream = SslStream::new(ssl, socket).map_err(|error| error.to_string())?;
+        Pin::new(&mut stream).connect().await.map_err(|error| format!("no TLS handshake: {error}"))?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {GATEWAY_NAME}\r\nConnection: close\r\n\r\n");
+        let mut head = [0; 12]; // "HTTP/1.1 200"
+        let answered = async {
+            stream.write_all(request.as_bytes()).await?;
+            stream.read_exact(&mut head).await
+        };
+        Ok(answered.await.ok().and_then(|_| status(&head)).map_or(Answer::Tls, Answer::Http))
+    }
+}
+
+fn status(head: &[u8]) -> Option<u16> {
+    std::str::from_utf8(head).ok()?.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_from_a_status_line_alone() {
+        assert_eq!(status(b"HTTP/1.1 404"), Some(404));
+        assert_eq!(status(b"HTTP/1.0 200"), Some(200));
+        assert_eq!(status(b"SSH-2.0-abcd"), None);
+    }
+}

@@ -1,0 +1,335 @@
+//! Writes what a gateway reads: certificates, and its own configuration out of templates.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+use tls_gauntlet_certs::{ClientRecipe, Format, Identity, Name, ServerRecipe};
+use tls_gauntlet_scenarios::{
+    ClientCertificate, ClientCertificatePolicy, ListenerProfile, TlsVersion, UpstreamProfile, Versions,
+};
+
+use super::{
+    error::GatewayError,
+    folder::Folder,
+    manifest::Manifest,
+    plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route},
+};
+
+/// What templates know. Every time is in milliseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct Facts {
+    /// The run folder.
+    dir: PathBuf,
+    /// Whether we are root, so that the program is too.
+    root: bool,
+    /// The path that the gateway answers itself: `/ready/` and a number that grows with every reload.
+    ready_path: String,
+    /// The name that clients call the gateway by.
+    gateway_name: &'static str,
+    /// The name that backends go by.
+    backend_name: &'static str,
+    /// The certificate of every listener.
+    certificate: CertificateFiles,
+    /// What to trust of backends.
+    server_root: PathBuf,
+    /// What to trust of clients.
+    client_root: PathBuf,
+    /// The ports to open.
+    listeners: Vec<ListenerFacts>,
+    /// The ways to connect to a backend.
+    upstreams: Vec<UpstreamFacts>,
+    /// What the routes have in common; the paths of a group are `/NAME/PORT/…`.
+    groups: Vec<GroupFacts>,
+    /// From a path to a backend.
+    routes: Vec<RouteFacts>,
+    /// Longer than a gateway has to wait for anything but a backend.
+    patient: u128,
+}
+
+/// A certificate as files.
+#[derive(Debug, Clone, Serialize)]
+struct CertificateFiles {
+    /// Leaf first.
+    chain: PathBuf,
+    /// The private key.
+    key: PathBuf,
+    /// Chain and key in one.
+    both: PathBuf,
+}
+
+/// A set of protocol versions, spelled as OpenSSL does: `TLSv1`, `TLSv1.1`, …
+#[derive(Debug, Clone, Serialize)]
+struct VersionFacts {
+    /// All of them, lowest first.
+    versions: Vec<TlsVersion>,
+    /// The lowest.
+    min: TlsVersion,
+    /// The highest.
+    max: TlsVersion,
+    /// Whether the lowest is below TLS 1.2, which OpenSSL allows only at security level 0.
+    legacy: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ListenerFacts {
+    name: String,
+    address: String,
+    port: u16,
+    #[serde(flatten)]
+    versions: VersionFacts,
+    /// `ignored`, `optional` or `required`.
+    client_certificate: ClientCertificatePolicy,
+    /// The groups with a route that this listener has to serve.
+    groups: Vec<GroupFacts>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct UpstreamFacts {
+    name: String,
+    #[serde(flatten)]
+    versions: VersionFacts,
+    verify_chain: bool,
+    verify_name: bool,
+    send_server_name: bool,
+    /// The client certificate to show, or none.
+    client_certificate: Option<CertificateFiles>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct GroupFacts {
+    name: String,
+    upstream: UpstreamFacts,
+    address: String,
+    server_name: String,
+    connect_timeout: u128,
+    response_timeout: u128,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct RouteFacts {
+    path: String,
+    listener: String,
+    group: String,
+    upstream: String,
+    address: String,
+    port: u16,
+    server_name: String,
+    connect_timeout: u128,
+    response_timeout: u128,
+}
+
+impl Facts {
+    /// Writes the certificates into `dir` and gathers everything else.
+    pub(super) fn gather(
+        gateway: &str,
+        plan: &GatewayPlan,
+        addresses: &[SocketAddr],
+        dir: &Path,
+        generation: u32,
+    ) -> Result<Self, GatewayError> {
+        let failed = |task: &str, problem: String| GatewayError::Prepare {
+            gateway: gateway.to_owned(),
+            task: task.to_owned(),
+            problem,
+        };
+        let certificates = |error: tls_gauntlet_certs::Error| failed("make certificates", error.to_string());
+        let files = |error: io::Error| failed(&format!("write into {}", dir.display()), error.to_string());
+
+        let names = [Name::Dns(GATEWAY_NAME.to_owned())];
+        let identity = plan.pki.server(ServerRecipe::Good, &names).map_err(certificates)?;
+        let certificate = write_identity(dir, &identity, "gateway").map_err(certificates)?;
+        let roots =
+            [("server-root.pem", plan.pki.server_root()), ("client-root.pem", plan.pki.client_root())];
+        for (file, root) in roots {
+            let pem = root.to_pem().map_err(|error| failed("write certificates", error.to_string()))?;
+            replace(&dir.join(file), &pem).map_err(files)?;
+        }
+
+        let mut upstreams = Vec::new();
+        for (name, profile) in &plan.upstreams {
+            let shown = profile.client_certificate.map(|shown| {
+                let identity = plan.pki.client(recipe(shown))?;
+                write_identity(dir, &identity, &format!("client-{shown}"))
+            });
+            upstreams.push(UpstreamFacts::new(name, profile, shown.transpose().map_err(certificates)?));
+        }
+        let group = |route: &Route| match upstreams.iter().find(|known| known.name == route.upstream) {
+            Some(upstream) => Ok(GroupFacts::new(route, upstream.clone())),
+            None => {
+                Err(failed("set up its routes", format!("the plan has no upstream \"{}\"", route.upstream)))
+            }
+        };
+        let groups = |routes: Vec<&Route>| routes.into_iter().map(group).collect::<Result<Vec<_>, _>>();
+        let listeners: Result<_, _> = plan
+            .listeners
+            .iter()
+            .zip(addresses)
+            .map(|((name, profile), address)| {
+                Ok(ListenerFacts::new(name, profile, *address, groups(plan.groups_of(name))?))
+            })
+            .collect();
+        Ok(Self {
+            root: fs::metadata(dir).map_err(files)?.uid() == 0,
+            dir: dir.to_owned(),
+            ready_path: format!("/ready/{generation}"),
+            gateway_name: GATEWAY_NAME,
+            backend_name: BACKEND_NAME,
+            certificate,
+            server_root: dir.join("server-root.pem"),
+            client_root: dir.join("client-root.pem"),
+            listeners: listeners?,
+            groups: groups(plan.groups())?,
+            upstreams,
+            routes: plan.routes.iter().map(RouteFacts::new).collect(),
+            patient: plan.limits.patient.as_millis(),
+        })
+    }
+
+    /// The path that the gateway answers itself.
+    pub(super) fn ready_path(&self) -> &str {
+        &self.ready_path
+    }
+
+    /// Writes the files that the program reads. They are replaced at once, because some programs watch them.
+    pub(super) fn write_files(&self, manifest: &Manifest, folder: &Folder) -> Result<(), GatewayError> {
+        let failed = |path: &Path, error: &io::Error| GatewayError::Prepare {
+            gateway: manifest.name.clone(),
+            task: format!("write {}", path.display()),
+            problem: error.to_string(),
+        };
+        for name in &manifest.run.folders {
+            let path = self.dir.join(name);
+            fs::create_dir_all(&path).map_err(|error| failed(&path, &error))?;
+        }
+        for (template, file) in &manifest.run.files {
+            let text = self.render(&manifest.name, template, &folder.read(template)?)?;
+            let path = self.dir.join(file);
+            replace(&path, text.as_bytes()).map_err(|error| failed(&path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Fills in arguments.
+    pub(super) fn arguments(
+        &self,
+        manifest: &Manifest,
+        key: &str,
+        arguments: &[String],
+    ) -> Result<Vec<String>, GatewayError> {
+        arguments.iter().map(|argument| self.render(&manifest.name, key, argument)).collect()
+    }
+
+    /// Fills in one template. `name` is for messages.
+    fn render(&self, gateway: &str, name: &str, template: &str) -> Result<String, GatewayError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_keep_trailing_newline(true);
+        environment.render_named_str(name, template, self).map_err(|error| GatewayError::Template {
+            gateway: gateway.to_owned(),
+            file: name.to_owned(),
+            problem: error.to_string(),
+        })
+    }
+}
+
+impl VersionFacts {
+    fn new(versions: &Versions) -> Self {
+        Self {
+            versions: versions.iter().collect(),
+            min: versions.min(),
+            max: versions.max(),
+            legacy: versions.is_legacy(),
+        }
+    }
+}
+
+impl ListenerFacts {
+    fn new(name: &str, profile: &ListenerProfile, address: SocketAddr, groups: Vec<GroupFacts>) -> Self {
+        Self {
+            name: name.to_owned(),
+            address: address.ip().to_string(),
+            port: address.port(),
+            versions: VersionFacts::new(&profile.versions),
+            client_certificate: profile.client_certificate,
+            groups,
+        }
+    }
+}
+
+impl UpstreamFacts {
+    fn new(name: &str, profile: &UpstreamProfile, client_certificate: Option<CertificateFiles>) -> Self {
+        Self {
+            name: name.to_owned(),
+            versions: VersionFacts::new(&profile.versions),
+            verify_chain: profile.verify_chain,
+            verify_name: profile.verify_name,
+            send_server_name: profile.send_server_name,
+            client_certificate,
+        }
+    }
+}
+
+impl GroupFacts {
+    fn new(route: &Route, upstream: UpstreamFacts) -> Self {
+        Self {
+            name: route.group.clone(),
+            upstream,
+            address: route.backend.ip().to_string(),
+            server_name: route.server_name.clone(),
+            connect_timeout: route.connect_timeout.as_millis(),
+            response_timeout: route.response_timeout.as_millis(),
+        }
+    }
+}
+
+impl RouteFacts {
+    fn new(route: &Route) -> Self {
+        Self {
+            path: route.path.clone(),
+            listener: route.listener.clone(),
+            group: route.group.clone(),
+            upstream: route.upstream.clone(),
+            address: route.backend.ip().to_string(),
+            port: route.backend.port(),
+            server_name: route.server_name.clone(),
+            connect_timeout: route.connect_timeout.as_millis(),
+            response_timeout: route.response_timeout.as_millis(),
+        }
+    }
+}
+
+fn write_identity(
+    dir: &Path,
+    identity: &Identity,
+    stem: &str,
+) -> Result<CertificateFiles, tls_gauntlet_certs::Error> {
+    tls_gauntlet_certs::write(dir, identity, stem, &[Format::Pem], "")?;
+    let file = |suffix: &str| dir.join(format!("{stem}.{suffix}"));
+    Ok(CertificateFiles { chain: file("pem"), key: file("key"), both: file("both.pem") })
+}
+
+const fn recipe(shown: ClientCertificate) -> ClientRecipe {
+    match shown {
+        ClientCertificate::Good => ClientRecipe::Good,
+        ClientCertificate::Untrusted => ClientRecipe::Untrusted,
+        ClientCertificate::Expired => ClientRecipe::Expired,
+        ClientCertificate::SelfSigned => ClientRecipe::SelfSigned,
+    }
+}
+
+/// Puts a file in the place of another, in one step.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    io::Write::write_all(&mut file, content)?;
+    fs::rename(&new, path)
+}

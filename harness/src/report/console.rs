@@ -1,0 +1,342 @@
+//! The report for people: one screen with the whole matrix, then a line for each thing that is wrong, with its evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tls_gauntlet_scenarios::VerdictKind;
+
+use super::{
+    Detail, Look,
+    matrix::{Mark, Matrix, gravity},
+    paint::{BAD, FAINT, GOOD, OURS, PLAIN, Paint, STRONG, style_of},
+    text::{count, flow, printable, seconds, width_of, wrap},
+    witness,
+};
+use crate::record::{CellRecord, RunRecord};
+
+/// How many wrong things show their evidence unless all are asked for.
+pub const SHOWN: usize = 10;
+
+/// The record for a screen.
+#[must_use]
+pub fn render(record: &RunRecord, look: &Look) -> String {
+    let mut screen = Screen { look: *look, paint: Paint { colour: look.colour }, lines: Vec::new() };
+    match look.detail {
+        Detail::Brief => {}
+        Detail::Normal | Detail::Full => screen.matrices(record),
+    }
+    screen.findings(record);
+    screen.reasons(record);
+    screen.summary(record);
+    let mut text = screen.lines.join("\n");
+    text.push('\n');
+    text
+}
+
+struct Screen {
+    look: Look,
+    paint: Paint,
+    lines: Vec<String>,
+}
+
+/// Between two blocks of columns.
+const GAP: &str = "   ";
+const INDENT: usize = 2;
+
+impl Screen {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.lines.push(text.as_ref().trim_end().to_owned());
+    }
+
+    // ---- the matrix
+
+    fn matrices(&mut self, record: &RunRecord) {
+        let matrices = Matrix::all(record);
+        for matrix in &matrices {
+            self.matrix(matrix);
+        }
+        self.legend(record);
+    }
+
+    fn matrix(&mut self, matrix: &Matrix<'_>) {
+        let rows = || matrix.families.iter().flat_map(|(_, rows)| rows);
+        let names = INDENT + rows().map(|row| width_of(row)).max().unwrap_or(0).max(width_of(matrix.suite));
+        let block = |gateway: &str| width_of(gateway).max(matrix.columns.len() * 2 - 1);
+        // As many gateways side by side as the screen holds, at least one.
+        let mut from = 0;
+        while from < matrix.gateways.len() {
+            let mut used = names;
+            let fitting = matrix.gateways[from..]
+                .iter()
+                .take_while(|gateway| {
+                    used += GAP.len() + block(gateway);
+                    used <= self.look.width
+                })
+                .count();
+            let to = from + fitting.max(1);
+            self.blocks(matrix, &matrix.gateways[from..to], names);
+            from = to;
+        }
+        self.column_key(matrix);
+    }
+
+    fn blocks(&mut self, matrix: &Matrix<'_>, gateways: &[&str], names: usize) {
+        let width = |gateway: &str| width_of(gateway).max(matrix.columns.len() * 2 - 1);
+        let mut heading = self.paint.put(STRONG, &format!("{:names$}", matrix.suite));
+        let mut letters = " ".repeat(names);
+        for gateway in gateways {
+            let width = width(gateway);
+            heading += &format!("{GAP}{}", self.paint.put(STRONG, &format!("{gateway:width$}")));
+            let line: Vec<_> = (0..matrix.columns.len()).map(column_letter).collect();
+            letters += &format!("{GAP}{}", self.paint.put(FAINT, &format!("{:width$}", line.join(" "))));
+        }
+        self.line(heading);
+        self.line(letters);
+        for (family, rows) in &matrix.families {
+            if !family.is_empty() {
+                let family = self.paint.put(FAINT, family);
+                self.line(family);
+            }
+            for row in rows {
+                let mut line = format!("{:names$}", format!("{:INDENT$}{row}", ""));
+                for gateway in gateways {
+                    let width = width(gateway);
+                    line += GAP;
+                    line += &self.places(matrix, gateway, row);
+                    line += &" ".repeat(width - (matrix.columns.len() * 2 - 1));
+                }
+                self.line(line);
+            }
+        }
+    }
+
+    fn places(&self, matrix: &Matrix<'_>, gateway: &str, row: &str) -> String {
+        let marks = matrix.columns.iter().map(|column| match matrix.cell(gateway, row, column) {
+            Some(cell) => self.paint.put(style_of(cell.verdict), Mark::of(cell).symbol()),
+            None => " ".to_owned(),
+        });
+        marks.collect::<Vec<_>>().join(" ")
+    }
+
+    fn column_key(&mut self, matrix: &Matrix<'_>) {
+        let key: Vec<_> = (0..)
+            .zip(&matrix.columns)
+            .map(|(index, column)| format!("{} {column}", column_letter(index)))
+            .collect();
+        for line in flow(&key, "  ", self.look.width) {
+            let line: Vec<_> = line.into_iter().map(|index| key[index].clone()).collect();
+            self.line(self.paint.put(FAINT, &line.join("  ")));
+        }
+        self.line("");
+    }
+
+    fn legend(&mut self, record: &RunRecord) {
+        let mut marks: BTreeMap<Mark, VerdictKind> =
+            BTreeMap::from([(Mark::Reached, VerdictKind::Pass), (Mark::Refused, VerdictKind::Pass)]);
+        marks.extend(record.cells.iter().map(|cell| (Mark::of(cell), cell.verdict)));
+        let marks: Vec<(Mark, VerdictKind)> = marks.into_iter().collect();
+        let plain: Vec<_> =
+            marks.iter().map(|(mark, _)| format!("{} {}", mark.symbol(), mark.meaning())).collect();
+        for line in flow(&plain, "   ", self.look.width) {
+            let painted: Vec<_> = line
+                .into_iter()
+                .map(|index| {
+                    let (mark, verdict) = marks[index];
+                    format!("{} {}", self.paint.put(style_of(verdict), mark.symbol()), mark.meaning())
+                })
+                .collect();
+            self.line(painted.join("   "));
+        }
+        self.line("");
+    }
+
+    // ---- what is wrong
+
+    fn findings(&mut self, record: &RunRecord) {
+        let findings = Finding::all(record);
+        let shown = match self.look.detail {
+            Detail::Brief => 0,
+            Detail::Normal => SHOWN,
+            Detail::Full => findings.len(),
+        };
+        let column =
+            findings.iter().map(|finding| width_of(finding.cell.verdict.as_str())).max().unwrap_or(0);
+        for (index, finding) in findings.iter().enumerate() {
+            self.finding(finding, column);
+            if index < shown {
+                self.evidence(finding.cell);
+            }
+        }
+        if findings.len() > shown && self.look.detail == Detail::Normal {
+            let rest = format!("--verbose shows the evidence of {} more", findings.len() - shown);
+            self.line(self.paint.put(FAINT, &rest));
+        }
+        if !findings.is_empty() {
+            self.line("");
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>, column: usize) {
+        let Finding { cell, others } = finding;
+        let verdict = format!("{:column$}", cell.verdict.as_str());
+        let mut because = cell.because.as_deref().map(printable).unwrap_or_default();
+        if *others > 0 {
+            because += &format!(" (and {})", count(*others, "cell"));
+        }
+        let start = column + 2;
+        let used = start + width_of(&cell.id);
+        let style = style_of(cell.verdict);
+        let head = format!("{}  {}", self.paint.put(style, &verdict), self.paint.put(STRONG, &cell.id));
+        if used + 2 + width_of(&because) <= self.look.width {
+            self.line(format!("{head}  {because}"));
+        } else {
+            self.line(head);
+            for line in wrap(&because, self.look.width, start, start) {
+                self.line(format!("{:start$}{}", "", line.trim_start()));
+            }
+        }
+    }
+
+    fn evidence(&mut self, cell: &CellRecord) {
+        const LABEL: usize = 14;
+        for testimony in witness::testimonies(cell) {
+            for (index, says) in testimony.says.iter().enumerate() {
+                let label = if index == 0 { testimony.witness } else { "" };
+                self.labelled(label, says, LABEL);
+            }
+        }
+        // Copied as a whole, so never broken.
+        let label = self.paint.put(FAINT, &format!("{:LABEL$}", "    again"));
+        self.line(format!("{label}{}", cell.reproduce));
+    }
+
+    fn labelled(&mut self, label: &str, text: &str, column: usize) {
+        let mut lines = wrap(text, self.look.width, column, column).into_iter();
+        let label = self.paint.put(FAINT, &format!("{:column$}", format!("    {label}")));
+        let first = lines.next().unwrap_or_default();
+        self.line(format!("{label}{first}"));
+        for line in lines {
+            self.line(line);
+        }
+    }
+
+    // ---- what does not count
+
+    fn reasons(&mut self, record: &RunRecord) {
+        let mut reasons: BTreeMap<(VerdictKind, &str, &str), usize> = BTreeMap::new();
+        for cell in &record.cells {
+            match cell.verdict {
+                VerdictKind::KnownDeviation | VerdictKind::Unclaimed | VerdictKind::Skipped => {
+                    let because = cell.because.as_deref().unwrap_or("no reason is recorded");
+                    *reasons.entry((cell.verdict, &cell.gateway, because)).or_default() += 1;
+                }
+                VerdictKind::Pass
+                | VerdictKind::FailOpen
+                | VerdictKind::FailClosed
+                | VerdictKind::WrongCause
+                | VerdictKind::StaleDeviation
+                | VerdictKind::Broken => {}
+            }
+        }
+        let column = reasons.keys().map(|(verdict, _, _)| width_of(verdict.as_str())).max().unwrap_or(0);
+        let gateways = reasons.keys().map(|(_, gateway, _)| width_of(gateway)).max().unwrap_or(0);
+        let start = column + gateways + 9;
+        for ((verdict, gateway, because), times) in &reasons {
+            let verdict_word = self.paint.put(style_of(*verdict), &format!("{:column$}", verdict.as_str()));
+            let mut lines = wrap(&printable(because), self.look.width, start, start).into_iter();
+            let first = lines.next().unwrap_or_default();
+            self.line(format!("{verdict_word} {times:>4}  {gateway:gateways$}  {first}"));
+            for line in lines {
+                self.line(line);
+            }
+        }
+        if !reasons.is_empty() {
+            self.line("");
+        }
+    }
+
+    // ---- the summary
+
+    fn summary(&mut self, record: &RunRecord) {
+        const COLUMN: usize = 10;
+        let (word, style) = match record.exit_code() {
+            0 => ("passed", GOOD),
+            1 => ("FAILED", BAD),
+            _ => ("BROKEN", OURS),
+        };
+        self.totals(word, style, &record.cells.iter().collect::<Vec<_>>(), COLUMN);
+        for gateway in &record.gateways {
+            let cells: Vec<_> = record.cells.iter().filter(|cell| cell.gateway == gateway.name).collect();
+            let name = format!("  {} {}", gateway.name, printable(&gateway.version));
+            self.totals(&name, PLAIN, &cells, width_of(&name).max(COLUMN - 2) + 2);
+        }
+        let spent: Vec<_> = record
+            .timings
+            .iter()
+            .map(|timing| format!("{} {}", printable(&timing.stage), seconds(timing.duration_ms)))
+            .collect();
+        let spent = if spent.is_empty() { String::new() } else { format!(": {}", spent.join(", ")) };
+        let time = format!("{}{spent}; seed {}", seconds(record.duration_ms), record.seed);
+        let lines = wrap(&format!("{:COLUMN$}{time}", ""), self.look.width, COLUMN, COLUMN);
+        for (index, line) in lines.iter().enumerate() {
+            let label = if index == 0 {
+                self.paint.put(PLAIN, &format!("{:COLUMN$}", "time"))
+            } else {
+                String::new()
+            };
+            self.line(format!("{label}{line}"));
+        }
+    }
+
+    fn totals(&mut self, label: &str, style: anstyle::Style, cells: &[&CellRecord], column: usize) {
+        let summary = {
+            let mut counts: BTreeMap<VerdictKind, usize> = BTreeMap::new();
+            for cell in cells {
+                *counts.entry(cell.verdict).or_default() += 1;
+            }
+            counts
+        };
+        let counts: Vec<_> = summary.iter().map(|(verdict, times)| format!("{times} {verdict}")).collect();
+        let text = format!("{}: {}", count(cells.len(), "cell"), counts.join(", "));
+        let mut lines = wrap(&text, self.look.width, column, column).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.line(format!("{}{first}", self.paint.put(style, &format!("{label:column$}"))));
+        for line in lines {
+            self.line(line);
+        }
+    }
+}
+
+/// One thing that is wrong: a cell, or several cells of a gateway that broke for one reason.
+struct Finding<'a> {
+    cell: &'a CellRecord,
+    others: usize,
+}
+
+impl<'a> Finding<'a> {
+    /// Everything that is wrong, the gravest first.
+    fn all(record: &'a RunRecord) -> Vec<Self> {
+        let mut seen: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
+        let mut findings: Vec<Self> = Vec::new();
+        for cell in &record.cells {
+            if cell.verdict == VerdictKind::Broken {
+                let reason = (cell.gateway.as_str(), cell.because.as_deref());
+                let same = |other: &&CellRecord| {
+                    other.verdict == VerdictKind::Broken
+                        && (other.gateway.as_str(), other.because.as_deref()) == reason
+                };
+                if seen.insert(reason) {
+                    findings.push(Self { cell, others: record.cells.iter().filter(same).count() - 1 });
+                }
+            } else if cell.verdict.is_failure() {
+                findings.push(Self { cell, others: 0 });
+            }
+        }
+        findings.sort_by_key(|finding| std::cmp::Reverse(gravity(finding.cell.verdict)));
+        findings
+    }
+}
+
+/// `a`, `b`, … `z`, `A`, … `Z`; more columns than that no screen holds.
+fn column_letter(index: usize) -> String {
+    ('a'..='z').chain('A'..='Z').nth(index).unwrap_or('+').to_string()
+}

@@ -1,0 +1,91 @@
+//! JUnit XML: a suite for each gateway and suite, a test case for each cell. What the gateway got wrong is a
+//! *failure*; what Gauntlet could not do is an *error*; what does not count is *skipped*, and says why.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+use tls_gauntlet_scenarios::VerdictKind;
+
+use super::{
+    matrix::{family_of_backend, suite_of},
+    witness,
+};
+use crate::record::{CellRecord, GatewayFacts, RunRecord};
+
+/// The record as JUnit XML.
+#[must_use]
+pub fn render(record: &RunRecord) -> String {
+    let mut suites: BTreeMap<(&str, &str), Vec<&CellRecord>> = BTreeMap::new();
+    for cell in &record.cells {
+        suites.entry((&cell.gateway, suite_of(cell))).or_default().push(cell);
+    }
+    let mut report = Report::new(&record.tool.name);
+    report.timestamp = record.started.parse().ok();
+    report.set_time(Duration::from_millis(record.duration_ms));
+    for ((gateway, name), cells) in suites {
+        let mut suite = TestSuite::new(format!("{gateway}.{name}"));
+        suite.timestamp = report.timestamp;
+        suite.set_time(Duration::from_millis(cells.iter().map(|cell| cell.duration_ms).sum()));
+        suite.add_properties(properties(record, gateway));
+        suite.add_test_cases(cells.into_iter().map(test_case));
+        report.add_test_suite(suite);
+    }
+    report.to_string().expect("quick-junit replaces what XML cannot hold")
+}
+
+fn properties(record: &RunRecord, gateway: &str) -> Vec<Property> {
+    let mut properties = vec![Property::new("gateway", gateway)];
+    if let Some(GatewayFacts { version, .. }) = record.gateways.iter().find(|facts| facts.name == gateway) {
+        properties.push(Property::new("gateway.version", version.as_str()));
+    }
+    properties.push(Property::new("gauntlet.version", record.tool.version.as_str()));
+    properties.push(Property::new("seed", record.seed.to_string()));
+    properties
+}
+
+fn test_case(cell: &CellRecord) -> TestCase {
+    let mut case = TestCase::new(&cell.id, status(cell));
+    // Jenkins and Azure Pipelines make a tree of what stands between the dots.
+    let family = family_of_backend(&cell.backend);
+    case.set_classname(format!("{}.{}.{family}.{}", cell.gateway, suite_of(cell), cell.backend));
+    case.set_time(Duration::from_millis(cell.duration_ms));
+    case.set_system_out(evidence(cell));
+    case
+}
+
+fn status(cell: &CellRecord) -> TestCaseStatus {
+    let kind = match cell.verdict {
+        VerdictKind::Pass => return TestCaseStatus::success(),
+        VerdictKind::FailOpen
+        | VerdictKind::FailClosed
+        | VerdictKind::WrongCause
+        | VerdictKind::StaleDeviation => NonSuccessKind::Failure,
+        VerdictKind::Broken => NonSuccessKind::Error,
+        VerdictKind::KnownDeviation | VerdictKind::Unclaimed | VerdictKind::Skipped => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(message(cell));
+            return skipped;
+        }
+    };
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(cell.verdict.as_str());
+    status.set_message(message(cell));
+    status.set_description(evidence(cell));
+    status
+}
+
+fn message(cell: &CellRecord) -> String {
+    cell.because
+        .as_ref()
+        .map_or_else(|| cell.verdict.to_string(), |because| format!("{}: {because}", cell.verdict))
+}
+
+fn evidence(cell: &CellRecord) -> String {
+    let mut lines = Vec::new();
+    for testimony in witness::testimonies(cell) {
+        lines.extend(testimony.says.iter().map(|says| format!("{}: {says}", testimony.witness)));
+    }
+    lines.push(format!("why: {} ({})", cell.why, cell.source));
+    lines.push(format!("again: {}", cell.reproduce));
+    lines.join("\n")
+}

@@ -1,0 +1,209 @@
+//! The cells of a record as tables: one for each suite, with one block of columns for each gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tls_gauntlet_scenarios::{Outcome, VerdictKind, catalogue};
+
+use crate::record::{CellRecord, RunRecord};
+
+/// One suite as a table.
+#[derive(Debug)]
+pub(super) struct Matrix<'a> {
+    pub(super) suite: &'a str,
+    /// The names of the columns, the sound one first.
+    pub(super) columns: Vec<&'a str>,
+    /// The names of the rows, by family.
+    pub(super) families: Vec<(&'a str, Vec<&'a str>)>,
+    /// The gateways that have a cell in it, in the order of the record.
+    pub(super) gateways: Vec<&'a str>,
+    places: BTreeMap<Place<'a>, &'a CellRecord>,
+}
+
+/// Gateway, row, column.
+type Place<'a> = (&'a str, &'a str, &'a str);
+
+/// The leg of a gateway along which a suite varies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leg {
+    /// Rows are backends, columns are upstreams.
+    Upstream,
+    /// Rows are clients, columns are listeners.
+    Listener,
+}
+
+impl<'a> Matrix<'a> {
+    /// Every suite of a record.
+    pub(super) fn all(record: &'a RunRecord) -> Vec<Self> {
+        let mut suites: BTreeMap<&str, Vec<&CellRecord>> = BTreeMap::new();
+        for cell in &record.cells {
+            suites.entry(suite_of(cell)).or_default().push(cell);
+        }
+        let mut matrices: Vec<_> =
+            suites.into_iter().map(|(suite, cells)| Self::of(suite, &cells, record)).collect();
+        // The largest tells most, and it is the one that people look for.
+        matrices.sort_by_key(|matrix| std::cmp::Reverse(matrix.places.len()));
+        matrices
+    }
+
+    fn of(suite: &'a str, cells: &[&'a CellRecord], record: &'a RunRecord) -> Self {
+        let leg = Leg::of(cells);
+        let mut places: BTreeMap<Place<'_>, &CellRecord> = BTreeMap::new();
+        let mut rows: BTreeMap<(bool, &str), BTreeSet<(bool, &str)>> = BTreeMap::new();
+        let mut columns = BTreeSet::new();
+        for cell in cells {
+            let (row, column) = leg.place(cell);
+            let family = leg.family(row);
+            rows.entry((family != "sound", family)).or_default().insert(sound_first(row));
+            columns.insert(sound_first(column));
+            places
+                .entry((&cell.gateway, row, column))
+                .and_modify(|shown| {
+                    if gravity(cell.verdict) > gravity(shown.verdict) {
+                        *shown = cell;
+                    }
+                })
+                .or_insert(cell);
+        }
+        let names = |ordered: BTreeSet<(bool, &'a str)>| ordered.into_iter().map(|(_, name)| name).collect();
+        let known = record.gateways.iter().map(|gateway| gateway.name.as_str());
+        Self {
+            suite,
+            columns: names(columns),
+            families: rows.into_iter().map(|((_, family), rows)| (family, names(rows))).collect(),
+            gateways: known.filter(|name| cells.iter().any(|cell| cell.gateway == *name)).collect(),
+            places,
+        }
+    }
+
+    /// The cell at this place, the gravest if several share it.
+    pub(super) fn cell(&self, gateway: &str, row: &str, column: &str) -> Option<&'a CellRecord> {
+        self.places.get(&(gateway, row, column)).copied()
+    }
+}
+
+impl Leg {
+    fn of(cells: &[&CellRecord]) -> Self {
+        let upstream: BTreeSet<_> = cells.iter().map(|cell| Self::Upstream.place(cell)).collect();
+        let listener: BTreeSet<_> = cells.iter().map(|cell| Self::Listener.place(cell)).collect();
+        // Where neither varies, what is out of the ordinary is what is looked at.
+        let ordinary = upstream.iter().all(|place| *place == ("plain-good", "strict"));
+        if listener.len() > upstream.len() || (listener.len() == upstream.len() && ordinary) {
+            Self::Listener
+        } else {
+            Self::Upstream
+        }
+    }
+
+    fn place(self, cell: &CellRecord) -> (&str, &str) {
+        match self {
+            Self::Upstream => (&cell.backend, &cell.upstream),
+            Self::Listener => (&cell.client, &cell.listener),
+        }
+    }
+
+    /// The family of a row; clients are few and have none.
+    fn family(self, row: &str) -> &'static str {
+        match self {
+            Self::Upstream => family_of_backend(row),
+            Self::Listener => "",
+        }
+    }
+}
+
+/// The family of a backend in the catalogue.
+pub(super) fn family_of_backend(name: &str) -> &'static str {
+    if name.contains('+') {
+        return "composed";
+    }
+    catalogue().backends().find(|(known, _, _)| *known == name).map_or("other", |(_, family, _)| family)
+}
+
+/// The suite of a cell, by its name.
+pub(super) fn suite_of(cell: &CellRecord) -> &str {
+    cell.id.split('/').next().unwrap_or_default()
+}
+
+fn sound_first(name: &str) -> (bool, &str) {
+    (!matches!(name, "strict" | "default" | "plain-good"), name)
+}
+
+/// How a cell looks in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mark {
+    Reached,
+    Refused,
+    FailOpen,
+    FailClosed,
+    WrongCause,
+    StaleDeviation,
+    Broken,
+    KnownDeviation,
+    Unclaimed,
+    Skipped,
+}
+
+impl Mark {
+    pub(super) fn of(cell: &CellRecord) -> Self {
+        match cell.verdict {
+            VerdictKind::Pass => match cell.expected.as_ref().map(|expected| expected.outcome) {
+                Some(Outcome::Refuse) => Self::Refused,
+                Some(Outcome::Reach) | None => Self::Reached,
+            },
+            VerdictKind::FailOpen => Self::FailOpen,
+            VerdictKind::FailClosed => Self::FailClosed,
+            VerdictKind::WrongCause => Self::WrongCause,
+            VerdictKind::StaleDeviation => Self::StaleDeviation,
+            VerdictKind::Broken => Self::Broken,
+            VerdictKind::KnownDeviation => Self::KnownDeviation,
+            VerdictKind::Unclaimed => Self::Unclaimed,
+            VerdictKind::Skipped => Self::Skipped,
+        }
+    }
+
+    /// One character that can be told from all others without colour.
+    pub(super) const fn symbol(self) -> &'static str {
+        match self {
+            Self::Reached => "✓",
+            Self::Refused => "×",
+            Self::FailOpen => "!",
+            Self::FailClosed => "#",
+            Self::WrongCause => "?",
+            Self::StaleDeviation => "^",
+            Self::Broken => "B",
+            Self::KnownDeviation => "~",
+            Self::Unclaimed => "o",
+            Self::Skipped => "-",
+        }
+    }
+
+    /// What it stands for.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Reached => "comes through, as it must",
+            Self::Refused => "refused, as it must be, and for the right reason",
+            Self::FailOpen => "fail-open: accepted what must be refused",
+            Self::FailClosed => "fail-closed: refused what must work",
+            Self::WrongCause => "wrong-cause: the right outcome for another reason",
+            Self::StaleDeviation => "stale-deviation: listed, no longer true",
+            Self::Broken => "broken: Gauntlet failed, not the gateway",
+            Self::KnownDeviation => "known-deviation: listed, with a reason",
+            Self::Unclaimed => "unclaimed: measured, not counted",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// Which of two verdicts a reader has to see first.
+pub(super) const fn gravity(verdict: VerdictKind) -> u8 {
+    match verdict {
+        VerdictKind::FailOpen => 8,
+        VerdictKind::FailClosed => 7,
+        VerdictKind::WrongCause => 6,
+        VerdictKind::StaleDeviation => 5,
+        VerdictKind::Broken => 4,
+        VerdictKind::Unclaimed => 3,
+        VerdictKind::KnownDeviation => 2,
+        VerdictKind::Skipped => 1,
+        VerdictKind::Pass => 0,
+    }
+}

@@ -1,0 +1,122 @@
+//! What each report makes of one record, to the letter. No socket, no clock, no gateway.
+
+mod sample;
+mod schema;
+
+use rstest::rstest;
+use tls_gauntlet::{
+    record::RunRecord,
+    report::{Detail, FORMATS, Format, Look, console, json, junit},
+};
+use tls_gauntlet_scenarios::VerdictKind;
+
+#[test]
+fn the_sample_has_every_verdict() {
+    let record = sample::record();
+    for verdict in VerdictKind::ALL {
+        assert_ne!(record.summary[verdict], 0, "the sample has no {verdict}");
+    }
+}
+
+#[rstest]
+fn console(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool) {
+    let screen = console::render(&sample::record(), &Look { width, colour, detail: Detail::Normal });
+    let name = format!("console-{width}{}", if colour { "-colour" } else { "" });
+    insta::assert_snapshot!(name, visible(&screen));
+}
+
+#[rstest]
+#[case("console-sound", sample::sound(), Detail::Normal)]
+#[case("console-brief", sample::record(), Detail::Brief)]
+#[case("console-wrong-all-over", sample::wrong_all_over(), Detail::Normal)]
+fn console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case] detail: Detail) {
+    insta::assert_snapshot!(name, console::render(&record, &Look { detail, ..Look::default() }));
+}
+
+/// Names of cells and commands are to be copied, so they may be longer than a line; nothing else may.
+#[rstest]
+fn the_width_is_respected(#[values(80, 100, 140)] width: usize) {
+    let record = sample::record();
+    for line in console::render(&record, &Look { width, colour: false, detail: Detail::Full }).lines() {
+        let to_be_copied = record
+            .cells
+            .iter()
+            .any(|cell| line.ends_with(&cell.id) || line.ends_with(&cell.reproduce));
+        assert!(to_be_copied || line.chars().count() <= width, "{width}: {line}");
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    for width in [80, 140] {
+        let look = Look { width, colour: true, detail: Detail::Full };
+        let plain = console::render(&sample::record(), &Look { colour: false, ..look });
+        let coloured = console::render(&sample::record(), &look);
+        assert_ne!(plain, coloured);
+        let stripped: Vec<String> = coloured.lines().map(|line| strip(line).trim_end().to_owned()).collect();
+        assert_eq!(plain.lines().collect::<Vec<_>>(), stripped);
+    }
+}
+
+#[test]
+fn every_cell_has_its_place_in_the_matrix() {
+    // 38 cells over two gateways, in a table whose symbols can be told apart without colour.
+    let screen = console::render(&sample::record(), &Look::default());
+    for symbol in ["✓", "×", "!", "#", "?", "^", "B", "~", "o", "-"] {
+        assert!(screen.contains(&format!("\n{symbol} ")) || screen.contains(&format!("   {symbol} ")), "{symbol}");
+    }
+}
+
+#[test]
+fn verbose_shows_what_the_normal_report_keeps_back() {
+    let record = sample::wrong_all_over();
+    let count = |detail| {
+        let screen = console::render(&record, &Look { detail, ..Look::default() });
+        screen.lines().filter(|line| line.trim_start().starts_with("again ")).count()
+    };
+    assert_eq!(count(Detail::Brief), 0);
+    assert_eq!(count(Detail::Normal), console::SHOWN);
+    assert_eq!(count(Detail::Full), record.cells.len());
+}
+
+#[test]
+fn junit() {
+    insta::assert_snapshot!("junit", junit::render(&sample::record()));
+}
+
+#[test]
+fn json_is_the_record_and_nothing_else() {
+    let record = sample::record();
+    assert_eq!(serde_json::from_str::<RunRecord>(&json::render(&record)).unwrap(), record);
+    insta::assert_snapshot!("json", json::render(&RunRecord {
+        cells: record.cells.iter().filter(|cell| cell.verdict == VerdictKind::FailOpen).cloned().collect(),
+        ..record.clone()
+    }));
+}
+
+#[test]
+fn formats_are_found_by_name_and_each_file_has_its_own() {
+    for format in FORMATS {
+        assert_eq!(Format::named(format.name).map(|found| found.name), Some(format.name));
+        assert!(!(format.render)(&sample::record(), &Look::default()).is_empty());
+    }
+    assert!(Format::named("html").is_none());
+}
+
+/// Escape sequences, spelt out so that a snapshot can be read.
+fn visible(text: &str) -> String {
+    text.replace('\u{1b}', "␛")
+}
+
+fn strip(line: &str) -> String {
+    let mut plain = String::new();
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            letters.by_ref().find(|letter| *letter == 'm');
+        } else {
+            plain.push(letter);
+        }
+    }
+    plain
+}

@@ -1,0 +1,156 @@
+//! The published schema: current, and true of what is written.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tls_gauntlet::report::json;
+
+use crate::sample;
+
+#[test]
+fn the_published_schema_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/run-record.schema.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, json::schema()).unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(published == json::schema(), "{} is out of date; run the tests with UPDATE=1", path.display());
+}
+
+#[test]
+fn a_record_is_what_the_schema_says() {
+    let record = serde_json::from_str(&json::render(&sample::record())).unwrap();
+    assert_eq!(problems(&record), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_record_is_not() {
+    let sound: Value = serde_json::from_str(&json::render(&sample::record())).unwrap();
+    let broken = |break_it: &dyn Fn(&mut Value)| {
+        let mut record = sound.clone();
+        break_it(&mut record);
+        problems(&record).join("; ")
+    };
+    assert_eq!(
+        broken(&|record| drop(record.as_object_mut().unwrap().remove("seed"))),
+        "$: \"seed\" is missing"
+    );
+    assert_eq!(broken(&|record| record["duration_ms"] = "long".into()), "$.duration_ms: not of type \"integer\"");
+    assert_eq!(broken(&|record| record["seed"] = (-1).into()), "$.seed: below 0");
+    assert_eq!(
+        broken(&|record| record["cells"][0]["verdict"] = "fine".into()),
+        "$.cells[0].verdict: fits none of 9"
+    );
+}
+
+/// Where a value is not what the published schema says. It knows the part of JSON Schema that the schema uses, and
+/// stops at any word it does not know, so that nothing goes unchecked.
+fn problems(value: &Value) -> Vec<String> {
+    let root: Value = serde_json::from_str(&json::schema()).unwrap();
+    let mut problems = Vec::new();
+    check(&root, &root, value, "$", &mut problems);
+    problems
+}
+
+fn check(root: &Value, schema: &Value, value: &Value, at: &str, problems: &mut Vec<String>) {
+    let Value::Object(rules) = schema else {
+        assert_eq!(schema, &Value::Bool(true), "a schema is an object or true");
+        return;
+    };
+    for (rule, wanted) in rules {
+        match rule.as_str() {
+            "$schema" | "$defs" | "title" | "description" | "default" | "format" | "$comment" => {}
+            "$ref" => {
+                let name = wanted.as_str().unwrap().strip_prefix("#").unwrap();
+                check(root, root.pointer(name).unwrap(), value, at, problems);
+            }
+            "type" => {
+                let fits = match wanted {
+                    Value::Array(types) => types.iter().any(|name| is(value, name)),
+                    name => is(value, name),
+                };
+                if !fits {
+                    problems.push(format!("{at}: not of type {wanted}"));
+                }
+            }
+            "const" if value != wanted => problems.push(format!("{at}: not {wanted}")),
+            "enum" if !wanted.as_array().unwrap().contains(value) => {
+                problems.push(format!("{at}: not one of {wanted}"));
+            }
+            "const" | "enum" => {}
+            "minimum" => {
+                if value.as_f64().is_some_and(|number| number < wanted.as_f64().unwrap()) {
+                    problems.push(format!("{at}: below {wanted}"));
+                }
+            }
+            "maximum" => {
+                if value.as_f64().is_some_and(|number| number > wanted.as_f64().unwrap()) {
+                    problems.push(format!("{at}: above {wanted}"));
+                }
+            }
+            "required" => {
+                for name in wanted.as_array().unwrap() {
+                    if value.is_object() && value.get(name.as_str().unwrap()).is_none() {
+                        problems.push(format!("{at}: {name} is missing"));
+                    }
+                }
+            }
+            "properties" => {
+                for (name, schema) in wanted.as_object().unwrap() {
+                    if let Some(value) = value.get(name) {
+                        check(root, schema, value, &format!("{at}.{name}"), problems);
+                    }
+                }
+            }
+            "additionalProperties" => {
+                let known = rules.get("properties").and_then(Value::as_object);
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    if known.is_some_and(|known| known.contains_key(name)) {
+                        continue;
+                    }
+                    match wanted {
+                        Value::Bool(false) => problems.push(format!("{at}: unknown \"{name}\"")),
+                        schema => check(root, schema, value, &format!("{at}.{name}"), problems),
+                    }
+                }
+            }
+            "items" => {
+                for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+                    check(root, wanted, value, &format!("{at}[{index}]"), problems);
+                }
+            }
+            "uniqueItems" => {
+                let items = value.as_array().into_iter().flatten();
+                let all: Vec<String> = items.map(Value::to_string).collect();
+                if all.iter().collect::<std::collections::BTreeSet<_>>().len() != all.len() {
+                    problems.push(format!("{at}: holds something twice"));
+                }
+            }
+            "anyOf" | "oneOf" => {
+                let choices = wanted.as_array().unwrap();
+                let fits = |choice: &Value| {
+                    let mut problems = Vec::new();
+                    check(root, choice, value, at, &mut problems);
+                    problems.is_empty()
+                };
+                if !choices.iter().any(fits) {
+                    problems.push(format!("{at}: fits none of {}", choices.len()));
+                }
+            }
+            unknown => panic!("the schema uses \"{unknown}\", which this test does not know yet"),
+        }
+    }
+}
+
+fn is(value: &Value, name: &Value) -> bool {
+    match name.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        unknown => panic!("unknown type {unknown}"),
+    }
+}
