@@ -7,13 +7,19 @@ mod column;
 mod drive;
 mod verdicts;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_certs::Pki;
 
 use crate::{
     backend::{Fleet, FleetOptions},
+    gateway::GatewayPlan,
     limits::Limits,
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
 };
@@ -125,6 +131,36 @@ pub fn cells(request: &RunRequest) -> Result<Vec<String>, RunError> {
     let columns = plan(request)?;
     let shown = columns.iter().flat_map(|column| column.cells.iter().filter(|cell| cell.selected));
     Ok(shown.map(|cell| cell.id.to_string()).collect())
+}
+
+/// What a gateway that is already running has to be set up for, if its run is given the same request: the fleet
+/// will listen on `address` from the request's first port on.
+///
+/// # Errors
+/// [`RunError`] when the request makes no sense.
+pub fn routes(request: &RunRequest, address: IpAddr) -> Result<GatewayPlan, RunError> {
+    let base = request.port_base.ok_or_else(|| {
+        RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned())
+    })?;
+    let mut columns = plan(request)?;
+    let mut fleet = Vec::new();
+    for column in &mut columns {
+        column.take_lanes(&mut fleet);
+    }
+    let addresses = (0..fleet.len())
+        .map(|lane| {
+            let port = u16::try_from(lane).ok().and_then(|lane| base.checked_add(lane));
+            port.map(|port| SocketAddr::new(address, port)).ok_or_else(|| {
+                RunError::Request(format!(
+                    "{} backends do not fit above port {base}; choose a lower --port-base, or fewer cells",
+                    fleet.len()
+                ))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let pki = Arc::new(Pki::new(request.seed, request.now).map_err(RunError::work)?);
+    let column = columns.first().ok_or_else(|| RunError::Request("no gateway is named".to_owned()))?;
+    Ok(drive::gateway_plan(column, &addresses, &pki, request.limits).0)
 }
 
 /// Runs the matrix.

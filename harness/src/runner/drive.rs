@@ -148,7 +148,7 @@ impl Drive {
 
     async fn through_gateway(self) -> Result<Gathered, RunError> {
         let column = self.column();
-        let (plan, paths) = self.gateway_plan();
+        let (plan, paths) = gateway_plan(column, &self.backends, &self.pki, self.limits);
         let folder = RunFolder::new()
             .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
         self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
@@ -166,35 +166,6 @@ impl Drive {
         let stopped = running.stop().await;
         timings.push(self.timing("stop", began));
         Ok(Gathered { calls, log: stopped.log, died: died_early.or(stopped.died), timings })
-    }
-
-    /// The gateway's set-up, and the path of each called cell.
-    fn gateway_plan(&self) -> (GatewayPlan, Vec<String>) {
-        let called: Vec<&Cell> = self.called().collect();
-        let listeners: BTreeSet<&str> =
-            called.iter().map(|cell| cell.scenario.listener.0.as_str()).collect();
-        let upstreams: BTreeSet<&str> =
-            called.iter().map(|cell| cell.scenario.upstream.0.as_str()).collect();
-        let mut plan = GatewayPlan::new(
-            named(catalogue().listeners(), &listeners),
-            named(catalogue().upstreams(), &upstreams),
-            self.pki.clone(),
-            self.limits,
-        );
-        let paths = called
-            .iter()
-            .map(|cell| {
-                let (connect, response) = patience(cell, &self.limits);
-                let route = plan.add_route(
-                    &cell.scenario.upstream.0,
-                    self.backends[cell.lane],
-                    connect,
-                    response,
-                );
-                format!("{}{}", route.path, cell.nonce)
-            })
-            .collect();
-        (plan, paths)
     }
 
     fn targets(&self, running: &Running, paths: &[String]) -> Result<Vec<(Arc<Probe>, Target)>, RunError> {
@@ -260,6 +231,36 @@ impl Drive {
     fn timing(&self, stage: &str, began: Instant) -> Timing {
         Timing { stage: format!("{}: {stage}", self.column().gateway.name()), duration_ms: millis(began) }
     }
+}
+
+/// The gateway's set-up, and the path of each called cell.
+pub(super) fn gateway_plan(
+    column: &Column,
+    backends: &[SocketAddr],
+    pki: &Arc<Pki>,
+    limits: Limits,
+) -> (GatewayPlan, Vec<String>) {
+    let called: Vec<&Cell> = column.cells.iter().filter(|cell| cell.is_called()).collect();
+    let listeners: BTreeSet<&str> = called.iter().map(|cell| cell.scenario.listener.0.as_str()).collect();
+    let upstreams: BTreeSet<&str> = called.iter().map(|cell| cell.scenario.upstream.0.as_str()).collect();
+    let mut plan = GatewayPlan::new(
+        named(catalogue().listeners(), &listeners),
+        named(catalogue().upstreams(), &upstreams),
+        pki.clone(),
+        limits,
+    );
+    let paths = called
+        .iter()
+        .map(|cell| {
+            let (connect, response) = patience(cell, &limits);
+            let scenario = &cell.scenario;
+            let backend = backends[cell.lane];
+            let route =
+                plan.add_route(&scenario.listener.0, &scenario.upstream.0, backend, connect, response);
+            format!("{}{}", route.path, cell.nonce)
+        })
+        .collect();
+    (plan, paths)
 }
 
 fn named<'a, T: Clone + 'a>(
