@@ -21,7 +21,6 @@ use openssl::{
 use openssl_sys::{SSL, SSL_CTX, X509_STORE_CTX, stack_st_X509};
 
 type MessageCallback = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, usize, *mut SSL, *mut c_void);
-type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
 unsafe extern "C" {
     fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
@@ -29,13 +28,10 @@ unsafe extern "C" {
     fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
     fn X509_STORE_CTX_get0_untrusted(context: *const X509_STORE_CTX) -> *mut stack_st_X509;
     fn SSL_CTX_set_msg_callback(context: *mut SSL_CTX, callback: Option<MessageCallback>);
-    fn SSL_CTX_set_info_callback(context: *mut SSL_CTX, callback: Option<InfoCallback>);
 }
 
 /// `SSL_CTRL_SET_DH_AUTO` of `openssl/ssl.h`.
 const SET_DH_AUTO: c_int = 118;
-/// `SSL_CB_HANDSHAKE_DONE` of `openssl/ssl.h`.
-const HANDSHAKE_DONE: c_int = 0x20;
 
 /// Who is told what passes on one connection. Called from inside OpenSSL: must neither panic nor call OpenSSL.
 pub(crate) trait Witness: Send + Sync + Sized + 'static {
@@ -44,18 +40,12 @@ pub(crate) trait Witness: Send + Sync + Sized + 'static {
     /// A protocol message in the clear. `content_type` is that of the record layer; OpenSSL's own pseudo types
     /// (record headers) are not passed on.
     fn message(&self, sent: bool, version: u16, content_type: u8, bytes: &[u8]);
-    /// A handshake has been completed: the first, or a renegotiation.
-    fn handshake_done(&self);
 }
 
 /// Lets every connection made from this context report to its witness, if it has one.
 pub(crate) fn watch<W: Witness>(context: &mut SslContextBuilder) {
-    // SAFETY: the context is live; both callbacks are plain functions, so they outlive it.
-    // SSL_CTX_set_msg_callback(3), SSL_CTX_set_info_callback(3)
-    unsafe {
-        SSL_CTX_set_msg_callback(context.as_ptr(), Some(on_message::<W>));
-        SSL_CTX_set_info_callback(context.as_ptr(), Some(on_info::<W>));
-    }
+    // SAFETY: the context is live; the callback is a plain function, so it outlives it. SSL_CTX_set_msg_callback(3)
+    unsafe { SSL_CTX_set_msg_callback(context.as_ptr(), Some(on_message::<W>)) }
 }
 
 unsafe extern "C" fn on_message<W: Witness>(
@@ -77,18 +67,6 @@ unsafe extern "C" fn on_message<W: Witness>(
     let (ssl, bytes) = unsafe { (SslRef::from_ptr(ssl), slice::from_raw_parts(bytes.cast::<u8>(), length)) };
     if let Some(witness) = ssl.ex_data(W::index()) {
         witness.message(sent == 1, u16::try_from(version).unwrap_or(0), content_type, bytes);
-    }
-}
-
-unsafe extern "C" fn on_info<W: Witness>(ssl: *const SSL, place: c_int, _value: c_int) {
-    if place & HANDSHAKE_DONE == 0 || ssl.is_null() {
-        return;
-    }
-    // SAFETY: OpenSSL hands in the connection it is working on; nothing is written through the pointer.
-    // SSL_CTX_set_info_callback(3)
-    let ssl = unsafe { SslRef::from_ptr(ssl.cast_mut()) };
-    if let Some(witness) = ssl.ex_data(W::index()) {
-        witness.handshake_done();
     }
 }
 
@@ -123,6 +101,7 @@ pub(crate) fn set_verify(ssl: &SslRef, mode: SslVerifyMode) {
     unsafe { openssl_sys::SSL_set_verify(ssl.as_ptr(), mode.bits(), None) }
 }
 
+#[allow(dead_code, reason = "for clients, which come on another branch")]
 /// Lets clients made from this context offer post-handshake authentication (TLS 1.3).
 pub(crate) fn offer_post_handshake_auth(context: &mut SslContextBuilder) {
     // SAFETY: the context is live. SSL_CTX_set_post_handshake_auth(3)
