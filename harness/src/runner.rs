@@ -23,8 +23,8 @@ use crate::{
     limits::Limits,
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
 };
-pub use column::{Shard, ShardError};
 use column::{Column, plan};
+pub use column::{Shard, ShardError};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -139,9 +139,9 @@ pub fn cells(request: &RunRequest) -> Result<Vec<String>, RunError> {
 /// # Errors
 /// [`RunError`] when the request makes no sense.
 pub fn routes(request: &RunRequest, address: IpAddr) -> Result<GatewayPlan, RunError> {
-    let base = request.port_base.ok_or_else(|| {
-        RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned())
-    })?;
+    let base = request
+        .port_base
+        .ok_or_else(|| RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned()))?;
     let mut columns = plan(request)?;
     let mut fleet = Vec::new();
     for column in &mut columns {
@@ -183,7 +183,6 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
     let fleet = start_fleet(&mut columns, &pki, request).await?;
 
     clock.begin("gateways and cells");
-    let columns = Arc::new(columns);
     let gathered = drive::all(&columns, &pki, &fleet, request, on_event).await?;
 
     clock.begin("evidence");
@@ -230,11 +229,8 @@ async fn start_fleet(
     for column in columns {
         column.take_lanes(&mut plan);
     }
-    let options = FleetOptions {
-        port_base: request.port_base,
-        limits: request.limits,
-        ..FleetOptions::default()
-    };
+    let options =
+        FleetOptions { port_base: request.port_base, limits: request.limits, ..FleetOptions::default() };
     Fleet::start(&plan, pki, &options).await.map_err(RunError::work)
 }
 

@@ -77,7 +77,10 @@ pub fn is_required(program: &str) -> bool {
 
 fn request() -> RunRequest {
     // The one place beside the command line that reads the clock: a test has nobody to ask.
-    #[allow(clippy::disallowed_methods, reason = "the entry point of a test program, as `cli` is of the command")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the entry point of a test program, as `cli` is of the command"
+    )]
     let now = OffsetDateTime::now_utc();
     RunRequest::new(0, now)
 }

@@ -79,7 +79,8 @@ fn a_gateway_that_answers_everything_with_404_refuses_nothing() {
     if !installed("nginx") {
         return;
     }
-    let mutant = Mutant::of("nginx").with("nginx.conf.j2", "location ~ ^/{{ group.name }}/", "location ~ ^/x/");
+    let mutant =
+        Mutant::of("nginx").with("nginx.conf.j2", "location ~ ^/{{ group.name }}/", "location ~ ^/x/");
     let record = run_backends(&mutant.path(), &["plain-good", "expired-leaf"]);
     assert_eq!(with_verdict(&record, VerdictKind::FailClosed), strict_cells(&["plain-good"]));
     assert_eq!(with_verdict(&record, VerdictKind::WrongCause), strict_cells(&["expired-leaf"]));
@@ -142,9 +143,7 @@ fn a_gateway_killed_in_the_middle_is_broken_never_a_pass() {
         let seen = cell.observed.as_ref().unwrap();
         let proven = match seen.outcome {
             Outcome::Reach => !cell.backend_saw.is_empty(),
-            Outcome::Refuse => {
-                !cell.backend_saw.is_empty() || !cell.gateway_said.is_empty()
-            }
+            Outcome::Refuse => !cell.backend_saw.is_empty() || !cell.gateway_said.is_empty(),
         };
         assert!(proven, "{} passed without a witness", name(cell));
     }

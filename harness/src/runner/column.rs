@@ -140,9 +140,8 @@ fn nonce(id: &CellId, seed: u64, turn: u32) -> String {
 fn add_controls(column: &mut Column, seed: u64) {
     let mut known: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     for index in 0..column.cells.len() {
-        let expected_refusal = |cell: &Cell| {
-            cell.expected.as_ref().is_ok_and(|expected| expected.outcome == Outcome::Refuse)
-        };
+        let expected_refusal =
+            |cell: &Cell| cell.expected.as_ref().is_ok_and(|expected| expected.outcome == Outcome::Refuse);
         if !expected_refusal(&column.cells[index]) || !column.cells[index].is_called() {
             continue;
         }
@@ -151,9 +150,10 @@ fn add_controls(column: &mut Column, seed: u64) {
         for wanted in controls_of(&scenario, column) {
             let Some(wanted) = wanted else { continue };
             let key = (wanted.client.0.clone(), wanted.listener.0.clone(), wanted.upstream.0.clone());
-            let found = known.get(&key).copied().or_else(|| {
-                column.cells.iter().position(|cell| same_combination(&cell.scenario, &wanted))
-            });
+            let found = known
+                .get(&key)
+                .copied()
+                .or_else(|| column.cells.iter().position(|cell| same_combination(&cell.scenario, &wanted)));
             let control = found.unwrap_or_else(|| {
                 let cell = column.cell(wanted, false, seed, 0);
                 column.cells.push(cell);

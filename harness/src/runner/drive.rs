@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::try_join_all;
 use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{ClientSaw, FaultPhase, catalogue};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     Event, OnEvent, RunError, RunRequest,
@@ -20,7 +18,7 @@ use super::{
     millis,
 };
 use crate::{
-    backend::Fleet,
+    backend::{Backend, Fleet},
     client::{ClientTrust, Probe, Target},
     gateway::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, RunFolder, Running},
     limits::Limits,
@@ -49,71 +47,40 @@ pub(super) struct Call {
 
 /// Drives every column; the result is in their order.
 pub(super) async fn all(
-    columns: &Arc<Vec<Column>>,
+    columns: &[Column],
     pki: &Arc<Pki>,
     fleet: &Fleet,
     request: &RunRequest,
     on_event: OnEvent<'_>,
 ) -> Result<Vec<Gathered>, RunError> {
-    let (events, mut heard) = mpsc::unbounded_channel();
     let jobs = Arc::new(Semaphore::new(request.jobs.max(1)));
-    let addresses: Arc<[SocketAddr]> = fleet.backends().iter().map(|backend| backend.address()).collect();
-    let mut tasks = JoinSet::new();
-    for index in 0..columns.len() {
-        let drive = Drive {
-            columns: columns.clone(),
-            index,
-            pki: pki.clone(),
-            backends: addresses.clone(),
-            limits: request.limits,
-            jobs: jobs.clone(),
-            events: events.clone(),
-        };
-        tasks.spawn(async move { (index, drive.run().await) });
-    }
-    drop(events);
-    let mut gathered: Vec<Option<Gathered>> = columns.iter().map(|_| None).collect();
-    loop {
-        tokio::select! {
-            Some(event) = heard.recv() => on_event(event),
-            done = tasks.join_next() => match done {
-                Some(done) => {
-                    let (index, result) = done.map_err(RunError::work)?;
-                    gathered[index] = Some(result?);
-                }
-                None => break,
-            },
-        }
-    }
-    while let Ok(event) = heard.try_recv() {
-        on_event(event);
-    }
-    Ok(gathered.into_iter().flatten().collect())
+    let backends: Vec<SocketAddr> = fleet.backends().iter().map(Backend::address).collect();
+    let drives = columns.iter().map(|column| {
+        let drive =
+            Drive { column, pki, backends: &backends, limits: request.limits, jobs: jobs.clone(), on_event };
+        drive.run()
+    });
+    try_join_all(drives).await
 }
 
 /// One column, on its way.
-struct Drive {
-    columns: Arc<Vec<Column>>,
-    index: usize,
-    pki: Arc<Pki>,
-    backends: Arc<[SocketAddr]>,
+struct Drive<'a> {
+    column: &'a Column,
+    pki: &'a Arc<Pki>,
+    backends: &'a [SocketAddr],
     limits: Limits,
     jobs: Arc<Semaphore>,
-    events: mpsc::UnboundedSender<Event>,
+    on_event: OnEvent<'a>,
 }
 
-impl Drive {
+impl Drive<'_> {
     async fn run(self) -> Result<Gathered, RunError> {
-        match self.column().gateway.kind() {
+        match self.column.gateway.kind() {
             GatewayKind::Direct => self.directly().await,
             GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => {
                 self.through_gateway().await
             }
         }
-    }
-
-    fn column(&self) -> &Column {
-        &self.columns[self.index]
     }
 
     async fn directly(self) -> Result<Gathered, RunError> {
@@ -126,7 +93,7 @@ impl Drive {
             } else {
                 let call = if key.1 { self.limits.impatient } else { self.limits.call };
                 let limits = Limits { call, ..self.limits };
-                let probe = Probe::for_upstream(&cell.scenario.upstream.1, BACKEND_NAME, &self.pki, limits)
+                let probe = Probe::for_upstream(&cell.scenario.upstream.1, BACKEND_NAME, self.pki, limits)
                     .map_err(RunError::work)?;
                 let probe = Arc::new(probe);
                 probes.insert(key, probe.clone());
@@ -147,8 +114,8 @@ impl Drive {
     }
 
     async fn through_gateway(self) -> Result<Gathered, RunError> {
-        let column = self.column();
-        let (plan, paths) = gateway_plan(column, &self.backends, &self.pki, self.limits);
+        let column = self.column;
+        let (plan, paths) = gateway_plan(column, self.backends, self.pki, self.limits);
         let folder = RunFolder::new()
             .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
         self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
@@ -169,7 +136,7 @@ impl Drive {
     }
 
     fn targets(&self, running: &Running, paths: &[String]) -> Result<Vec<(Arc<Probe>, Target)>, RunError> {
-        let trust = ClientTrust::ours(&self.pki, GATEWAY_NAME);
+        let trust = ClientTrust::ours(self.pki, GATEWAY_NAME);
         let mut probes: BTreeMap<&str, Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for (cell, path) in self.called().zip(paths) {
@@ -177,7 +144,7 @@ impl Drive {
             let probe = match probes.get(client.as_str()) {
                 Some(probe) => probe.clone(),
                 None => {
-                    let probe = Probe::for_client(profile, &trust, &self.pki, self.limits);
+                    let probe = Probe::for_client(profile, &trust, self.pki, self.limits);
                     let probe = Arc::new(probe.map_err(RunError::work)?);
                     probes.insert(client, probe.clone());
                     probe
@@ -185,7 +152,7 @@ impl Drive {
             };
             let listener = &cell.scenario.listener.0;
             let address = running.listener(listener).ok_or_else(|| {
-                RunError::Work(format!("{} has no listener \"{listener}\"", self.column().gateway.name()))
+                RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
             })?;
             let host = GATEWAY_NAME.to_owned();
             targets.push((probe, Target { address, host, path: path.clone(), nonce: cell.nonce.clone() }));
@@ -196,8 +163,8 @@ impl Drive {
     /// Calls every cell. Those whose backend stalls cost patience and no work, so they take no turn from the others.
     async fn call_all(&self, targets: Vec<(Arc<Probe>, Target)>) -> Result<Vec<Option<Call>>, RunError> {
         let mut tasks = JoinSet::new();
-        let mut calls: Vec<Option<Call>> = self.column().cells.iter().map(|_| None).collect();
-        let called = self.column().cells.iter().enumerate().filter(|(_, cell)| cell.is_called());
+        let mut calls: Vec<Option<Call>> = self.column.cells.iter().map(|_| None).collect();
+        let called = self.column.cells.iter().enumerate().filter(|(_, cell)| cell.is_called());
         for ((index, cell), (probe, target)) in called.zip(targets) {
             let turn = if cell.stalls_at().is_some() { None } else { Some(self.jobs.clone()) };
             let plaintext = cell.scenario.client.1.plaintext;
@@ -214,22 +181,21 @@ impl Drive {
         while let Some(done) = tasks.join_next().await {
             let (index, call) = done.map_err(RunError::work)?;
             calls[index] = Some(call);
-            self.say(Event::CellDone { id: self.column().cells[index].id.to_string() });
+            self.say(Event::CellDone { id: self.column.cells[index].id.to_string() });
         }
         Ok(calls)
     }
 
     fn called(&self) -> impl Iterator<Item = &Cell> {
-        self.column().cells.iter().filter(|cell| cell.is_called())
+        self.column.cells.iter().filter(|cell| cell.is_called())
     }
 
     fn say(&self, event: Event) {
-        // Nobody listens once the run has been given up.
-        let _ = self.events.send(event);
+        (self.on_event)(event);
     }
 
     fn timing(&self, stage: &str, began: Instant) -> Timing {
-        Timing { stage: format!("{}: {stage}", self.column().gateway.name()), duration_ms: millis(began) }
+        Timing { stage: format!("{}: {stage}", self.column.gateway.name()), duration_ms: millis(began) }
     }
 }
 

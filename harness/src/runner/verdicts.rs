@@ -154,9 +154,10 @@ struct Deviations<'a>(Vec<(GlobMatcher, &'a Deviation)>);
 impl<'a> Deviations<'a> {
     fn of(gateway: &'a Gateway) -> Self {
         // A glob that cannot be read was refused when the gateway's folder was.
-        let matchers = gateway.deviations().iter().filter_map(|deviation| {
-            Some((Glob::new(&deviation.cells).ok()?.compile_matcher(), deviation))
-        });
+        let matchers = gateway
+            .deviations()
+            .iter()
+            .filter_map(|deviation| Some((Glob::new(&deviation.cells).ok()?.compile_matcher(), deviation)));
         Self(matchers.collect())
     }
 

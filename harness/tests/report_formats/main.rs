@@ -38,10 +38,8 @@ fn console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case]
 fn the_width_is_respected(#[values(80, 100, 140)] width: usize) {
     let record = sample::record();
     for line in console::render(&record, &Look { width, colour: false, detail: Detail::Full }).lines() {
-        let to_be_copied = record
-            .cells
-            .iter()
-            .any(|cell| line.ends_with(&cell.id) || line.ends_with(&cell.reproduce));
+        let to_be_copied =
+            record.cells.iter().any(|cell| line.ends_with(&cell.id) || line.ends_with(&cell.reproduce));
         assert!(to_be_copied || line.chars().count() <= width, "{width}: {line}");
     }
 }
@@ -63,7 +61,10 @@ fn every_cell_has_its_place_in_the_matrix() {
     // 38 cells over two gateways, in a table whose symbols can be told apart without colour.
     let screen = console::render(&sample::record(), &Look::default());
     for symbol in ["✓", "×", "!", "#", "?", "^", "B", "~", "o", "-"] {
-        assert!(screen.contains(&format!("\n{symbol} ")) || screen.contains(&format!("   {symbol} ")), "{symbol}");
+        assert!(
+            screen.contains(&format!("\n{symbol} ")) || screen.contains(&format!("   {symbol} ")),
+            "{symbol}"
+        );
     }
 }
 
@@ -88,10 +89,18 @@ fn junit() {
 fn json_is_the_record_and_nothing_else() {
     let record = sample::record();
     assert_eq!(serde_json::from_str::<RunRecord>(&json::render(&record)).unwrap(), record);
-    insta::assert_snapshot!("json", json::render(&RunRecord {
-        cells: record.cells.iter().filter(|cell| cell.verdict == VerdictKind::FailOpen).cloned().collect(),
-        ..record.clone()
-    }));
+    insta::assert_snapshot!(
+        "json",
+        json::render(&RunRecord {
+            cells: record
+                .cells
+                .iter()
+                .filter(|cell| cell.verdict == VerdictKind::FailOpen)
+                .cloned()
+                .collect(),
+            ..record.clone()
+        })
+    );
 }
 
 #[test]
