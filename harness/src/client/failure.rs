@@ -88,6 +88,7 @@ impl Failure {
     /// As the evidence of a client.
     pub(crate) fn into_client_saw(self) -> ClientSaw {
         ClientSaw {
+            plaintext: false,
             status: None,
             answered_by: None,
             complete: false,
