@@ -3,7 +3,9 @@
 #![allow(unsafe_code, reason = "the one place where C is called; every call says why it may be")]
 
 use std::{
-    ffi::{CStr, c_char, c_int, c_long, c_uint, c_void},
+    ffi::{CStr, c_char, c_int, c_long, c_void},
+    io,
+    os::fd::RawFd,
     ptr, slice,
     sync::Arc,
 };
@@ -13,25 +15,23 @@ use openssl::{
     error::ErrorStack,
     ex_data::Index,
     ssl::{Ssl, SslContextBuilder, SslRef, SslVerifyMode},
+    stack::StackRef,
+    x509::{X509, X509StoreContextRef},
 };
-use openssl_sys::{SSL, SSL_CTX};
+use openssl_sys::{SSL, SSL_CTX, X509_STORE_CTX, stack_st_X509};
 
 type MessageCallback = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, usize, *mut SSL, *mut c_void);
-type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
 unsafe extern "C" {
     fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
     fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
     fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
-    fn SSL_set_session_id_context(ssl: *mut SSL, context: *const u8, length: c_uint) -> c_int;
+    fn X509_STORE_CTX_get0_untrusted(context: *const X509_STORE_CTX) -> *mut stack_st_X509;
     fn SSL_CTX_set_msg_callback(context: *mut SSL_CTX, callback: Option<MessageCallback>);
-    fn SSL_CTX_set_info_callback(context: *mut SSL_CTX, callback: Option<InfoCallback>);
 }
 
 /// `SSL_CTRL_SET_DH_AUTO` of `openssl/ssl.h`.
 const SET_DH_AUTO: c_int = 118;
-/// `SSL_CB_HANDSHAKE_DONE` of `openssl/ssl.h`.
-const HANDSHAKE_DONE: c_int = 0x20;
 
 /// Who is told what passes on one connection. Called from inside OpenSSL: must neither panic nor call OpenSSL.
 pub(crate) trait Witness: Send + Sync + Sized + 'static {
@@ -40,18 +40,12 @@ pub(crate) trait Witness: Send + Sync + Sized + 'static {
     /// A protocol message in the clear. `content_type` is that of the record layer; OpenSSL's own pseudo types
     /// (record headers) are not passed on.
     fn message(&self, sent: bool, version: u16, content_type: u8, bytes: &[u8]);
-    /// A handshake has been completed: the first, or a renegotiation.
-    fn handshake_done(&self);
 }
 
 /// Lets every connection made from this context report to its witness, if it has one.
 pub(crate) fn watch<W: Witness>(context: &mut SslContextBuilder) {
-    // SAFETY: the context is live; both callbacks are plain functions, so they outlive it.
-    // SSL_CTX_set_msg_callback(3), SSL_CTX_set_info_callback(3)
-    unsafe {
-        SSL_CTX_set_msg_callback(context.as_ptr(), Some(on_message::<W>));
-        SSL_CTX_set_info_callback(context.as_ptr(), Some(on_info::<W>));
-    }
+    // SAFETY: the context is live; the callback is a plain function, so it outlives it. SSL_CTX_set_msg_callback(3)
+    unsafe { SSL_CTX_set_msg_callback(context.as_ptr(), Some(on_message::<W>)) }
 }
 
 unsafe extern "C" fn on_message<W: Witness>(
@@ -73,18 +67,6 @@ unsafe extern "C" fn on_message<W: Witness>(
     let (ssl, bytes) = unsafe { (SslRef::from_ptr(ssl), slice::from_raw_parts(bytes.cast::<u8>(), length)) };
     if let Some(witness) = ssl.ex_data(W::index()) {
         witness.message(sent == 1, u16::try_from(version).unwrap_or(0), content_type, bytes);
-    }
-}
-
-unsafe extern "C" fn on_info<W: Witness>(ssl: *const SSL, place: c_int, _value: c_int) {
-    if place & HANDSHAKE_DONE == 0 || ssl.is_null() {
-        return;
-    }
-    // SAFETY: OpenSSL hands in the connection it is working on; nothing is written through the pointer.
-    // SSL_CTX_set_info_callback(3)
-    let ssl = unsafe { SslRef::from_ptr(ssl.cast_mut()) };
-    if let Some(witness) = ssl.ex_data(W::index()) {
-        witness.handshake_done();
     }
 }
 
@@ -119,6 +101,7 @@ pub(crate) fn set_verify(ssl: &SslRef, mode: SslVerifyMode) {
     unsafe { openssl_sys::SSL_set_verify(ssl.as_ptr(), mode.bits(), None) }
 }
 
+#[allow(dead_code, reason = "for clients, which come on another branch")]
 /// Lets clients made from this context offer post-handshake authentication (TLS 1.3).
 pub(crate) fn offer_post_handshake_auth(context: &mut SslContextBuilder) {
     // SAFETY: the context is live. SSL_CTX_set_post_handshake_auth(3)
@@ -133,16 +116,6 @@ pub(crate) fn dh_auto(context: &mut SslContextBuilder) -> Result<(), ErrorStack>
     check(c_int::from(done == 1))
 }
 
-/// Names the context in which sessions may be resumed; without one, verifying clients fails on resumption.
-///
-/// # Errors
-/// OpenSSL's reason, if the name is longer than 32 bytes.
-pub(crate) fn set_session_id_context(ssl: &mut SslRef, context: &[u8]) -> Result<(), ErrorStack> {
-    let length = c_uint::try_from(context.len()).unwrap_or(c_uint::MAX);
-    // SAFETY: the connection is live; OpenSSL checks the length, then copies. SSL_set_session_id_context(3)
-    check(unsafe { SSL_set_session_id_context(ssl.as_ptr(), context.as_ptr(), length) })
-}
-
 /// The name of the negotiated key-exchange group, as OpenSSL spells it.
 pub(crate) fn group_name(ssl: &SslRef) -> Option<&str> {
     // OpenSSL looks into the session without asking whether there is one.
@@ -151,6 +124,30 @@ pub(crate) fn group_name(ssl: &SslRef) -> Option<&str> {
     // connection keeps alive. SSL_get0_group_name(3)
     let name = unsafe { text(openssl_sys::SSL_get0_group_name(ssl.as_ptr())) };
     name.filter(|name| !name.is_empty())
+}
+
+/// The certificates a peer has sent, leaf first, while they are being verified.
+pub(crate) fn sent_chain(verification: &X509StoreContextRef) -> Option<&StackRef<X509>> {
+    // SAFETY: the verification is live and owns the stack, which is not changed while it lasts.
+    // X509_STORE_CTX_get0_untrusted(3)
+    unsafe {
+        let chain = X509_STORE_CTX_get0_untrusted(verification.as_ptr());
+        if chain.is_null() { None } else { Some(StackRef::from_ptr(chain)) }
+    }
+}
+
+/// How many bytes wait in the send queue of a TCP socket, sent or not, until the peer acknowledges them.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn unacknowledged(socket: RawFd) -> io::Result<usize> {
+    let mut bytes: c_int = 0;
+    // SAFETY: the kernel writes one int to the address it is given, and nothing on failure; SIOCOUTQ is the same
+    // request as TIOCOUTQ. tcp(7)
+    if unsafe { libc::ioctl(socket, libc::TIOCOUTQ, &raw mut bytes) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
 /// # Safety

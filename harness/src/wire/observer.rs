@@ -41,7 +41,7 @@ struct Seen {
     fatal: Both<Option<Alert>>,
     no_renegotiation: Both<bool>,
     close_notify: Both<bool>,
-    handshakes: u32,
+    finished: Both<u32>,
 }
 
 /// A handshake message, without its content.
@@ -123,11 +123,20 @@ impl Observer {
         self.seen().close_notify.received
     }
 
+    /// How many Finished messages came: one for each handshake, and in TLS 1.3 one for each post-handshake
+    /// authentication.
+    #[must_use]
+    pub fn finished_received(&self) -> u32 {
+        self.seen().finished.received
+    }
+
     /// How many handshakes were completed, the first one included. In TLS 1.3 there is only one:
     /// post-handshake authentication is not a handshake.
     #[must_use]
     pub fn handshakes(&self) -> u32 {
-        self.seen().handshakes
+        // OpenSSL's own "handshake done" (SSL_CTX_set_info_callback(3)) comes for a HelloRequest as well.
+        let seen = self.seen();
+        seen.finished.sent.min(seen.finished.received)
     }
 
     /// Whether a certificate was requested of the client: by this end, or of this end.
@@ -155,10 +164,6 @@ impl ffi::Witness for Observer {
             _ => {}
         }
     }
-
-    fn handshake_done(&self) {
-        self.seen().handshakes += 1;
-    }
 }
 
 impl Seen {
@@ -178,6 +183,9 @@ impl Seen {
         if kind == HandshakeType::CLIENT_HELLO {
             self.client_hellos += 1;
             self.client_hello.get_or_insert_with(|| bytes.into());
+        }
+        if kind == HandshakeType::FINISHED {
+            *self.finished.get(direction) += 1;
         }
         if self.messages.is_empty() {
             self.messages.reserve(USUAL_MESSAGES);
