@@ -365,7 +365,7 @@ async fn plaintext_speaks_http_without_tls() {
     });
     let saw = Probe::plaintext(Limits::default()).get(&target(address)).await;
 
-    assert_eq!((saw.status, saw.tls_version), (Some(200), None), "{saw:?}");
+    assert_eq!((saw.status, saw.tls_version, saw.plaintext), (Some(200), None, true), "{saw:?}");
     assert_eq!(saw.answered_by, Some(Responder::Backend));
 }
 

@@ -5,11 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http_body_util::Full;
+use hyper::Request;
 use rstest::rstest;
 use time::OffsetDateTime;
 use tls_gauntlet::{
     backend::{Fleet, FleetOptions},
-    client::{ClientTrust, Probe, Target},
+    client::{ClientTrust, Dialer, DialerSettings, Probe, Target},
     gateway::{
         GATEWAY_NAME, GatewayPlan,
         reference::{Reference, ReferenceKnobs, cause_in, claims},
@@ -21,6 +23,7 @@ use tls_gauntlet_scenarios::{
     Cause, Claims, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, Scenario, Verdict, catalogue,
     judge, model,
 };
+use tokio::time::Instant;
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_secs(1);
@@ -216,4 +219,42 @@ async fn what_the_backend_answers_passes_through(#[case] post_handshake_auth: bo
     assert_eq!(seen.client_saw.status, Some(status), "{seen:?}");
     assert_eq!(seen.client_saw.answered_by, Some(Responder::Backend), "{seen:?}");
     assert_eq!(seen.gateway_causes, []);
+}
+
+#[tokio::test]
+async fn method_query_and_headers_pass_both_ways() {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "certificates must be valid by the clock that OpenSSL reads"
+    )]
+    let now = OffsetDateTime::now_utc();
+    let pki = Arc::new(Pki::new(7, now).unwrap());
+    let backends = [catalogue().backend("plain-good").unwrap()];
+    let fleet = Fleet::start(&backends, &pki, &FleetOptions::default()).await.unwrap();
+    let named = |name: &str| name.to_owned();
+    let mut plan = GatewayPlan::new(
+        vec![(named("default"), catalogue().listener("default").unwrap().clone())],
+        vec![(named("strict"), catalogue().upstream("strict").unwrap().clone())],
+        Arc::clone(&pki),
+        Limits::default(),
+    );
+    let path = plan.add_route("strict", fleet.backends()[0].address(), LONG, LONG).path.clone();
+    let gateway = Reference::start(&plan, ReferenceKnobs::default()).await.unwrap();
+
+    let deadline = Instant::now() + LONG;
+    let dialer = Dialer::new(&DialerSettings::sound(GATEWAY_NAME, &pki)).unwrap();
+    let dialed = dialer.dial(gateway.listener("default").unwrap(), deadline).await.unwrap();
+    let request = Request::post(format!("{path}deep/er?a=b"))
+        .header("host", GATEWAY_NAME)
+        .header("x-gauntlet-nonce", nonce(1))
+        .body(Full::from(vec![b'x'; 200_000]))
+        .unwrap();
+    let answer = dialed.call(request, deadline).await.unwrap();
+
+    assert_eq!(answer.head.status, 200);
+    assert_eq!(answer.head.headers["x-gauntlet-backend"], "plain-good");
+    let echo: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((&echo["method"], &echo["nonce"]), (&"POST".into(), &nonce(1).into()), "{echo}");
+    assert_eq!(echo["path"], format!("{path}deep/er"));
+    assert_eq!(gateway.stop().await.len(), 1);
 }
