@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
 use openssl::{
     ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVerifyMode, SslVersion},
     x509::store::X509StoreBuilder,
@@ -17,11 +20,12 @@ use openssl::{
 use rstest::rstest;
 use time::OffsetDateTime;
 use tls_gauntlet::{
-    client::{DialerSettings, Probe, Target},
+    client::{Dialer, DialerSettings, Probe, Target},
     limits::Limits,
 };
 use tls_gauntlet_certs::{ClientRecipe, Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, Responder, TlsVersion, Versions};
+use tokio::time::Instant;
 
 const NAME: &str = "backend.gauntlet.test";
 
@@ -222,6 +226,38 @@ async fn sees_the_alert_that_refuses_its_certificate(
     assert_eq!((saw.status, saw.refused_because), (None, None));
 }
 
+/// In TLS 1.3 the alert and the reset that follows it are both there before the client writes its request.
+#[tokio::test]
+async fn hears_the_alert_of_a_server_that_has_hung_up() {
+    let pki = pki();
+    let mut context = context(&pki, ServerRecipe::Good, SslVersion::TLS1_3);
+    require_client(&mut context, &pki);
+    let context = context.build();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        let still_open = tcp.try_clone().unwrap();
+        assert!(Ssl::new(&context).unwrap().accept(tcp).is_err());
+        still_open.set_nonblocking(true).unwrap();
+        still_open
+    });
+
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let dialer = Dialer::new(&DialerSettings::sound(NAME, &pki)).unwrap();
+    let dialed = dialer.dial(address, deadline).await.unwrap();
+    let server = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+    let server = tokio::net::TcpStream::from_std(server).unwrap();
+    // Closing resets.
+    server.set_zero_linger().unwrap();
+    drop(server);
+
+    let request = Request::get("/").body(Full::<Bytes>::default()).unwrap();
+    let failure = dialed.call(request, deadline).await.unwrap_err();
+    assert_eq!(failure.alert_received, Some(Alert::CertificateRequired), "{failure:?}");
+    assert_eq!((failure.cause, failure.phase), (Cause::ClientCertMissing, Phase::Handshake));
+}
+
 #[tokio::test]
 async fn shows_a_sound_certificate() {
     let pki = pki();
@@ -329,7 +365,7 @@ async fn plaintext_speaks_http_without_tls() {
     });
     let saw = Probe::plaintext(Limits::default()).get(&target(address)).await;
 
-    assert_eq!((saw.status, saw.tls_version), (Some(200), None), "{saw:?}");
+    assert_eq!((saw.status, saw.tls_version, saw.plaintext), (Some(200), None, true), "{saw:?}");
     assert_eq!(saw.answered_by, Some(Responder::Backend));
 }
 

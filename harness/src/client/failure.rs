@@ -103,20 +103,10 @@ impl Failure {
         }
     }
 
-    /// What this end held against the certificate of its server, if that was it.
+    /// What this end held against its server, if it was this end that refused in the handshake.
     fn own_refusal(&self) -> Option<Cause> {
-        let about_the_server = matches!(
-            self.cause,
-            Cause::ServerCertExpired
-                | Cause::ServerCertNotYetValid
-                | Cause::ServerCertUntrusted
-                | Cause::ServerCertNameMismatch
-                | Cause::ServerCertWrongUsage
-                | Cause::ServerCertWeak
-                | Cause::ServerCertRevoked
-                | Cause::ServerCertMalformed
-        );
-        (self.side == Side::Own && about_the_server).then_some(self.cause)
+        let refused = self.side == Side::Own && self.phase == Phase::Handshake && self.alert_sent.is_some();
+        (refused && self.cause != Cause::Unexplained).then_some(self.cause)
     }
 
     fn blank(phase: Phase, error: String) -> Self {

@@ -122,3 +122,33 @@ impl AsyncWrite for Leg {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn last_words_are_heard_after_a_reset() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
+        far.write_all(b"no").await.unwrap();
+        // Closing resets.
+        far.set_zero_linger().unwrap();
+        drop(far);
+
+        let (mut leg, broken) = Leg::new(Stream::Plain(near));
+        leg.write_all(b"please").await.unwrap();
+        leg.flush().await.unwrap();
+        let mut heard = Vec::new();
+        let _ = leg.read_to_end(&mut heard).await;
+        assert_eq!((heard.as_slice(), broken.get()), (b"no".as_slice(), Some(Break::Reset)));
+    }
+}

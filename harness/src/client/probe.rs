@@ -120,10 +120,11 @@ impl Probe {
     /// Opens a connection, sends one request, reads the response to the end of its body, closes the connection.
     pub async fn get(&self, target: &Target) -> ClientSaw {
         let deadline = Instant::now() + self.limits.call;
-        match self.call(target, deadline).await {
+        let saw = match self.call(target, deadline).await {
             Ok(answer) => saw(answer, &target.nonce),
             Err(failure) => failure.into_client_saw(),
-        }
+        };
+        ClientSaw { plaintext: self.dialer.is_none(), ..saw }
     }
 
     async fn call(&self, target: &Target, deadline: Instant) -> Result<Answer, Failure> {
