@@ -331,10 +331,12 @@ impl RunningProgram {
             match wait::until(limit, &what, look).await {
                 Ok(Ok(())) => {}
                 Ok(Err(status)) => {
+                    let last_words = self.last_words();
                     return Err(GatewayError::Ended {
                         gateway: name.clone(),
                         status: status.to_string(),
-                        last_words: self.last_words(),
+                        remedy: remedy(&last_words),
+                        last_words,
                     });
                 }
                 Err(late) => {
@@ -368,6 +370,15 @@ impl Drop for RunningProgram {
         // has ended already.
         let _gone = self.process.kill();
         let _status = self.process.wait();
+    }
+}
+
+/// What to do about a program that ended while it was started.
+fn remedy(last_words: &str) -> &'static str {
+    if last_words.to_lowercase().contains("address already in use") {
+        "end the program that holds the port, and run again"
+    } else {
+        "correct the templates in its folder, or install a version that understands them"
     }
 }
 
