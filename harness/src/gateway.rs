@@ -10,6 +10,7 @@ mod port;
 mod program;
 mod ready;
 mod render;
+mod running;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -23,7 +24,8 @@ use crate::record::GatewayKind;
 use external::External;
 use folder::Folder;
 use manifest::{Impossible, LogLine};
-use program::{Program, RunningProgram};
+use program::Program;
+use running::RunningProgram;
 
 /// No gateway at all: Gauntlet's own client calls each backend.
 pub const DIRECT: &str = "direct";
