@@ -4,7 +4,7 @@
 
 mod tool;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rstest::rstest;
 use time::OffsetDateTime;
@@ -234,17 +234,70 @@ async fn plaintext_http_answers_in_plain_http() {
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
 }
 
-async fn fleet(names: &[&str], settle: std::time::Duration) -> Fleet {
+async fn fleet(names: &[&str], settle: Duration) -> Fleet {
+    fleet_with(names, Limits { settle, ..Limits::default() }).await
+}
+
+async fn fleet_with(names: &[&str], limits: Limits) -> Fleet {
     #[allow(clippy::disallowed_methods, reason = "certificates have to be valid for programs with clocks")]
     let pki = Arc::new(Pki::new(7, OffsetDateTime::now_utc()).unwrap());
     let plan: Vec<_> = names.iter().map(|name| catalogue().backend(name).unwrap()).collect();
-    let limits = Limits { settle, ..Limits::default() };
     Fleet::start(&plan, &pki, &FleetOptions { limits, ..FleetOptions::default() }).await.unwrap()
+}
+
+#[rstest]
+#[case(b"")]
+#[case(b"\x16\x03\x01\x02\x00\x01\x00")]
+#[tokio::test]
+async fn a_silent_peer_is_given_up(#[case] first: &[u8]) {
+    let limits = Limits { peer: Duration::from_millis(20), ..Limits::default() };
+    let fleet = fleet_with(&["plain-good"], limits).await;
+    let mut stream = TcpStream::connect(fleet.backends()[0].address()).await.unwrap();
+    stream.write_all(first).await.unwrap();
+
+    let mut rest = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    let entry = fleet.finish().await[0][0].clone();
+    assert_eq!((entry.ended, entry.cause), (Ended::TimedOut, Some(Cause::Timeout)));
+    assert_eq!(rest, b"");
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_gone() {
+    let backend = Backend::start("plain-good").await.unwrap();
+    let mut stream = TcpStream::connect(backend.address()).await.unwrap();
+    drop(backend);
+
+    let end = timeout(DEADLINE, stream.read(&mut [0])).await.expect("the connection ends with its backend");
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+}
+
+#[tokio::test]
+async fn ports_that_do_not_exist_are_refused_with_the_reason() {
+    let plan = vec![catalogue().backend("plain-good").unwrap(); 3];
+    let options = FleetOptions { port_base: Some(65534), ..FleetOptions::default() };
+    let backend = Backend::start("refuses-connection").await.unwrap();
+    let error = Fleet::start(&plan, backend.pki(), &options).await.unwrap_err();
+
+    assert!(error.to_string().starts_with("3 backends from port 65534 on do not fit"), "{error}");
+}
+
+#[tokio::test]
+async fn tls_without_http_in_it_is_not_understood() {
+    if !is_installed("python3") {
+        return;
+    }
+    let target = Target::start("tls12-only").await;
+    target.python(&python("", 1).replace("GET /n-0123456789abcdef HTTP/1.1", "\\x00\\x01\\x02")).await;
+
+    let entry = target.entry().await;
+    assert_eq!((entry.outcome, entry.phase), (Handling::Accepted, Phase::Request));
+    assert_eq!((entry.ended, entry.requests), (Ended::NotUnderstood, 0), "{entry:#?}");
 }
 
 #[tokio::test]
 async fn finish_tells_who_was_still_there_and_misses_nobody() {
-    let fleet = fleet(&["plain-good", "plain-good"], std::time::Duration::ZERO).await;
+    let fleet = fleet(&["plain-good", "plain-good"], Duration::ZERO).await;
     let [first, second] = [0, 1].map(|index| fleet.backends()[index].address());
     let _open = TcpStream::connect(first).await.unwrap();
     let ledgers = fleet.finish().await;
