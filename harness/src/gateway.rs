@@ -11,6 +11,7 @@ mod program;
 mod ready;
 pub mod reference;
 mod render;
+mod running;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -24,8 +25,9 @@ use crate::record::GatewayKind;
 use external::External;
 use folder::Folder;
 use manifest::{Impossible, LogLine};
-use program::{Program, RunningProgram};
+use program::Program;
 use reference::{Reference, ReferenceKnobs};
+use running::RunningProgram;
 
 /// No gateway at all: Gauntlet's own client calls each backend.
 pub const DIRECT: &str = "direct";

@@ -90,7 +90,7 @@ pub enum GatewayError {
         problem: String,
     },
     /// It ended before it was ready.
-    #[error("cannot start gateway {gateway}: it ended ({status}) before it answered; {last_words}")]
+    #[error("cannot start gateway {gateway}: it ended ({status}) before it answered; {last_words}; {remedy}")]
     Ended {
         /// Name of the gateway.
         gateway: String,
@@ -98,6 +98,8 @@ pub enum GatewayError {
         status: String,
         /// The last lines of its log.
         last_words: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// It is there and does not answer.
     #[error("cannot start gateway {gateway}: {late} (last try: {last_try}); {last_words}")]

@@ -40,8 +40,8 @@ pub struct Route {
     pub path: String,
     /// The name of its group: routes that differ in nothing but the listener and the backend's port.
     pub group: String,
-    /// Name of the listener that has to serve it; others may.
-    pub listener: String,
+    /// Name of the one listener that has to serve it; every listener if absent.
+    pub listener: Option<String>,
     /// Name of the upstream.
     pub upstream: String,
     /// Where the backend listens.
@@ -66,11 +66,33 @@ impl GatewayPlan {
         Self { listeners, upstreams, routes: Vec::new(), pki, limits }
     }
 
-    /// Adds a route to `backend` for the server name [`BACKEND_NAME`] and finds a path for it. The same calls in the
-    /// same order give the same paths.
+    /// Adds a route to `backend` on every listener, for the server name [`BACKEND_NAME`], and finds a path for it.
+    /// The same calls in the same order give the same paths.
     pub fn add_route(
         &mut self,
+        upstream: &str,
+        backend: SocketAddr,
+        connect_timeout: Duration,
+        response_timeout: Duration,
+    ) -> &Route {
+        self.add(None, upstream, backend, connect_timeout, response_timeout)
+    }
+
+    /// As [`add_route`](Self::add_route), for one listener: what others need not serve, they need not be set up for.
+    pub fn add_route_on(
+        &mut self,
         listener: &str,
+        upstream: &str,
+        backend: SocketAddr,
+        connect_timeout: Duration,
+        response_timeout: Duration,
+    ) -> &Route {
+        self.add(Some(listener), upstream, backend, connect_timeout, response_timeout)
+    }
+
+    fn add(
+        &mut self,
+        listener: Option<&str>,
         upstream: &str,
         backend: SocketAddr,
         connect_timeout: Duration,
@@ -79,7 +101,7 @@ impl GatewayPlan {
         let mut route = Route {
             path: String::new(),
             group: String::new(),
-            listener: listener.to_owned(),
+            listener: listener.map(str::to_owned),
             upstream: upstream.to_owned(),
             backend,
             server_name: BACKEND_NAME.to_owned(),
@@ -104,7 +126,7 @@ impl GatewayPlan {
     /// One route of each group that this listener has to serve.
     #[must_use]
     pub fn groups_of(&self, listener: &str) -> Vec<&Route> {
-        first_of_each_group(self.routes.iter().filter(|route| route.listener == listener))
+        first_of_each_group(self.routes.iter().filter(|route| route.is_on(listener)))
     }
 
     /// The upstream's own name for its first group, `strict-2` and so on for the next.
@@ -122,6 +144,12 @@ impl GatewayPlan {
 }
 
 impl Route {
+    /// Whether this listener has to serve it.
+    #[must_use]
+    pub fn is_on(&self, listener: &str) -> bool {
+        self.listener.as_ref().is_none_or(|name| name == listener)
+    }
+
     /// Whether the two differ in nothing but the listener and the backend's port.
     fn is_alike(&self, other: &Self) -> bool {
         self.upstream == other.upstream
@@ -151,7 +179,7 @@ mod tests {
         let mut plan = GatewayPlan::new(Vec::new(), Vec::new(), Arc::new(pki), Limits::default());
         let (long, short) = (Duration::from_secs(30), Duration::from_secs(1));
         let mut path = |listener, upstream, port, response| {
-            plan.add_route(listener, upstream, (Ipv4Addr::LOCALHOST, port).into(), long, response)
+            plan.add_route_on(listener, upstream, (Ipv4Addr::LOCALHOST, port).into(), long, response)
                 .path
                 .clone()
         };
@@ -162,5 +190,7 @@ mod tests {
         let names = |routes: Vec<&Route>| routes.iter().map(|route| route.group.clone()).collect::<Vec<_>>();
         assert_eq!(names(plan.groups()), ["strict", "strict-2", "no-sni"]);
         assert_eq!(names(plan.groups_of("legacy")), ["strict"]);
+        plan.add_route("no-sni", (Ipv4Addr::LOCALHOST, 4005).into(), long, long);
+        assert_eq!(names(plan.groups_of("legacy")), ["strict", "no-sni"]);
     }
 }

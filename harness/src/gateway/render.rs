@@ -114,7 +114,8 @@ struct GroupFacts {
 #[derive(Debug, Clone, Serialize)]
 struct RouteFacts {
     path: String,
-    listener: String,
+    /// The one listener that has to serve it, or none: every listener.
+    listener: Option<String>,
     group: String,
     upstream: String,
     address: String,

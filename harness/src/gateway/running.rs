@@ -1,0 +1,229 @@
+//! The program of a gateway while it runs: awaited, watched, told to reload, stopped.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus},
+};
+
+use tls_gauntlet_certs::ClientRecipe;
+use tls_gauntlet_scenarios::ClientCertificatePolicy;
+
+use super::{
+    Stopped,
+    error::GatewayError,
+    guard::ProcessGroup,
+    manifest::Reload,
+    plan::GatewayPlan,
+    port::Reservation,
+    program::Program,
+    ready::{Answer, Caller},
+};
+use crate::{limits::Limits, wait};
+
+/// Where the program's standard output and error go, in the run folder.
+pub(super) const OUTPUT: &str = "output.log";
+
+/// How many lines of the log an error message carries.
+const LAST_WORDS: usize = 5;
+
+/// A gateway's program while it runs.
+#[derive(Debug)]
+#[must_use = "the gateway is killed as soon as this is dropped"]
+pub(super) struct RunningProgram {
+    program: Program,
+    dir: PathBuf,
+    group: ProcessGroup,
+    process: Child,
+    ended: Option<ExitStatus>,
+    listeners: Vec<(String, Reservation)>,
+    limits: Limits,
+    generation: u32,
+}
+
+impl RunningProgram {
+    /// A program that has just been started in the group.
+    pub(super) fn new(
+        program: Program,
+        dir: &Path,
+        group: ProcessGroup,
+        process: Child,
+        listeners: Vec<(String, Reservation)>,
+        limits: Limits,
+    ) -> Self {
+        Self { program, dir: dir.to_owned(), group, process, ended: None, listeners, limits, generation: 0 }
+    }
+
+    /// Where a listener listens.
+    pub(super) fn listener(&self, name: &str) -> Option<SocketAddr> {
+        self.listeners.iter().find(|(known, _)| known == name).map(|(_, port)| port.address())
+    }
+
+    /// The processes that were started: the guard's and the program's.
+    pub(super) fn processes(&self) -> [u32; 2] {
+        [self.group.id(), self.process.id()]
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            // An error would mean that it is not our child, which it is.
+            self.ended = self.process.try_wait().ok().flatten();
+        }
+        self.ended
+    }
+
+    /// What it has said so far.
+    pub(super) fn log(&self) -> Vec<String> {
+        let files = [Some(OUTPUT), self.program.manifest.run.log.as_deref()];
+        let mut lines = Vec::new();
+        for file in files.into_iter().flatten() {
+            let content = fs::read(self.dir.join(file)).unwrap_or_default();
+            lines.extend(String::from_utf8_lossy(&content).lines().map(str::to_owned));
+        }
+        lines
+    }
+
+    /// Stops it in order, and by force when that takes too long.
+    pub(super) async fn stop(mut self) -> Stopped {
+        let died = self.ended().map(|status| status.to_string());
+        if died.is_none() {
+            let (signal, process) = (self.program.manifest.run.stop, self.process.id());
+            if self.group.signal(signal, process).is_ok() {
+                let what = format!("{} to stop", self.program.manifest.name);
+                // Late or not, what is left of it is killed when the group is dropped.
+                let _late = wait::until(self.limits.stop, &what, async || self.ended()).await;
+            }
+        }
+        let log = self.log();
+        Stopped { log, died }
+    }
+
+    /// Makes it read its files again, made anew for a plan with the same listeners.
+    pub(super) async fn reload(&mut self, plan: &GatewayPlan) -> Result<(), GatewayError> {
+        let unable = |because: String| GatewayError::Unable {
+            gateway: self.program.manifest.name.clone(),
+            task: "reload".to_owned(),
+            because,
+        };
+        let Some(reload) = self.program.manifest.run.reload.clone() else {
+            return Err(unable("its gateway.toml has no run.reload".to_owned()));
+        };
+        let addresses: Option<Vec<_>> = plan.listeners.iter().map(|(name, _)| self.listener(name)).collect();
+        let Some(addresses) = addresses else {
+            return Err(unable("the new plan has listeners that it was not started with".to_owned()));
+        };
+        self.generation += 1;
+        let program = self.program.clone();
+        let facts = program.set_up_at(plan, &addresses, &self.dir, self.generation)?;
+        // Apache ends when it is told to reload broken files.
+        program.run_checker(program.path()?, &facts, &self.dir).await?;
+        match reload {
+            Reload::Signal(signal) => {
+                let process = self.process.id();
+                let sent = self.group.signal(signal, process);
+                sent.map_err(|error| program.failed("tell it to reload", error.to_string()))?;
+            }
+            Reload::Command(arguments) => {
+                let mut command = program.command(program.path()?, &facts, &self.dir)?;
+                command.args(facts.arguments(&program.manifest, "run.reload", &arguments)?);
+                let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
+                let output =
+                    output.map_err(|error| program.failed("tell it to reload", error.to_string()))?;
+                if !output.status.success() {
+                    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                    return Err(program.failed("tell it to reload", said));
+                }
+            }
+        }
+        self.wait_ready(plan, facts.ready_path()).await
+    }
+
+    /// Waits until every listener answers as `run.ready` says.
+    pub(super) async fn wait_ready(&mut self, plan: &GatewayPlan, path: &str) -> Result<(), GatewayError> {
+        let program = self.program.clone();
+        let name = &program.manifest.name;
+        let identity = plan.pki.client(ClientRecipe::Good);
+        let identity = identity.map_err(|error| program.failed("make certificates", error.to_string()))?;
+        let caller = Caller::new(&identity);
+        let caller = caller.map_err(|error| program.failed("make a TLS client", error.to_string()))?;
+        let (wanted, limit) = (program.manifest.run.ready, self.limits.ready);
+
+        for (listener, profile) in &plan.listeners {
+            let Some(address) = self.listener(listener) else { continue };
+            // Whether a gateway that asks for certificates takes ours is for the positive control to find out.
+            let tls_will_do = profile.client_certificate != ClientCertificatePolicy::Ignored;
+            let mut last_try = "none".to_owned();
+            let look = async || {
+                if let Some(status) = self.ended() {
+                    return Some(Err(status));
+                }
+                match caller.ask(address, path).await {
+                    Ok(Answer::Http(status)) if wanted.is_none_or(|wanted| wanted == status) => Some(Ok(())),
+                    Ok(Answer::Tls) if tls_will_do => Some(Ok(())),
+                    Ok(Answer::Tls) => record(&mut last_try, "a TLS handshake, and then no HTTP".to_owned()),
+                    Ok(Answer::Http(status)) => record(&mut last_try, format!("status {status} for {path}")),
+                    Err(error) => record(&mut last_try, error),
+                }
+            };
+            let what = format!("{name} to answer on {address} (listener {listener})");
+            match wait::until(limit, &what, look).await {
+                Ok(Ok(())) => {}
+                Ok(Err(status)) => {
+                    let last_words = self.last_words();
+                    return Err(GatewayError::Ended {
+                        gateway: name.clone(),
+                        status: status.to_string(),
+                        remedy: remedy(&last_words),
+                        last_words,
+                    });
+                }
+                Err(late) => {
+                    return Err(GatewayError::NotReady {
+                        gateway: name.clone(),
+                        late,
+                        last_try,
+                        last_words: self.last_words(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last lines of the log, for error messages.
+    fn last_words(&self) -> String {
+        let log = self.log();
+        let last = &log[log.len().saturating_sub(LAST_WORDS)..];
+        if last.is_empty() {
+            "its log is empty".to_owned()
+        } else {
+            format!("its log ends: {}", last.join(" | "))
+        }
+    }
+}
+
+impl Drop for RunningProgram {
+    fn drop(&mut self) {
+        // The group would do; this is for the case that somebody has killed its guard. The error of `kill` is that it
+        // has ended already.
+        let _gone = self.process.kill();
+        let _status = self.process.wait();
+    }
+}
+
+/// What to do about a program that ended while it was started.
+fn remedy(last_words: &str) -> &'static str {
+    if last_words.to_lowercase().contains("address already in use") {
+        "end the program that holds the port, and run again"
+    } else {
+        "correct the templates in its folder, or install a version that understands them"
+    }
+}
+
+/// Notes what a try met; it was not what was waited for.
+fn record<T>(last_try: &mut String, met: String) -> Option<T> {
+    *last_try = met;
+    None
+}
