@@ -19,7 +19,7 @@ fn the_sample_has_every_verdict() {
 }
 
 #[rstest]
-fn console(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool) {
+fn the_console_on_every_screen(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool) {
     let screen = console::render(&sample::record(), &Look { width, colour, detail: Detail::Normal });
     let name = format!("console-{width}{}", if colour { "-colour" } else { "" });
     insta::assert_snapshot!(name, visible(&screen));
@@ -29,7 +29,7 @@ fn console(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool)
 #[case("console-sound", sample::sound(), Detail::Normal)]
 #[case("console-brief", sample::record(), Detail::Brief)]
 #[case("console-wrong-all-over", sample::wrong_all_over(), Detail::Normal)]
-fn console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case] detail: Detail) {
+fn the_console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case] detail: Detail) {
     insta::assert_snapshot!(name, console::render(&record, &Look { detail, ..Look::default() }));
 }
 
@@ -38,10 +38,8 @@ fn console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case]
 fn the_width_is_respected(#[values(80, 100, 140)] width: usize) {
     let record = sample::record();
     for line in console::render(&record, &Look { width, colour: false, detail: Detail::Full }).lines() {
-        let to_be_copied = record
-            .cells
-            .iter()
-            .any(|cell| line.ends_with(&cell.id) || line.ends_with(&cell.reproduce));
+        let to_be_copied =
+            record.cells.iter().any(|cell| line.ends_with(&cell.id) || line.ends_with(&cell.reproduce));
         assert!(to_be_copied || line.chars().count() <= width, "{width}: {line}");
     }
 }
@@ -63,7 +61,10 @@ fn every_cell_has_its_place_in_the_matrix() {
     // 38 cells over two gateways, in a table whose symbols can be told apart without colour.
     let screen = console::render(&sample::record(), &Look::default());
     for symbol in ["✓", "×", "!", "#", "?", "^", "B", "~", "o", "-"] {
-        assert!(screen.contains(&format!("\n{symbol} ")) || screen.contains(&format!("   {symbol} ")), "{symbol}");
+        assert!(
+            screen.contains(&format!("\n{symbol} ")) || screen.contains(&format!("   {symbol} ")),
+            "{symbol}"
+        );
     }
 }
 
@@ -80,7 +81,7 @@ fn verbose_shows_what_the_normal_report_keeps_back() {
 }
 
 #[test]
-fn junit() {
+fn junit_for_pipelines() {
     insta::assert_snapshot!("junit", junit::render(&sample::record()));
 }
 
@@ -88,10 +89,18 @@ fn junit() {
 fn json_is_the_record_and_nothing_else() {
     let record = sample::record();
     assert_eq!(serde_json::from_str::<RunRecord>(&json::render(&record)).unwrap(), record);
-    insta::assert_snapshot!("json", json::render(&RunRecord {
-        cells: record.cells.iter().filter(|cell| cell.verdict == VerdictKind::FailOpen).cloned().collect(),
-        ..record.clone()
-    }));
+    insta::assert_snapshot!(
+        "json",
+        json::render(&RunRecord {
+            cells: record
+                .cells
+                .iter()
+                .filter(|cell| cell.verdict == VerdictKind::FailOpen)
+                .cloned()
+                .collect(),
+            ..record.clone()
+        })
+    );
 }
 
 #[test]

@@ -22,7 +22,14 @@ pub(crate) fn record() -> RunRecord {
                 cells.push(reached("upstream", backend, upstream, "default", "default", gateway));
             }
         }
-        cells.push(reached("upstream", "tls12-only+expired-leaf", "no-verify", "default", "default", gateway));
+        cells.push(reached(
+            "upstream",
+            "tls12-only+expired-leaf",
+            "no-verify",
+            "default",
+            "default",
+            gateway,
+        ));
         for upstream in ["strict", "max-tls12"] {
             cells.push(refused("upstream", "expired-leaf", upstream, "default", "default", gateway));
         }
@@ -141,7 +148,14 @@ pub(crate) fn wrong_all_over() -> RunRecord {
     record
 }
 
-fn reached(suite: &str, backend: &str, upstream: &str, client: &str, listener: &str, gateway: &str) -> CellRecord {
+fn reached(
+    suite: &str,
+    backend: &str,
+    upstream: &str,
+    client: &str,
+    listener: &str,
+    gateway: &str,
+) -> CellRecord {
     let id = format!("{suite}/{backend}/{upstream}::{client}/{listener}::{gateway}");
     CellRecord {
         gateway: gateway.to_owned(),
@@ -187,7 +201,14 @@ fn reached(suite: &str, backend: &str, upstream: &str, client: &str, listener: &
     }
 }
 
-fn refused(suite: &str, backend: &str, upstream: &str, client: &str, listener: &str, gateway: &str) -> CellRecord {
+fn refused(
+    suite: &str,
+    backend: &str,
+    upstream: &str,
+    client: &str,
+    listener: &str,
+    gateway: &str,
+) -> CellRecord {
     let mut cell = reached(suite, backend, upstream, client, listener, gateway);
     let mut expected = Expectation::refuse(Party::Gateway, Phase::Handshake, Cause::ServerCertExpired);
     expected.statuses = vec![502];

@@ -35,7 +35,10 @@ fn a_wrong_record_is_not() {
         broken(&|record| drop(record.as_object_mut().unwrap().remove("seed"))),
         "$: \"seed\" is missing"
     );
-    assert_eq!(broken(&|record| record["duration_ms"] = "long".into()), "$.duration_ms: not of type \"integer\"");
+    assert_eq!(
+        broken(&|record| record["duration_ms"] = "long".into()),
+        "$.duration_ms: not of type \"integer\""
+    );
     assert_eq!(broken(&|record| record["seed"] = (-1).into()), "$.seed: below 0");
     assert_eq!(
         broken(&|record| record["cells"][0]["verdict"] = "fine".into()),
