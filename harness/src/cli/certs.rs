@@ -1,11 +1,6 @@
 //! `gauntlet certs`: the PKI as files.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    str::FromStr,
-    sync::Arc,
-};
+use std::{path::PathBuf, process::ExitCode, str::FromStr, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
@@ -14,7 +9,7 @@ use tls_gauntlet_certs::{ClientRecipe, Format, Identity, Name, Pki, ServerRecipe
 use super::{
     clock,
     failure::{Failure, input_error},
-    streams,
+    streams::{self, make_folder},
 };
 use crate::gateway::{BACKEND_NAME, GATEWAY_NAME};
 
@@ -51,7 +46,7 @@ pub(super) fn certs(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let formats: Vec<Format> = parsed(&arguments.format)?;
     let names = names(&arguments.name)?;
     let dir = &arguments.dir;
-    must_not_be_a_file(dir)?;
+    make_folder(dir)?;
 
     let seed = clock::seed(arguments.seed)?;
     let pki = if dir.join("server-root.pem").exists() {
@@ -86,14 +81,6 @@ pub(super) fn names(asked: &[String]) -> Result<Vec<Name>, Failure> {
         }
     }
     Ok(names)
-}
-
-/// A folder that is to be written must be one, or not there yet.
-pub(super) fn must_not_be_a_file(dir: &Path) -> Result<(), Failure> {
-    if dir.exists() && !dir.is_dir() {
-        return Err(input_error!("{} is a file; name a folder", dir.display()));
-    }
-    Ok(())
 }
 
 fn told(written: &[(String, PathBuf)], as_json: bool) -> String {

@@ -10,12 +10,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    certs::must_not_be_a_file,
     clock,
     failure::{Failure, input_error, work_error},
     selection,
     signals::Signals,
-    streams,
+    streams::{self, make_folder},
 };
 use crate::{
     limits::Limits,
@@ -152,13 +151,6 @@ fn formats(arguments: &Arguments) -> Result<Vec<&'static Format>, Failure> {
         ));
     }
     Ok(formats)
-}
-
-fn make_folder(dir: &Path) -> Result<(), Failure> {
-    must_not_be_a_file(dir)?;
-    fs::create_dir_all(dir).map_err(|error| {
-        input_error!("cannot make the folder {}: {error}; name another with --out", dir.display())
-    })
 }
 
 fn execute(request: &RunRequest, quiet: bool) -> Result<RunRecord, Failure> {

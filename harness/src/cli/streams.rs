@@ -1,11 +1,12 @@
-//! The two streams: results on standard output, everything else on standard error.
+//! Where output goes: results to standard output or a folder, everything else to standard error.
 
 use std::{
-    env,
+    env, fs,
     io::{self, ErrorKind, IsTerminal, Write},
+    path::Path,
 };
 
-use super::failure::{Failure, work_error};
+use super::failure::{Failure, input_error, work_error};
 use crate::report::{Detail, Look};
 
 /// What a report is laid out for where there is no terminal: files and pipeline logs, whose lines may be long.
@@ -25,6 +26,15 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Says something that is not a result. If nobody listens, so be it.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Makes a folder for results, unless it is there.
+pub(super) fn make_folder(dir: &Path) -> Result<(), Failure> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(input_error!("{} is a file; name a folder", dir.display()));
+    }
+    fs::create_dir_all(dir)
+        .map_err(|error| input_error!("cannot make the folder {}: {error}; name another", dir.display()))
 }
 
 /// What the reader of standard output can see.

@@ -103,8 +103,7 @@ fn lists_are_tables(
 
 #[rstest]
 fn lists_are_json(
-    #[values("backends", "clients", "listeners", "upstreams", "gateways", "suites", "scenarios")]
-    kind: &str,
+    #[values("backends", "clients", "listeners", "upstreams", "gateways", "suites", "scenarios")] kind: &str,
 ) {
     let Ran { code, out, err } = gauntlet(&format!("list {kind} --json"));
     assert_eq!((code, err.as_str()), (0, ""));
@@ -121,7 +120,8 @@ fn lists_are_json(
 #[test]
 fn certificates_are_written_and_authorities_kept() {
     let dir = tempdir().unwrap();
-    let Ran { code, out, err } = in_dir(dir.path(), "certs pki server-good client-good --format pem,pfx --seed 7");
+    let Ran { code, out, err } =
+        in_dir(dir.path(), "certs pki server-good client-good --format pem,pfx --seed 7");
     assert_eq!((code, err.as_str()), (0, ""));
     insta::assert_snapshot!("certs", out);
     let root = || fs::read(dir.path().join("pki/server-root.pem")).unwrap();
@@ -136,7 +136,8 @@ fn certificates_are_written_and_authorities_kept() {
     assert_eq!(root(), root_before);
     assert_eq!(leaf(), leaf_before);
     let told: Value = serde_json::from_str(&again.out).unwrap();
-    let names: Vec<_> = told.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        told.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"server-expired") && names.contains(&"client-expired"), "{names:?}");
 }
 
