@@ -20,9 +20,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-const AFTER_HELP: &str = "\
-Exit codes: 0 all as expected; 1 the gateway under test fell short; 2 usage or input error;
-3 Gauntlet could not do its work (a gateway did not start, a port was taken).";
+const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 the gateway under test fell short; 2 usage or input \
+                          error; 3 Gauntlet could not do its work (a gateway did not start, a port was taken).";
 
 /// Runs a gateway through the TLS gauntlet: every client, listener, upstream and backend, each with a verdict, its
 /// cause and the evidence.

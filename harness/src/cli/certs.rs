@@ -50,7 +50,10 @@ pub(super) fn certs(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
     let seed = clock::seed(arguments.seed)?;
     let pki = if dir.join("server-root.pem").exists() {
-        Pki::open(dir, seed, clock::now()).map_err(Failure::input)?
+        Pki::open(dir, seed, clock::now()).map_err(|error| {
+            let remedy = format!("cannot go on with the authorities in {}; name a new folder", dir.display());
+            Failure::input(anyhow::Error::new(error).context(remedy))
+        })?
     } else {
         Pki::new(seed, clock::now()).map_err(Failure::work)?
     };

@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use openssl::error::ErrorStack;
+
 /// What ends a command early.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -38,9 +40,11 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A cause that its error already quotes is not told twice.
+        // A cause that its error already quotes is not told twice, and OpenSSL's stack of errors, with the lines of
+        // its sources, not at all.
         let mut told = self.error.to_string();
-        for cause in self.error.chain().skip(1).map(ToString::to_string) {
+        for cause in self.error.chain().skip(1).filter(|cause| !cause.is::<ErrorStack>()) {
+            let cause = cause.to_string();
             if !told.contains(&cause) {
                 told = format!("{told}: {cause}");
             }

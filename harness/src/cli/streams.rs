@@ -17,7 +17,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(work_error!("cannot write to standard output: {error}"))
+            Err(work_error!("cannot write to standard output: {error}; make room, or send it elsewhere"))
         }
         Ok(()) | Err(_) => Ok(()),
     }
