@@ -18,8 +18,8 @@ use crate::{
 /// Tells what a scenario does, what is expected, why, who asked for it, and how to reproduce it by hand.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A cell (suite/backend/upstream::client/listener::gateway), a part of its name (backend/upstream, with or
-    /// without ::client/listener), or a backend.
+    /// A cell (`suite/backend/upstream::client/listener::gateway`), a part of its name (`backend/upstream`, with
+    /// or without `::client/listener`), or a backend.
     scenario: String,
     /// The gateway to explain it for: a name, a folder or a URL; `reference` unless the cell's name says otherwise.
     #[arg(long, value_name = "NAME|DIR|URL")]

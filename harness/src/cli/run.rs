@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     /// A suite (`gauntlet list suites`) [default: all].
     #[arg(long, value_name = "NAME")]
     suite: Vec<String>,
-    /// Run only cells whose name matches, as in '*/expired-leaf/*::nginx'; any of several.
+    /// Run only cells whose name matches, as in `*/expired-leaf/*::nginx`; any of several.
     #[arg(long, value_name = "GLOB")]
     filter: Vec<String>,
     /// Run part I of N.

@@ -141,7 +141,7 @@ impl Served {
         } else {
             bind.to_string()
         };
-        let in_url = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let in_url = if host.contains(':') { format!("[{host}]") } else { host };
         let url = format!("https://{in_url}:{port}/");
         let profile: &BackendProfile = &composed.profile;
         Self {

@@ -88,9 +88,11 @@ impl Screen {
         let mut letters = " ".repeat(names);
         for gateway in gateways {
             let width = width(gateway);
-            heading += &format!("{GAP}{}", self.paint.put(STRONG, &format!("{gateway:width$}")));
+            heading += GAP;
+            heading += &self.paint.put(STRONG, &format!("{gateway:width$}"));
             let line: Vec<_> = (0..matrix.columns.len()).map(column_letter).collect();
-            letters += &format!("{GAP}{}", self.paint.put(FAINT, &format!("{:width$}", line.join(" "))));
+            letters += GAP;
+            letters += &self.paint.put(FAINT, &format!("{:width$}", line.join(" ")));
         }
         self.line(heading);
         self.line(letters);
@@ -183,7 +185,7 @@ impl Screen {
         let verdict = format!("{:column$}", cell.verdict.as_str());
         let mut because = cell.because.as_deref().map(printable).unwrap_or_default();
         if *others > 0 {
-            because += &format!(" (and {})", count(*others, "cell"));
+            because = format!("{because} (and {})", count(*others, "cell"));
         }
         let start = column + 2;
         let used = start + width_of(&cell.id);

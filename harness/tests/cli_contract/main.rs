@@ -1,5 +1,7 @@
 //! The command line as its users meet it: help, results, errors and exit codes, by running the program.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod gauntlet;
 
 use std::fs;
