@@ -1,1 +1,41 @@
-//! (front page to come)
+//! Mock HTTPS backends: each a port with one TLS behaviour, and a ledger of what it saw of every connection.
+//!
+//! A [`Fleet`] is any number of them in one process; [`Backend::start`] is the short form for one. Both are guards:
+//! what they started is gone when they are dropped. A backend knows nothing of who calls it.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tls_gauntlet::backend::Backend;
+//!
+//! let backend = Backend::start("renegotiation-required").await?;
+//! // … let the program under test call `backend.url()`, trusting `backend.pki().server_root()` …
+//! backend.recorded(1).await;
+//! assert_eq!(backend.ledger()[0].renegotiations, 1);
+//! # Ok(()) }
+//! ```
+
+mod cause;
+mod connection;
+mod context;
+mod cue;
+mod echo;
+mod exchange;
+mod executor;
+mod fleet;
+mod late;
+mod ledger;
+mod port;
+mod shared_tls;
+mod shown;
+mod story;
+
+pub use fleet::{Backend, Fleet, FleetError, FleetOptions};
+
+/// The host name that backends' certificates are made out to unless told otherwise.
+pub const SERVER_NAME: &str = "backend.gauntlet.test";
+
+/// The response header that says which backend answered.
+pub const BACKEND_HEADER: &str = "x-gauntlet-backend";
+
+/// The request header that carries the nonce where the path does not.
+pub const NONCE_HEADER: &str = "x-gauntlet-nonce";

@@ -1,0 +1,248 @@
+//! The life of one connection, from the accepted socket to its entry in the ledger.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use openssl::ssl::Ssl;
+use tls_gauntlet_scenarios::{Cause, FaultAction, FaultPhase, Phase};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    task::yield_now,
+    time::timeout,
+};
+
+use super::{
+    cue::Cue,
+    exchange::Exchange,
+    executor::Executor,
+    port::{Port, Stage},
+    shared_tls::SharedTls,
+    shown,
+    story::{Stop, Story, Witnesses},
+};
+use crate::wire::{
+    observer,
+    tap::{Tap, Traffic},
+};
+
+/// Serves a connection. Leaves one entry in the ledger, however it ends.
+pub(super) async fn serve(stream: TcpStream, port: Arc<Port>, mut stages: watch::Receiver<Stage>) {
+    let tap = Tap::new(stream);
+    let story = Arc::new(Story::new(tap.traffic()));
+    let patience = port.limits().peer;
+    let told = async move {
+        let _ = stages.wait_for(|stage| *stage == Stage::Stopped).await;
+    };
+    let mut told = pin!(told);
+    let mut remains = None;
+    let stop = tokio::select! {
+        stop = while_alive(patience, story.traffic(), live(tap, &port, &story, &mut remains)) => {
+            stop.unwrap_or(Stop::Silence)
+        }
+        () = told.as_mut() => Stop::Told,
+    };
+    port.ledger().write(story.conclude(&port, stop));
+    drop(story);
+    // The entry is written; what follows is courtesy towards the peer.
+    if let Some(tls) = remains {
+        let farewell = async {
+            tls.shut().await;
+            // A socket that is closed with bytes unread sends RST, and that could overtake our last words.
+            tls.drain().await;
+        };
+        tokio::select! {
+            _ = timeout(patience, farewell) => {}
+            () = told => {}
+        }
+    }
+}
+
+/// Everything up to the point where this side has no more to do; `remains` is what has to be closed after that.
+async fn live(tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Option<SharedTls>) -> Stop {
+    if port.profile().fault_at(FaultPhase::Accept) == Some(FaultAction::PlainHttp) {
+        return speak_plainly(tap, story).await;
+    }
+    let Ok(tls) = start(tap, port, story) else { return Stop::Over };
+    *remains = Some(tls.clone());
+    if let Err(failure) = tls.accept().await {
+        return match port.profile().fault_at(FaultPhase::ClientHello) {
+            Some(action) if failure.is_pause => stop_at_client_hello(action, tls, story, remains).await,
+            _ => Stop::Over,
+        };
+    }
+    story.accept();
+    if port.profile().fault_at(FaultPhase::Close) == Some(FaultAction::OmitCloseNotify) {
+        tls.omit_close_notify();
+    }
+    let exchange = Arc::new(Exchange {
+        port: Arc::clone(port),
+        tls: tls.clone(),
+        story: Arc::clone(story),
+        cue: Arc::new(Cue::default()),
+    });
+    match converse(&exchange).await {
+        Conversation::Over { not_http: true } => Stop::NotHttp,
+        Conversation::Over { not_http: false } if has_omitted(port, story) => Stop::Fault,
+        Conversation::Over { not_http: false } => Stop::Over,
+        Conversation::Cut => {
+            delivered(&tls).await;
+            story.refuse(Cause::Reset, Phase::Response);
+            reset(&tls, remains);
+            Stop::Fault
+        }
+    }
+}
+
+fn start(tap: Tap, port: &Port, story: &Story) -> Result<SharedTls, openssl::error::ErrorStack> {
+    let mut ssl = Ssl::new(port.context())?;
+    let observer = observer::attach(&mut ssl);
+    let shown = port.profile().client_certificate.map(|_| shown::attach(&mut ssl));
+    let tls = SharedTls::new(ssl, tap)?;
+    story.watch(Witnesses { tls: tls.clone(), observer, shown });
+    Ok(tls)
+}
+
+/// Answers whatever comes in plain HTTP.
+async fn speak_plainly(mut tap: Tap, story: &Story) -> Stop {
+    const ANSWER: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 21\r\n\
+                          connection: close\r\n\r\nthis port speaks HTTP";
+    if !matches!(tap.read(&mut [0; 4096]).await, Ok(1..)) {
+        return Stop::Over;
+    }
+    if tap.write_all(ANSWER.as_bytes()).await.is_err() || tap.shutdown().await.is_err() {
+        return Stop::Over;
+    }
+    story.refuse(Cause::NotTls, Phase::Handshake);
+    // Until the peer has read it and gone: closing with bytes unread would turn the answer into a reset.
+    while matches!(tap.read(&mut [0; 4096]).await, Ok(1..)) {}
+    Stop::Fault
+}
+
+async fn stop_at_client_hello(
+    action: FaultAction,
+    tls: SharedTls,
+    story: &Story,
+    remains: &mut Option<SharedTls>,
+) -> Stop {
+    match action {
+        FaultAction::Stall => {
+            story.refuse(Cause::Timeout, Phase::Handshake);
+            tls.drain().await;
+            Stop::Over
+        }
+        FaultAction::Reset => {
+            story.refuse(Cause::Reset, Phase::Handshake);
+            reset(&tls, remains);
+            Stop::Fault
+        }
+        FaultAction::PlainHttp | FaultAction::RefuseConnection | FaultAction::OmitCloseNotify => Stop::Over,
+    }
+}
+
+/// Drops the connection with RST. The story keeps a handle of its own, so the socket goes when the story does.
+fn reset(tls: &SharedTls, remains: &mut Option<SharedTls>) {
+    // A socket that is dead already needs no reset.
+    let _ = tls.with_tap(Tap::reset_on_drop);
+    *remains = None;
+}
+
+/// Whether the fault "no `close_notify`" is what ended the connection.
+fn has_omitted(port: &Port, story: &Story) -> bool {
+    port.profile().fault_at(FaultPhase::Close).is_some() && story.is_answered()
+}
+
+enum Conversation {
+    /// It has come to its end.
+    Over { not_http: bool },
+    /// What the profile lets through of a response is with the kernel.
+    Cut,
+}
+
+/// HTTP, until the connection ends.
+async fn converse(exchange: &Arc<Exchange>) -> Conversation {
+    let stream = TokioIo::new(exchange.tls.clone());
+    let service = service_fn(|request| Arc::clone(exchange).answer(request));
+    let is_h2 = exchange.tls.with_ssl(|ssl| ssl.selected_alpn_protocol() == Some(b"h2"));
+    if is_h2 {
+        let executor = Executor::default();
+        let connection = http2::Builder::new(executor.clone()).serve_connection(stream, service);
+        conduct(exchange, connection, http2::Connection::graceful_shutdown).await
+    } else {
+        // hyper's own deadline for heads would answer 408; silence is watched over from outside.
+        let connection = http1::Builder::new().header_read_timeout(None).serve_connection(stream, service);
+        conduct(exchange, connection, |_| {}).await
+    }
+}
+
+/// Drives a connection, and acts on its cue.
+async fn conduct<C>(exchange: &Exchange, connection: C, close: impl Fn(Pin<&mut C>)) -> Conversation
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let profile = exchange.port.profile();
+    let (cuts, closes) =
+        (profile.fault_at(FaultPhase::Body).is_some(), profile.fault_at(FaultPhase::Close).is_some());
+    let mut connection = pin!(connection);
+    let mut is_closing = false;
+    poll_fn(|context| {
+        // The cue is looked at first: what was handed over before it is with the kernel once the poll has returned.
+        let is_cued = (cuts || closes) && exchange.cue.is_given(context);
+        if is_cued && closes && !is_closing {
+            is_closing = true;
+            close(connection.as_mut());
+        }
+        match connection.as_mut().poll(context) {
+            Poll::Ready(result) => {
+                Poll::Ready(Conversation::Over { not_http: result.is_err_and(|error| error.is_parse()) })
+            }
+            Poll::Pending if is_cued && cuts => Poll::Ready(Conversation::Cut),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits until the peer's kernel has acknowledged everything, so that a reset cannot overtake it.
+async fn delivered(tls: &SharedTls) {
+    // The kernel tells nobody of an acknowledgement, so it is asked; soon after at first, then less often, because a
+    // peer may delay it by 40 ms.
+    const SOON: u32 = 16;
+    const LATER: Duration = Duration::from_millis(1);
+    let mut asked = 0;
+    while tls.with_tap(Tap::unacknowledged).is_ok_and(|bytes| bytes > 0) {
+        asked += 1;
+        if asked <= SOON {
+            yield_now().await;
+        } else if timeout(LATER, tls.drain()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Does this as long as bytes pass in one direction or the other; `None` once none have for too long.
+async fn while_alive<T>(patience: Duration, traffic: &Traffic, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut before = 0;
+    loop {
+        if let Ok(done) = timeout(patience, work.as_mut()).await {
+            return Some(done);
+        }
+        let passed = traffic.received() + traffic.sent();
+        if passed == before {
+            return None;
+        }
+        before = passed;
+    }
+}

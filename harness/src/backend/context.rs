@@ -1,0 +1,168 @@
+//! The TLS context of a backend: everything OpenSSL can be told before a connection comes.
+
+use std::sync::Arc;
+
+use openssl::ssl::{
+    AlpnError, ClientHelloResponse, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod,
+    SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
+};
+use openssl::{stack::Stack, x509::store::X509StoreBuilder};
+use tls_gauntlet_certs::{Name, Pki};
+use tls_gauntlet_scenarios::{
+    BackendProfile, DemandTime, FaultPhase, Need, Renegotiation, ServerCertificate, ServerNamePolicy,
+    TlsVersion,
+};
+
+use super::shown;
+use crate::{ffi, wire::observer};
+
+/// What of a profile the context depends on; backends that agree in this share one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Settings {
+    versions: Vec<TlsVersion>,
+    certificate: ServerCertificate,
+    client_certificate: Option<(DemandTime, Need)>,
+    renegotiates: bool,
+    server_name: Option<ServerNamePolicy>,
+    stops_at_client_hello: bool,
+}
+
+impl Settings {
+    pub(super) fn of(profile: &BackendProfile) -> Self {
+        Self {
+            versions: profile.versions().iter().collect(),
+            certificate: profile.certificate(),
+            client_certificate: profile.client_certificate.map(|demand| (demand.asked, demand.need)),
+            renegotiates: matches!(profile.renegotiation, Some(Renegotiation::AfterRequest)),
+            server_name: profile.server_name,
+            stops_at_client_hello: profile.fault_at(FaultPhase::ClientHello).is_some(),
+        }
+    }
+
+    /// HTTP/2 forbids both renegotiation and post-handshake authentication (RFC 9113 9.2.1, 9.2.3), so whoever
+    /// wants one of them after the request speaks HTTP/1.1 only, as IIS and httpd do.
+    fn protocols(&self) -> &'static [u8] {
+        let late = matches!(self.client_certificate, Some((DemandTime::AfterRequest, _)));
+        if late || self.renegotiates { b"\x08http/1.1" } else { b"\x02h2\x08http/1.1" }
+    }
+}
+
+/// What a handshake makes of the client's certificate.
+pub(super) fn verify_mode(need: Need) -> SslVerifyMode {
+    match need {
+        Need::Optional => SslVerifyMode::PEER,
+        Need::Required => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
+    }
+}
+
+/// Makes the context.
+pub(super) fn server(
+    settings: &Settings,
+    pki: &Pki,
+    names: &Arc<[Name]>,
+) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
+    let mut context = SslContext::builder(SslMethod::tls_server())?;
+    // Level 0 and "ALL": a backend must be able to do what no current server would; what it does is then set.
+    context.set_security_level(0);
+    context.set_cipher_list("ALL:!aNULL:!eNULL:@SECLEVEL=0")?;
+    ffi::dh_auto(&mut context)?;
+    context
+        .set_mode(SslMode::AUTO_RETRY | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::ENABLE_PARTIAL_WRITE);
+    set_versions(&mut context, &settings.versions)?;
+    forget_sessions(&mut context)?;
+
+    let identity = pki.server(settings.certificate.as_str().parse()?, names)?;
+    context.set_certificate(identity.leaf())?;
+    context.set_private_key(identity.key())?;
+    for above in &identity.chain()[1..] {
+        context.add_extra_chain_cert(above.clone())?;
+    }
+
+    if let Some((asked, need)) = settings.client_certificate {
+        trust_clients(&mut context, pki)?;
+        let mode = match asked {
+            DemandTime::Handshake => verify_mode(need),
+            DemandTime::AfterRequest => SslVerifyMode::NONE,
+        };
+        shown::install(&mut context, mode);
+    }
+    if settings.server_name == Some(ServerNamePolicy::Required) {
+        require_server_name(&mut context, names);
+    }
+    if settings.stops_at_client_hello {
+        // The handshake then returns to its caller, who never takes it up again.
+        context.set_client_hello_callback(|_, _| Ok(ClientHelloResponse::RETRY));
+    }
+    let protocols = settings.protocols();
+    context.set_alpn_select_callback(move |_, offered| {
+        select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
+    });
+    observer::install(&mut context);
+    Ok(context.build())
+}
+
+fn set_versions(
+    context: &mut SslContextBuilder,
+    versions: &[TlsVersion],
+) -> Result<(), openssl::error::ErrorStack> {
+    let number = |version| match version {
+        TlsVersion::Ssl3 => (SslVersion::SSL3, SslOptions::NO_SSLV3),
+        TlsVersion::Tls10 => (SslVersion::TLS1, SslOptions::NO_TLSV1),
+        TlsVersion::Tls11 => (SslVersion::TLS1_1, SslOptions::NO_TLSV1_1),
+        TlsVersion::Tls12 => (SslVersion::TLS1_2, SslOptions::NO_TLSV1_2),
+        TlsVersion::Tls13 => (SslVersion::TLS1_3, SslOptions::NO_TLSV1_3),
+    };
+    context.set_min_proto_version(versions.iter().min().map(|version| number(*version).0))?;
+    context.set_max_proto_version(versions.iter().max().map(|version| number(*version).0))?;
+    for hole in TlsVersion::ALL.iter().filter(|version| !versions.contains(version)) {
+        context.set_options(number(*hole).1);
+    }
+    // OpenSSL switches SSL 3.0 off by default.
+    if versions.contains(&TlsVersion::Ssl3) {
+        context.clear_options(SslOptions::NO_SSLV3);
+    }
+    Ok(())
+}
+
+/// A resumed handshake checks no client certificate, so nobody may resume; nor may a renegotiation be a resumption,
+/// or the client is never asked for its certificate.
+fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), openssl::error::ErrorStack> {
+    context.set_session_cache_mode(SslSessionCacheMode::OFF);
+    context.set_num_tickets(0)?;
+    context.set_options(SslOptions::NO_TICKET | SslOptions::NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+    // SSL_CTX_set_verify(3): without it, asking for certificates fails as soon as a client offers a session.
+    context.set_session_id_context(b"gauntlet")
+}
+
+fn trust_clients(context: &mut SslContextBuilder, pki: &Pki) -> Result<(), openssl::error::ErrorStack> {
+    let mut store = X509StoreBuilder::new()?;
+    store.add_cert(pki.client_root().clone())?;
+    context.set_cert_store(store.build());
+    let mut names = Stack::new()?;
+    names.push(pki.client_root().subject_name().to_owned()?)?;
+    context.set_client_ca_list(names);
+    Ok(())
+}
+
+fn require_server_name(context: &mut SslContextBuilder, names: &Arc<[Name]>) {
+    let names = Arc::clone(names);
+    context.set_servername_callback(move |ssl, alert| {
+        let known = ssl.servername(NameType::HOST_NAME).is_some_and(|asked| is_known(&names, asked));
+        if known {
+            return Ok(());
+        }
+        *alert = SslAlert::UNRECOGNIZED_NAME;
+        Err(SniError::ALERT_FATAL)
+    });
+}
+
+fn is_known(names: &[Name], asked: &str) -> bool {
+    names.iter().any(|name| match name {
+        Name::Dns(name) => match name.strip_prefix("*.") {
+            // The star stands for exactly one label (RFC 9525 6.3).
+            Some(above) => asked.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(above)),
+            None => name.eq_ignore_ascii_case(asked),
+        },
+        Name::Ip(_) => false,
+    })
+}

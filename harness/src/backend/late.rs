@@ -1,0 +1,84 @@
+//! Late demands: renegotiation (up to TLS 1.2) and post-handshake authentication (TLS 1.3), on a live connection,
+//! after a request has been read.
+
+use openssl::ssl::SslVersion;
+use tls_gauntlet_scenarios::{DemandTime, Need, Renegotiation};
+
+use super::{context::verify_mode, port::Port, shared_tls::SharedTls, story::Story};
+use crate::{ffi, wire::observer::Observer};
+
+/// How a late demand ended.
+pub(super) enum Demanded {
+    /// All is well, or there was nothing to demand.
+    Satisfied,
+    /// The peer never offered what it takes; the connection is as good as before.
+    NotOffered,
+    /// The connection broke over it.
+    Broken,
+}
+
+/// A late handshake that the peer has not gone through yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// A renegotiation.
+    Renegotiation,
+    /// A post-handshake authentication.
+    Authentication,
+}
+
+/// Makes every demand that the profile wants made after a request.
+pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Demanded {
+    let is_tls13 = tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3));
+    let profile = port.profile();
+    if let Some(demand) = profile.client_certificate
+        && demand.asked == DemandTime::AfterRequest
+        && story.take_late_demand()
+    {
+        return for_certificate(demand.need, is_tls13, tls, story).await;
+    }
+    // TLS 1.3 has no renegotiation (RFC 8446 4.1.2).
+    if profile.renegotiation == Some(Renegotiation::AfterRequest) && !is_tls13 {
+        return renegotiate(tls, story).await;
+    }
+    Demanded::Satisfied
+}
+
+async fn for_certificate(need: Need, is_tls13: bool, tls: &SharedTls, story: &Story) -> Demanded {
+    tls.with_ssl(|ssl| ffi::set_verify(ssl, verify_mode(need)));
+    if !is_tls13 {
+        return renegotiate(tls, story).await;
+    }
+    if tls.with_ssl(ffi::verify_client_post_handshake).is_err() {
+        return match need {
+            Need::Required => Demanded::NotOffered,
+            Need::Optional => Demanded::Satisfied,
+        };
+    }
+    handshake(Late::Authentication, tls, story).await
+}
+
+async fn renegotiate(tls: &SharedTls, story: &Story) -> Demanded {
+    if tls.with_ssl(ffi::renegotiate).is_err() {
+        return Demanded::Broken;
+    }
+    handshake(Late::Renegotiation, tls, story).await
+}
+
+async fn handshake(late: Late, tls: &SharedTls, story: &Story) -> Demanded {
+    let Some(observer) = story.observer() else { return Demanded::Broken };
+    story.begin_late(late);
+    let before = observer.finished_received();
+    let reached = |ssl: &openssl::ssl::SslRef| {
+        ssl.is_init_finished() && !ffi::renegotiate_pending(ssl) && has_finished(observer, before)
+    };
+    if tls.send_handshake().await.is_err() || tls.read_until(reached).await.is_err() {
+        return Demanded::Broken;
+    }
+    story.end_late();
+    Demanded::Satisfied
+}
+
+/// The peer's Finished ends both kinds, with or without a certificate before it.
+fn has_finished(observer: &Observer, before: u32) -> bool {
+    observer.finished_received() > before
+}

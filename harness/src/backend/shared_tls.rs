@@ -1,0 +1,231 @@
+//! A TLS stream that hyper reads and writes while the request's handler renegotiates on it.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, BytesMut};
+use openssl::ssl::{self, Ssl, SslRef};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_openssl::SslStream;
+
+use crate::wire::tap::Tap;
+
+/// One of several handles to a TLS connection.
+///
+/// A socket wakes only the task that polled it last. That suffices here: what the handler does to the stream it does
+/// on HTTP/1.1, where hyper polls handler and connection in one task.
+#[derive(Debug, Clone)]
+pub(super) struct SharedTls(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    stream: Pin<Box<SslStream<Tap>>>,
+    /// What came in the middle of a renegotiation and is for hyper to read.
+    early: BytesMut,
+    failure: Option<Failure>,
+    omits_close_notify: bool,
+    is_shut: bool,
+}
+
+/// What OpenSSL said when it gave up.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Failure {
+    /// The codes of its reasons (`SSL_R_…` of `openssl/sslerr.h`).
+    pub(super) reasons: Vec<i32>,
+    /// The same in words.
+    pub(super) text: String,
+    /// It only stopped because the client-hello callback told it to.
+    pub(super) is_pause: bool,
+}
+
+impl Failure {
+    fn of(error: &ssl::Error) -> Self {
+        let stack = error.ssl_error().map_or(&[][..], |stack| stack.errors());
+        let words: Vec<_> = stack.iter().filter_map(openssl::error::Error::reason).collect();
+        let text = match error.io_error() {
+            Some(error) => error.to_string(),
+            None if words.is_empty() => "unexpected end of the connection".to_owned(),
+            None => words.join("; "),
+        };
+        Self {
+            reasons: stack.iter().map(openssl::error::Error::reason_code).collect(),
+            text,
+            is_pause: error.code() == ssl::ErrorCode::WANT_CLIENT_HELLO_CB,
+        }
+    }
+}
+
+impl SharedTls {
+    pub(super) fn new(ssl: Ssl, tap: Tap) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self(Arc::new(Mutex::new(Inner {
+            stream: Box::pin(SslStream::new(ssl, tap)?),
+            early: BytesMut::new(),
+            failure: None,
+            omits_close_notify: false,
+            is_shut: false,
+        }))))
+    }
+
+    /// The first handshake. Why it failed, [`Self::failure`] knows.
+    pub(super) async fn accept(&self) -> Result<(), Failure> {
+        poll_fn(|context| self.lock().note(|stream| stream.poll_accept(context))).await?;
+        self.with_tap(Tap::acknowledge_at_once);
+        Ok(())
+    }
+
+    /// Drives a handshake that has been set up on the live connection: sends what there is to send.
+    pub(super) async fn send_handshake(&self) -> Result<(), Failure> {
+        poll_fn(|context| self.lock().note(|stream| stream.poll_do_handshake(context))).await
+    }
+
+    /// Reads until this is true of the connection; application data that comes meanwhile is kept for hyper.
+    pub(super) async fn read_until(&self, reached: impl Fn(&SslRef) -> bool) -> io::Result<()> {
+        // A peer that sends this much instead of a handshake message will not send one.
+        const MOST: usize = 1 << 20;
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            let mut chunk = [0; 4096];
+            loop {
+                let mut buffer = ReadBuf::new(&mut chunk);
+                let polled = inner.read(context, &mut buffer)?;
+                inner.early.extend_from_slice(buffer.filled());
+                if reached(inner.stream.ssl()) {
+                    return Poll::Ready(Ok(()));
+                }
+                if polled.is_pending() {
+                    return Poll::Pending;
+                }
+                if buffer.filled().is_empty() || inner.early.len() > MOST {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends `close_notify` where that is possible and wanted, then FIN. Once; later calls do nothing.
+    pub(super) async fn shut(&self) {
+        // Whoever cannot be told is gone.
+        let _ = poll_fn(|context| self.lock().shut(context)).await;
+    }
+
+    /// Reads and forgets what the peer still sends, past TLS, until it ends its half.
+    pub(super) async fn drain(&self) {
+        let mut chunk = [0; 4096];
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            loop {
+                let mut buffer = ReadBuf::new(&mut chunk);
+                match ready!(inner.stream.as_mut().get_pin_mut().poll_read(context, &mut buffer)) {
+                    Ok(()) if !buffer.filled().is_empty() => {}
+                    Ok(()) | Err(_) => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+    }
+
+    pub(super) fn omit_close_notify(&self) {
+        self.lock().omits_close_notify = true;
+    }
+
+    /// Why OpenSSL gave up, if it did.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.lock().failure.clone()
+    }
+
+    pub(super) fn with_ssl<T>(&self, read: impl FnOnce(&SslRef) -> T) -> T {
+        read(self.lock().stream.ssl())
+    }
+
+    pub(super) fn with_tap<T>(&self, read: impl FnOnce(&Tap) -> T) -> T {
+        read(self.lock().stream.get_ref())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn note(
+        &mut self,
+        step: impl FnOnce(Pin<&mut SslStream<Tap>>) -> Poll<Result<(), ssl::Error>>,
+    ) -> Poll<Result<(), Failure>> {
+        step(self.stream.as_mut())
+            .map_err(|error| self.failure.get_or_insert_with(|| Failure::of(&error)).clone())
+    }
+
+    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = self.stream.as_mut().poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &polled {
+            self.note_io(error);
+        }
+        polled
+    }
+
+    fn note_io(&mut self, error: &io::Error) {
+        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<ssl::Error>());
+        let failure = || match cause {
+            Some(error) => Failure::of(error),
+            None => Failure { text: error.to_string(), ..Failure::default() },
+        };
+        self.failure.get_or_insert_with(failure);
+    }
+
+    fn shut(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A second SSL_shutdown(3) would wait for the peer's close_notify.
+        if self.is_shut {
+            return Poll::Ready(Ok(()));
+        }
+        let silently =
+            self.omits_close_notify || self.failure.is_some() || !self.stream.ssl().is_init_finished();
+        if silently || ready!(self.stream.as_mut().poll_shutdown(context)).is_err() {
+            // TCP sends its FIN without waiting for anything.
+            let _ = ready!(self.stream.as_mut().get_pin_mut().poll_shutdown(context));
+        }
+        self.is_shut = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for SharedTls {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut inner = self.lock();
+        if inner.early.is_empty() {
+            return inner.read(context, buffer);
+        }
+        let length = inner.early.len().min(buffer.remaining());
+        buffer.put_slice(&inner.early[..length]);
+        inner.early.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for SharedTls {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut inner = self.lock();
+        let polled = inner.stream.as_mut().poll_write(context, bytes);
+        if let Poll::Ready(Err(error)) = &polled {
+            inner.note_io(error);
+        }
+        polled
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().stream.as_mut().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().shut(context)
+    }
+}

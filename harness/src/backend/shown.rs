@@ -1,0 +1,92 @@
+//! The certificates that clients show: what was shown on a connection, and which of the known ones it is.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use openssl::{
+    ex_data::Index,
+    hash::MessageDigest,
+    ssl::{Ssl, SslContextBuilder, SslVerifyMode},
+    x509::{X509, X509StoreContext, X509StoreContextRef},
+};
+use tls_gauntlet_certs::{ClientRecipe, Error, Pki};
+use tls_gauntlet_scenarios::ClientCertificate;
+
+use crate::ffi;
+
+/// The chain that was shown on one connection, leaf first; empty if none was.
+#[derive(Debug, Default)]
+pub(super) struct Shown(Mutex<Vec<X509>>);
+
+impl Shown {
+    pub(super) fn chain(&self) -> Vec<X509> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Notes what clients show, good or bad: OpenSSL itself forgets a certificate that it refuses.
+pub(super) fn install(context: &mut SslContextBuilder, mode: SslVerifyMode) {
+    context.set_verify_callback(mode, |accepted, verification| {
+        note(verification);
+        accepted
+    });
+}
+
+/// Gives a connection the place where its client's chain is noted.
+pub(super) fn attach(ssl: &mut Ssl) -> Arc<Shown> {
+    let shown = Arc::<Shown>::default();
+    ssl.set_ex_data(*index(), Arc::clone(&shown));
+    shown
+}
+
+fn note(verification: &X509StoreContextRef) {
+    let Ok(ssl) = X509StoreContext::ssl_idx() else { return };
+    let Some(shown) = verification.ex_data(ssl).and_then(|ssl| ssl.ex_data(*index())) else { return };
+    if let Some(sent) = ffi::sent_chain(verification) {
+        let chain = sent.iter().map(|one| one.to_owned()).collect();
+        *shown.0.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+    }
+}
+
+fn index() -> &'static Index<Ssl, Arc<Shown>> {
+    static INDEX: OnceLock<Index<Ssl, Arc<Shown>>> = OnceLock::new();
+    // Fails only if memory for one pointer cannot be had.
+    INDEX.get_or_init(|| Ssl::new_ex_index().expect("OpenSSL gives out an index"))
+}
+
+/// The client certificates that profiles name, by their SHA-256.
+#[derive(Debug)]
+pub(super) struct Known(HashMap<String, ClientCertificate>);
+
+impl Known {
+    pub(super) fn of(pki: &Pki) -> Result<Self, Error> {
+        let mut known = HashMap::new();
+        for word in ClientCertificate::ALL {
+            let recipe: ClientRecipe = word.as_str().parse()?;
+            known.insert(pki.client(recipe)?.fingerprint(), *word);
+        }
+        Ok(Self(known))
+    }
+
+    pub(super) fn name(&self, leaf: &X509) -> Option<ClientCertificate> {
+        self.0.get(&fingerprint(leaf)).copied()
+    }
+}
+
+/// The SHA-256 of a certificate, in lower-case hexadecimal.
+pub(super) fn fingerprint(certificate: &X509) -> String {
+    let digest = certificate.digest(MessageDigest::sha256());
+    digest.map_or_else(|_| String::new(), |digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The subject of a certificate, as in `CN=good.client.gauntlet.test`.
+pub(super) fn subject(certificate: &X509) -> String {
+    let entries = certificate.subject_name().entries().map(|entry| {
+        let kind = entry.object().nid().short_name().unwrap_or("?");
+        let value = entry.data().to_string().unwrap_or_default();
+        format!("{kind}={value}")
+    });
+    entries.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,307 @@
+//! The story of one connection: what is noted while it lasts, and the ledger entry made of it in the end.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
+};
+
+use tls_gauntlet_scenarios::{
+    BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Handling, Phase, TlsVersion,
+};
+
+use super::{
+    cause,
+    late::Late,
+    port::Port,
+    shared_tls::SharedTls,
+    shown::{Shown, subject},
+};
+use crate::{
+    ffi,
+    wire::{
+        client_hello,
+        observer::{Direction, HandshakeType, Observer},
+        tap::{PeerEnd, Traffic},
+    },
+};
+
+/// Notes on one connection. Shared by its task, its requests' handlers and their responses.
+#[derive(Debug)]
+pub(super) struct Story {
+    begun: Instant,
+    traffic: Arc<Traffic>,
+    tls: OnceLock<Witnesses>,
+    hello: OnceLock<Option<ClientHelloFacts>>,
+    negotiated: OnceLock<Negotiated>,
+    notes: Mutex<Notes>,
+}
+
+/// Who saw what of the TLS side.
+#[derive(Debug)]
+pub(super) struct Witnesses {
+    pub(super) tls: SharedTls,
+    pub(super) observer: Arc<Observer>,
+    pub(super) shown: Option<Arc<Shown>>,
+}
+
+/// What the first handshake agreed on.
+#[derive(Debug, Clone)]
+pub(super) struct Negotiated {
+    pub(super) version: Option<TlsVersion>,
+    pub(super) cipher: Option<String>,
+    pub(super) group: Option<String>,
+    pub(super) alpn: Option<String>,
+    pub(super) resumed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    nonce: Option<String>,
+    requests: u32,
+    /// Requests whose head has come and whose response has not been handed over.
+    in_flight: u32,
+    answering: bool,
+    late: Option<Late>,
+    late_demanded: bool,
+    refusal: Option<(Cause, Phase)>,
+}
+
+/// Why this side stops serving a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It has come to its end by itself.
+    Over,
+    /// What came was not HTTP.
+    NotHttp,
+    /// The profile's fault ended it.
+    Fault,
+    /// The peer has gone silent for too long.
+    Silence,
+    /// The backend is being stopped.
+    Told,
+}
+
+impl Story {
+    pub(super) fn new(traffic: Arc<Traffic>) -> Self {
+        Self {
+            begun: Instant::now(),
+            traffic,
+            tls: OnceLock::new(),
+            hello: OnceLock::new(),
+            negotiated: OnceLock::new(),
+            notes: Mutex::default(),
+        }
+    }
+
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// TLS begins.
+    pub(super) fn watch(&self, witnesses: Witnesses) {
+        let _ = self.tls.set(witnesses);
+    }
+
+    pub(super) fn observer(&self) -> Option<&Observer> {
+        self.tls.get().map(|witnesses| &*witnesses.observer)
+    }
+
+    /// The first handshake has been completed.
+    pub(super) fn accept(&self) {
+        let Some(witnesses) = self.tls.get() else { return };
+        let negotiated = witnesses.tls.with_ssl(|ssl| Negotiated {
+            version: ssl.version_str().parse().ok(),
+            cipher: ssl.current_cipher().and_then(|cipher| cipher.standard_name()).map(str::to_owned),
+            group: ffi::group_name(ssl).map(str::to_owned),
+            alpn: ssl.selected_alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+            resumed: ssl.session_reused(),
+        });
+        let _ = self.negotiated.set(negotiated);
+    }
+
+    pub(super) fn negotiated(&self) -> Option<&Negotiated> {
+        self.negotiated.get()
+    }
+
+    /// What the ClientHello offered; read once, when somebody asks.
+    pub(super) fn hello(&self) -> Option<&ClientHelloFacts> {
+        let observer = self.observer()?;
+        if self.hello.get().is_none() {
+            // Asked before one has come, the answer must stay open.
+            let hello = observer.client_hello()?;
+            let _ = self.hello.set(Some(client_hello::facts(&hello)));
+        }
+        self.hello.get()?.as_ref()
+    }
+
+    /// The chain that the client has shown, leaf first.
+    pub(super) fn client_chain(&self) -> Vec<openssl::x509::X509> {
+        let shown = self.tls.get().and_then(|witnesses| witnesses.shown.as_ref());
+        shown.map(|shown| shown.chain()).unwrap_or_default()
+    }
+
+    /// Renegotiations that were completed. TLS 1.3 has none: post-handshake authentication is no handshake.
+    pub(super) fn renegotiations(&self) -> u32 {
+        self.observer().map_or(0, |observer| observer.handshakes().saturating_sub(1))
+    }
+
+    /// A request's head has come.
+    pub(super) fn begin_request(&self, nonce: Option<String>) {
+        let mut notes = self.notes();
+        notes.in_flight += 1;
+        notes.answering = false;
+        if nonce.is_some() {
+            notes.nonce = nonce;
+        }
+    }
+
+    /// A request's body has come as well.
+    pub(super) fn read_request(&self) {
+        self.notes().requests += 1;
+    }
+
+    /// What has to be settled before the answer is settled.
+    pub(super) fn begin_response(&self) {
+        self.notes().answering = true;
+    }
+
+    /// A response has been handed over to the connection.
+    pub(super) fn end_response(&self) {
+        let mut notes = self.notes();
+        notes.in_flight = notes.in_flight.saturating_sub(1);
+    }
+
+    /// Whether every request was answered, and there was one.
+    pub(super) fn is_answered(&self) -> bool {
+        let notes = self.notes();
+        notes.requests > 0 && notes.in_flight == 0
+    }
+
+    /// True once: a connection is asked for its certificate after its first request, not after each.
+    pub(super) fn take_late_demand(&self) -> bool {
+        !std::mem::replace(&mut self.notes().late_demanded, true)
+    }
+
+    pub(super) fn begin_late(&self, late: Late) {
+        self.notes().late = Some(late);
+    }
+
+    pub(super) fn end_late(&self) {
+        self.notes().late = None;
+    }
+
+    /// The backend knows why this connection, or a request on it, does not go on. The first reason counts.
+    pub(super) fn refuse(&self, cause: Cause, phase: Phase) {
+        self.notes().refusal.get_or_insert((cause, phase));
+    }
+
+    /// The entry for the ledger.
+    pub(super) fn conclude(&self, port: &Port, stop: Stop) -> BackendSaw {
+        let observer = self.observer();
+        let failure = self.tls.get().and_then(|witnesses| witnesses.tls.failure());
+        let chain = self.client_chain();
+        let notes = self.notes();
+        let (phase, ended) = (self.phase(&notes), self.ended(&notes, stop));
+        let cause = notes.refusal.map(|(cause, _)| cause).or_else(|| self.cause(&notes, stop));
+        let fell_short =
+            cause.is_some() || !matches!(ended, Ended::Cleanly | Ended::Stopped | Ended::ByFault);
+        let negotiated = self.negotiated();
+        BackendSaw {
+            outcome: if negotiated.is_some() { Handling::Accepted } else { Handling::Refused },
+            nonce: notes.nonce.clone(),
+            tls_version: negotiated.and_then(|negotiated| negotiated.version),
+            cipher: negotiated.and_then(|negotiated| negotiated.cipher.clone()),
+            group: negotiated.and_then(|negotiated| negotiated.group.clone()),
+            alpn: negotiated.and_then(|negotiated| negotiated.alpn.clone()),
+            sni: self.hello().and_then(|hello| hello.server_name.clone()),
+            client_certificate: chain
+                .first()
+                .and_then(|leaf| -> Option<ClientCertificate> { port.known().name(leaf) }),
+            client_chain: chain.iter().map(subject).collect(),
+            alert_sent: observer.and_then(Observer::alert_sent),
+            alert_received: observer.and_then(Observer::alert_received),
+            renegotiations: self.renegotiations(),
+            resumed: negotiated.is_some_and(|negotiated| negotiated.resumed),
+            client_hello: self.hello().cloned(),
+            requests: notes.requests,
+            phase,
+            ended,
+            cause,
+            error: failure.filter(|failure| fell_short && !failure.is_pause).map(|failure| failure.text),
+            duration_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn phase(&self, notes: &Notes) -> Phase {
+        match notes.refusal {
+            Some((_, phase)) => phase,
+            None if self.negotiated().is_none() => Phase::Handshake,
+            None if notes.in_flight > 0 && notes.answering => Phase::Response,
+            None if notes.in_flight > 0 || notes.requests == 0 => Phase::Request,
+            None => Phase::Close,
+        }
+    }
+
+    fn ended(&self, notes: &Notes, stop: Stop) -> Ended {
+        let is_idle = notes.requests > 0 && notes.in_flight == 0;
+        match stop {
+            Stop::Told => return Ended::Stopped,
+            Stop::Fault => return Ended::ByFault,
+            // An idle connection that nobody uses any more is closed, as every server does.
+            Stop::Silence => return if is_idle { Ended::Cleanly } else { Ended::TimedOut },
+            Stop::NotHttp => return Ended::NotUnderstood,
+            Stop::Over => {}
+        }
+        let alerts = self.observer().map(|observer| (observer.alert_received(), observer.alert_sent()));
+        match (alerts, self.traffic.peer_end()) {
+            _ if !self.traffic.begins_as_tls() => Ended::NotUnderstood,
+            (Some((Some(_), _)), _) => Ended::AlertReceived,
+            (Some((_, Some(_))), _) => Ended::AlertSent,
+            (_, Some(PeerEnd::Reset)) => Ended::ResetByPeer,
+            _ if is_idle => Ended::Cleanly,
+            _ => Ended::ClosedByPeer,
+        }
+    }
+
+    fn cause(&self, notes: &Notes, stop: Stop) -> Option<Cause> {
+        let witnesses = self.tls.get()?;
+        if stop == Stop::Told {
+            return None;
+        }
+        if let Some(late) = notes.late
+            && self.is_unanswered(late, &witnesses.observer)
+        {
+            return Some(match late {
+                Late::Renegotiation => Cause::RenegotiationRefused,
+                Late::Authentication => Cause::PostHandshakeAuthRefused,
+            });
+        }
+        if !self.traffic.begins_as_tls() {
+            return Some(Cause::NotTls);
+        }
+        if stop == Stop::Silence && self.ended(notes, stop) == Ended::TimedOut {
+            return Some(Cause::Timeout);
+        }
+        let has_name = self.hello().is_some_and(|hello| hello.server_name.is_some());
+        cause::own(&cause::Signs {
+            alert_received: witnesses.observer.alert_received(),
+            alert_sent: witnesses.observer.alert_sent(),
+            failure: &witnesses.tls.failure()?,
+            verdict: witnesses.tls.with_ssl(|ssl| ssl.verify_result()),
+            has_name,
+        })
+    }
+
+    /// Whether the peer has not so much as begun to do what it was asked for.
+    fn is_unanswered(&self, late: Late, observer: &Observer) -> bool {
+        match late {
+            Late::Renegotiation => observer.later_client_hellos() <= self.renegotiations(),
+
+            Late::Authentication => !observer.has(Direction::Received, HandshakeType::CERTIFICATE),
+        }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,269 @@
+//! The stream between OpenSSL and the socket: counts, and keeps what TLS does not tell.
+//!
+//! OpenSSL reports a peer that reset the connection, one that closed it and one that never spoke TLS in much the
+//! same words; here they are still different.
+
+use std::{
+    fmt, io,
+    os::fd::AsRawFd,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::ffi;
+
+/// A TCP stream that takes notes; OpenSSL reads and writes through it.
+#[derive(Debug)]
+pub struct Tap {
+    stream: TcpStream,
+    traffic: Arc<Traffic>,
+}
+
+/// What has passed through a [`Tap`]. It outlives the stream.
+#[derive(Default)]
+pub struct Traffic {
+    received: AtomicU64,
+    sent: AtomicU64,
+    /// The first bytes received, the very first one lowest.
+    first: AtomicU64,
+    end: AtomicU8,
+}
+
+/// How the peer ended its half of the TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerEnd {
+    /// With FIN.
+    Closed,
+    /// With RST.
+    Reset,
+}
+
+impl Tap {
+    /// Takes a fresh stream over, and sees to it that nobody waits for an acknowledgement.
+    #[must_use]
+    pub fn new(stream: TcpStream) -> Self {
+        // Fails only on a socket that is dead already; the first read will tell.
+        let _ = stream.set_nodelay(true);
+        let tap = Self { stream, traffic: Arc::default() };
+        tap.acknowledge_at_once();
+        tap
+    }
+
+    /// Has the kernel acknowledge what comes next at once. It forgets this soon, so it is to be called before the
+    /// handshake and after it: a TLS 1.3 server without tickets stays silent after the client's Finished, and a
+    /// client without `TCP_NODELAY` then holds its request back until the acknowledgement comes, 40 ms later.
+    pub fn acknowledge_at_once(&self) {
+        // tcp(7): an optimisation, so that a refusal changes nothing.
+        let _ = self.stream.set_quickack(true);
+    }
+
+    /// What has passed so far, and what will.
+    #[must_use]
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
+    }
+
+    /// Ends the connection with RST as soon as the stream is dropped; what has not been sent is lost.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn reset_on_drop(&self) -> io::Result<()> {
+        self.stream.set_zero_linger()
+    }
+
+    /// How many of the sent bytes the peer's kernel has not acknowledged.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn unacknowledged(&self) -> io::Result<usize> {
+        ffi::unacknowledged(self.stream.as_raw_fd())
+    }
+}
+
+impl Traffic {
+    /// How many bytes came.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were sent.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// How the peer ended its half, if it did.
+    #[must_use]
+    pub fn peer_end(&self) -> Option<PeerEnd> {
+        match self.end.load(Ordering::Relaxed) {
+            CLOSED => Some(PeerEnd::Closed),
+            RESET => Some(PeerEnd::Reset),
+            _ => None,
+        }
+    }
+
+    /// Whether the first bytes can be a TLS record with a handshake message or an alert: type, and the major
+    /// version (RFC 8446 5.1). True for nothing at all.
+    #[must_use]
+    pub fn begins_as_tls(&self) -> bool {
+        let first = self.first.load(Ordering::Relaxed).to_le_bytes();
+        match self.received() {
+            0 => true,
+            1 => is_record_type(first[0]),
+            _ => is_record_type(first[0]) && first[1] == 3,
+        }
+    }
+
+    fn note_received(&self, bytes: &[u8]) {
+        let before = self.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if before < 8 {
+            let places = before..8;
+            let noted =
+                places.zip(bytes).fold(0, |noted, (place, byte)| noted | u64::from(*byte) << (8 * place));
+            self.first.fetch_or(noted, Ordering::Relaxed);
+        }
+    }
+
+    /// Only the first end counts: what comes after it is its echo.
+    fn note_end(&self, end: u8) {
+        let _ = self.end.compare_exchange(OPEN, end, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn note_failure(&self, error: &io::Error) {
+        match error.kind() {
+            // EPIPE comes when a RST has been consumed by an earlier call.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+                self.note_end(RESET);
+            }
+            _ => {}
+        }
+    }
+}
+
+const OPEN: u8 = 0;
+const CLOSED: u8 = 1;
+const RESET: u8 = 2;
+
+const fn is_record_type(byte: u8) -> bool {
+    matches!(byte, 21 | 22)
+}
+
+impl AsyncRead for Tap {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (before, room) = (buffer.filled().len(), buffer.remaining());
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        match &polled {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.traffic.note_received(&buffer.filled()[before..]);
+            }
+            Poll::Ready(Ok(())) if room > 0 => self.traffic.note_end(CLOSED),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+            Poll::Ready(Err(error)) => self.traffic.note_failure(error),
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Tap {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        match &polled {
+            Poll::Ready(Ok(written)) => {
+                self.traffic.sent.fetch_add(*written as u64, Ordering::Relaxed);
+            }
+            Poll::Ready(Err(error)) => self.traffic.note_failure(error),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl fmt::Debug for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Traffic")
+            .field("received", &self.received())
+            .field("sent", &self.sent())
+            .field("peer_end", &self.peer_end())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    async fn pair() -> (Tap, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Tap::new(listener.accept().await.unwrap().0), far)
+    }
+
+    #[rstest]
+    #[case(false, PeerEnd::Closed)]
+    #[case(true, PeerEnd::Reset)]
+    #[tokio::test]
+    async fn fin_and_rst_are_told_apart(#[case] reset: bool, #[case] end: PeerEnd) {
+        let (mut tap, mut far) = pair().await;
+        let traffic = tap.traffic();
+        far.write_all(b"GET / HTTP/1.1").await.unwrap();
+        if reset {
+            far.set_zero_linger().unwrap();
+        }
+        drop(far);
+        let _ = tap.read_to_end(&mut Vec::new()).await;
+
+        assert_eq!(traffic.peer_end(), Some(end));
+        assert!(!traffic.begins_as_tls());
+    }
+
+    #[tokio::test]
+    async fn bytes_are_counted_and_acknowledged_and_a_reset_is_one() {
+        let (mut tap, mut far) = pair().await;
+        far.write_all(b"\x16").await.unwrap();
+        tap.read_u8().await.unwrap();
+        assert!(tap.traffic().begins_as_tls());
+        far.write_all(b"\x03\x01").await.unwrap();
+        tap.read_u16().await.unwrap();
+        tap.write_all(b"four").await.unwrap();
+        far.read_exact(&mut [0; 4]).await.unwrap();
+        assert_eq!((tap.traffic().received(), tap.traffic().sent()), (3, 4));
+        assert!(tap.traffic().begins_as_tls());
+        assert!(tap.unacknowledged().unwrap() <= 4);
+
+        tap.reset_on_drop().unwrap();
+        drop(tap);
+        assert_eq!(far.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+}
