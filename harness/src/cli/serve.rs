@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use tls_gauntlet_certs::{ClientRecipe, Name, Pki};
+use tls_gauntlet_certs::{ClientRecipe, Pki};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, catalogue};
 
 use super::{
@@ -21,7 +21,9 @@ use super::{
     streams,
 };
 use crate::{
+    backend::{Fleet, FleetError, FleetOptions},
     gateway::RunFolder,
+    limits::Limits,
     report::{Detail, text::wrap},
 };
 
@@ -81,18 +83,43 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(|error| work_error!("cannot start the threads of the backends: {error}"))?;
     runtime.block_on(async {
         let signals = Signals::catch()?;
-        let fleet = start(&plan, &Arc::new(pki), arguments, names).await?;
-        let served =
-            fleet.iter().map(|(composed, port)| Served::new(composed, *port, arguments.bind, &files));
-        let served: Vec<_> = served.collect();
+        let options = FleetOptions {
+            bind: arguments.bind,
+            port_base: arguments.port_base,
+            names,
+            limits: Limits::default(),
+        };
+        let fleet = Fleet::start(&plan, &Arc::new(pki), &options).await.map_err(could_not_start)?;
+        let ports = fleet.backends().iter().map(|backend| backend.address().port());
+        let served: Vec<_> = plan
+            .iter()
+            .zip(ports)
+            .map(|(composed, port)| Served::new(composed, port, arguments.bind, &files))
+            .collect();
         if !arguments.bind.is_loopback() {
             streams::note(&warning(&served, arguments.bind));
         }
         streams::print(&told(&served, &files, arguments.json)?)?;
         streams::note("ready; ctrl-c ends it");
         signals.received().await;
+        drop(fleet);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn could_not_start(error: FleetError) -> Failure {
+    match error {
+        FleetError::Unknown(_) | FleetError::PortRange { .. } => Failure::input(error),
+        FleetError::Bind { address, source, .. } => {
+            let remedy = if address.port() == 0 {
+                "pass --bind with an address of this machine"
+            } else {
+                "choose another --port-base, or none"
+            };
+            work_error!("cannot listen on {address}: {source}; {remedy}")
+        }
+        FleetError::Setup { .. } | FleetError::Certificates(_) => Failure::work(error),
+    }
 }
 
 /// The backends that were named, all if none was.
@@ -104,18 +131,6 @@ fn plan(named: &[String]) -> Result<Vec<Composed>, Failure> {
             .collect());
     }
     named.iter().map(|name| catalogue().backend(name).map_err(Failure::input)).collect()
-}
-
-/// Starts the fleet. It is not there yet: at integration this becomes `Fleet::start`, and what it returns is kept
-/// until the signal has come.
-#[allow(clippy::unused_async, reason = "what takes its place waits for the fleet")]
-async fn start(
-    _plan: &[Composed],
-    _pki: &Arc<Pki>,
-    _arguments: &Arguments,
-    _names: Vec<Name>,
-) -> Result<Vec<(Composed, u16)>, Failure> {
-    Err(work_error!("the fleet of backends is not there yet"))
 }
 
 /// What callers need, in a folder that is theirs and ours alone.
