@@ -38,6 +38,7 @@ pub(crate) fn replace(path: &Path, content: &[u8], secrecy: Secrecy) -> Result<(
 struct Draft {
     file: File,
     path: PathBuf,
+    has_arrived: bool,
 }
 
 impl Draft {
@@ -48,8 +49,8 @@ impl Draft {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = target.with_file_name(format!(".{name}.{}.{count}", std::process::id()));
             match options(secrecy).open(&path) {
-                Ok(file) => return Ok(Self { file, path }),
-                // Left over from a process that had our number.
+                Ok(file) => return Ok(Self { file, path, has_arrived: false }),
+                // Somebody has our number: a process that died, or one in another container.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -58,14 +59,18 @@ impl Draft {
 
     fn publish(mut self, content: &[u8], target: &Path) -> io::Result<()> {
         self.file.write_all(content)?;
-        fs::rename(&self.path, target)
+        fs::rename(&self.path, target)?;
+        self.has_arrived = true;
+        Ok(())
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Gone already if it was renamed; there is nothing to do about any other failure.
-        let _ = fs::remove_file(&self.path);
+        if !self.has_arrived {
+            // A draft that cannot be removed is no worse than the failure that is being reported.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -1,1 +1,21 @@
-//! (front page to come)
+//! Our own clients: a [`Probe`] calls a gateway or a backend once and says what it saw.
+//!
+//! [`Dialer`] opens the connections, for the probe and for the embedded reference gateway alike. What a peer does is
+//! data here: a refused handshake is a [`Failure`] with its cause, never an error of ours.
+
+mod call;
+mod dialer;
+mod failure;
+mod leg;
+mod probe;
+pub(crate) mod tls;
+mod verification;
+
+pub use call::{Answer, Dialed};
+pub use dialer::{Dialer, DialerSettings};
+pub use failure::{Failure, Side};
+pub use probe::{ClientTrust, Probe, Target};
+pub use tls::CannotSetUp;
+
+pub(crate) use failure::{Break, Circumstances, Role};
+pub(crate) use verification::client_cause;

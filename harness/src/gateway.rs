@@ -9,6 +9,7 @@ mod plan;
 mod port;
 mod program;
 mod ready;
+pub mod reference;
 mod render;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -24,6 +25,7 @@ use external::External;
 use folder::Folder;
 use manifest::{Impossible, LogLine};
 use program::{Program, RunningProgram};
+use reference::{Reference, ReferenceKnobs};
 
 /// No gateway at all: Gauntlet's own client calls each backend.
 pub const DIRECT: &str = "direct";
@@ -48,7 +50,7 @@ pub struct Gateway {
 #[derive(Debug, Clone)]
 enum Way {
     Direct,
-    Reference,
+    Reference(ReferenceKnobs),
     Program(Box<Program>),
     External(External),
 }
@@ -66,7 +68,11 @@ impl Gateway {
                 version: Some(openssl::version::version().to_owned()),
                 ..Self::bare(DIRECT, "No gateway: Gauntlet's own client calls each backend.", Way::Direct)
             }),
-            REFERENCE => Ok(Self::bare(REFERENCE, "The embedded gateway.", Way::Reference)),
+            REFERENCE => Ok(Self {
+                claims: reference::claims(ReferenceKnobs::default()),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+                ..Self::bare(REFERENCE, "The embedded gateway.", Way::Reference(ReferenceKnobs::default()))
+            }),
             url if url.contains("://") => {
                 let external = External::resolve(url)?;
                 let summary = format!("A gateway that is already running on {}.", external.host);
@@ -111,7 +117,7 @@ impl Gateway {
     pub const fn kind(&self) -> GatewayKind {
         match self.way {
             Way::Direct => GatewayKind::Direct,
-            Way::Reference => GatewayKind::Reference,
+            Way::Reference(_) => GatewayKind::Reference,
             Way::Program(_) => GatewayKind::Program,
             Way::External(_) => GatewayKind::External,
         }
@@ -144,6 +150,9 @@ impl Gateway {
     /// What a line of its log means: the cause of the first pattern that fits.
     #[must_use]
     pub fn causes(&self, line: &str) -> Vec<Cause> {
+        if matches!(self.way, Way::Reference(_)) {
+            return reference::cause_in(line).into_iter().collect();
+        }
         let fits = self.log.iter().find(|entry| entry.pattern.0.is_match(line));
         fits.map(|entry| entry.cause).into_iter().collect()
     }
@@ -158,7 +167,12 @@ impl Gateway {
             Way::Program(program) => program.start(plan, folder).await.map(Running::program),
             Way::External(external) => Ok(Running(Inner::External(external.address))),
             Way::Direct => Err(self.unable("start", "there is no gateway between client and backend")),
-            Way::Reference => Err(self.unable("start", "it is not there yet")),
+            Way::Reference(knobs) => {
+                let reference = Reference::start(plan, *knobs).await;
+                reference
+                    .map(|running| Running(Inner::Reference(Box::new(running))))
+                    .map_err(|error| self.unable("start", &error.to_string()))
+            }
         }
     }
 
@@ -169,7 +183,7 @@ impl Gateway {
     pub async fn check(&self, plan: &GatewayPlan, folder: &RunFolder) -> Result<(), GatewayError> {
         match &self.way {
             Way::Program(program) => program.check(plan, folder).await,
-            Way::Direct | Way::Reference | Way::External(_) => Ok(()),
+            Way::Direct | Way::Reference(_) | Way::External(_) => Ok(()),
         }
     }
 
@@ -218,6 +232,7 @@ pub struct Running(Inner);
 
 #[derive(Debug)]
 enum Inner {
+    Reference(Box<Reference>),
     Program(Box<RunningProgram>),
     External(SocketAddr),
 }
@@ -240,6 +255,7 @@ impl Running {
     #[must_use]
     pub fn listener(&self, name: &str) -> Option<SocketAddr> {
         match &self.0 {
+            Inner::Reference(running) => running.listener(name),
             Inner::Program(running) => running.listener(name),
             Inner::External(address) => (name == external::LISTENER).then_some(*address),
         }
@@ -249,7 +265,7 @@ impl Running {
     pub fn died(&mut self) -> Option<String> {
         match &mut self.0 {
             Inner::Program(running) => running.ended().map(|status| status.to_string()),
-            Inner::External(_) => None,
+            Inner::Reference(_) | Inner::External(_) => None,
         }
     }
 
@@ -257,6 +273,7 @@ impl Running {
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         match &self.0 {
+            Inner::Reference(running) => running.log(),
             Inner::Program(running) => running.log(),
             Inner::External(_) => Vec::new(),
         }
@@ -267,7 +284,7 @@ impl Running {
     pub fn processes(&self) -> Vec<u32> {
         match &self.0 {
             Inner::Program(running) => running.processes().to_vec(),
-            Inner::External(_) => Vec::new(),
+            Inner::Reference(_) | Inner::External(_) => Vec::new(),
         }
     }
 
@@ -278,6 +295,11 @@ impl Running {
     pub async fn reload(&mut self, plan: &GatewayPlan) -> Result<(), GatewayError> {
         match &mut self.0 {
             Inner::Program(running) => running.reload(plan).await,
+            Inner::Reference(_) => Err(GatewayError::Unable {
+                gateway: REFERENCE.to_owned(),
+                task: "reload".to_owned(),
+                because: "it takes its whole plan when it starts".to_owned(),
+            }),
             Inner::External(address) => Err(GatewayError::Unable {
                 gateway: address.to_string(),
                 task: "reload".to_owned(),
@@ -289,6 +311,7 @@ impl Running {
     /// Stops it, in order if it lets us.
     pub async fn stop(self) -> Stopped {
         match self.0 {
+            Inner::Reference(running) => Stopped { log: running.stop().await, died: None },
             Inner::Program(running) => running.stop().await,
             Inner::External(_) => Stopped { log: Vec::new(), died: None },
         }

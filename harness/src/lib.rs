@@ -13,5 +13,6 @@ pub mod limits;
 pub mod record;
 pub mod report;
 pub mod runner;
+pub mod trials;
 pub mod wait;
 pub mod wire;

@@ -9,7 +9,7 @@ mod paint;
 pub(crate) mod text;
 pub(crate) mod witness;
 
-use crate::record::RunRecord;
+use crate::record::{CellRecord, RunRecord};
 
 /// Every format, in the order in which help texts name them.
 pub const FORMATS: &[Format] = &[
@@ -17,6 +17,18 @@ pub const FORMATS: &[Format] = &[
     Format { name: "json", file: Some("run.json"), render: |record, _| json::render(record) },
     Format { name: "junit", file: Some("junit.xml"), render: |record, _| junit::render(record) },
 ];
+
+/// One cell in words: its verdict, what each witness says, and the command that runs it again.
+#[must_use]
+pub fn cell_in_words(cell: &CellRecord) -> String {
+    let because = cell.because.as_deref().unwrap_or_default();
+    let mut lines = vec![format!("{}: {because}", cell.verdict)];
+    for testimony in witness::testimonies(cell) {
+        lines.extend(testimony.says.iter().map(|says| format!("  {:<9}{says}", testimony.witness)));
+    }
+    lines.push(format!("  again    {}", cell.reproduce));
+    lines.join("\n")
+}
 
 /// One way to draw a record.
 #[derive(Debug, Clone, Copy)]

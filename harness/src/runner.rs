@@ -1,10 +1,30 @@
 //! Runs the matrix: plans the cells, starts fleet and gateways, drives the clients, collects and judges the evidence.
+//!
+//! Every cell has a backend port of its own, so that what arrives there belongs to that cell and to no other. The
+//! logs of the gateways and the ledgers of the backends are read when all calls are over: nothing waits for them.
 
-use std::path::PathBuf;
+mod column;
+mod drive;
+mod verdicts;
 
-use time::OffsetDateTime;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
 
-use crate::{limits::Limits, record::RunRecord};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tls_gauntlet_certs::Pki;
+
+use crate::{
+    backend::{Fleet, FleetOptions},
+    gateway::GatewayPlan,
+    limits::Limits,
+    record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
+};
+use column::{Column, plan};
+pub use column::{Shard, ShardError};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -15,13 +35,13 @@ pub struct RunRequest {
     pub suites: Vec<String>,
     /// Globs over cell names; a cell runs if any fits, or if there is none.
     pub filters: Vec<String>,
-    /// Part I of N (from 1).
-    pub shard: Option<(u32, u32)>,
+    /// One part of the cells.
+    pub shard: Option<Shard>,
     /// Calls in flight at the same time.
     pub jobs: usize,
-    /// How often each cell is run (1 unless benchmarking or looking for flakes).
+    /// How often each cell is called (1 unless benchmarking or looking for flakes).
     pub repeat: u32,
-    /// Seed of names and serials.
+    /// Seed of names, serials and nonces.
     pub seed: u64,
     /// The clock of the run.
     pub now: OffsetDateTime,
@@ -32,6 +52,32 @@ pub struct RunRequest {
     /// Deadlines.
     pub limits: Limits,
 }
+
+impl RunRequest {
+    /// Everything, once, against the embedded gateway.
+    #[must_use]
+    pub fn new(seed: u64, now: OffsetDateTime) -> Self {
+        Self {
+            gateways: Vec::new(),
+            suites: Vec::new(),
+            filters: Vec::new(),
+            shard: None,
+            jobs: DEFAULT_JOBS,
+            repeat: 1,
+            seed,
+            now,
+            pki: None,
+            port_base: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Calls in flight: enough to keep two cores busy while one side waits for the other.
+pub const DEFAULT_JOBS: usize = 16;
+
+/// The gateway of a request that names none.
+pub const DEFAULT_GATEWAY: &str = "reference";
 
 /// What happens while a run goes on, for progress displays.
 #[derive(Debug, Clone)]
@@ -64,13 +110,155 @@ pub enum RunError {
     Work(String),
 }
 
+impl RunError {
+    fn request(error: impl std::fmt::Display) -> Self {
+        Self::Request(error.to_string())
+    }
+
+    fn work(error: impl std::fmt::Display) -> Self {
+        Self::Work(error.to_string())
+    }
+}
+
+/// Who wants to hear of events.
+pub type OnEvent<'a> = &'a (dyn Fn(Event) + Send + Sync);
+
+/// The names of the cells that a request selects, in order, without running any.
+///
+/// # Errors
+/// [`RunError::Request`] when a name is unknown or nothing is selected.
+pub fn cells(request: &RunRequest) -> Result<Vec<String>, RunError> {
+    let columns = plan(request)?;
+    let shown = columns.iter().flat_map(|column| column.cells.iter().filter(|cell| cell.selected));
+    Ok(shown.map(|cell| cell.id.to_string()).collect())
+}
+
+/// What a gateway that is already running has to be set up for, if its run is given the same request: the fleet
+/// will listen on `address` from the request's first port on.
+///
+/// # Errors
+/// [`RunError`] when the request makes no sense.
+pub fn routes(request: &RunRequest, address: IpAddr) -> Result<GatewayPlan, RunError> {
+    let base = request
+        .port_base
+        .ok_or_else(|| RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned()))?;
+    let mut columns = plan(request)?;
+    let mut fleet = Vec::new();
+    for column in &mut columns {
+        column.take_lanes(&mut fleet);
+    }
+    let addresses = (0..fleet.len())
+        .map(|lane| {
+            let port = u16::try_from(lane).ok().and_then(|lane| base.checked_add(lane));
+            port.map(|port| SocketAddr::new(address, port)).ok_or_else(|| {
+                RunError::Request(format!(
+                    "{} backends do not fit above port {base}; choose a lower --port-base, or fewer cells",
+                    fleet.len()
+                ))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let pki = Arc::new(Pki::new(request.seed, request.now).map_err(RunError::work)?);
+    let column = columns.first().ok_or_else(|| RunError::Request("no gateway is named".to_owned()))?;
+    Ok(drive::gateway_plan(column, &addresses, &pki, request.limits).0)
+}
+
 /// Runs the matrix.
 ///
 /// # Errors
-/// [`RunError`] when the request makes no sense or a gateway does not start.
-pub async fn run(
-    _request: &RunRequest,
-    _on_event: &(dyn Fn(Event) + Send + Sync),
-) -> Result<RunRecord, RunError> {
-    Err(RunError::Work("the runner is not there yet".to_owned()))
+/// [`RunError`] when the request makes no sense, or when Gauntlet cannot do its work.
+pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecord, RunError> {
+    let began = Instant::now();
+    let mut columns = plan(request)?;
+    on_event(Event::Planned { cells: columns.iter().map(|column| column.cells.len()).sum() });
+    let mut clock = Stages::new(on_event);
+
+    clock.begin("certificates");
+    let pki = Arc::new(match &request.pki {
+        Some(folder) => Pki::open(folder, request.seed, request.now).map_err(RunError::request)?,
+        None => Pki::new(request.seed, request.now).map_err(RunError::work)?,
+    });
+
+    clock.begin("backends");
+    let fleet = start_fleet(&mut columns, &pki, request).await?;
+
+    clock.begin("gateways and cells");
+    let gathered = drive::all(&columns, &pki, &fleet, request, on_event).await?;
+
+    clock.begin("evidence");
+    let ledgers = fleet.finish().await;
+
+    clock.begin("verdicts");
+    let mut timings = Vec::new();
+    let mut gateways = Vec::new();
+    let mut cells = Vec::new();
+    for (column, gathered) in columns.iter().zip(gathered) {
+        let gateway = &column.gateway;
+        gateways.push(GatewayFacts {
+            name: gateway.name().to_owned(),
+            version: gateway.version().unwrap_or("unknown").to_owned(),
+            kind: gateway.kind(),
+        });
+        timings.extend(gathered.timings.clone());
+        cells.extend(verdicts::of(column, gathered, &ledgers));
+    }
+    cells.sort_by(|left, right| left.id.cmp(&right.id));
+    clock.end();
+    timings.splice(0..0, clock.timings);
+
+    Ok(RunRecord {
+        schema: SCHEMA.to_owned(),
+        tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        seed: request.seed,
+        started: request.now.format(&Rfc3339).map_err(RunError::work)?,
+        duration_ms: millis(began),
+        timings,
+        gateways,
+        summary: RunRecord::summarise(&cells),
+        cells,
+    })
+}
+
+/// One fleet for all columns; each cell learns the index of its backend.
+async fn start_fleet(
+    columns: &mut [Column],
+    pki: &Arc<Pki>,
+    request: &RunRequest,
+) -> Result<Fleet, RunError> {
+    let mut plan = Vec::new();
+    for column in columns {
+        column.take_lanes(&mut plan);
+    }
+    let options =
+        FleetOptions { port_base: request.port_base, limits: request.limits, ..FleetOptions::default() };
+    Fleet::start(&plan, pki, &options).await.map_err(RunError::work)
+}
+
+/// Takes the time of each stage.
+struct Stages<'a> {
+    on_event: OnEvent<'a>,
+    current: Option<(&'static str, Instant)>,
+    timings: Vec<Timing>,
+}
+
+impl<'a> Stages<'a> {
+    fn new(on_event: OnEvent<'a>) -> Self {
+        Self { on_event, current: None, timings: Vec::new() }
+    }
+
+    fn begin(&mut self, stage: &'static str) {
+        self.end();
+        (self.on_event)(Event::Stage { name: stage.to_owned() });
+        self.current = Some((stage, Instant::now()));
+    }
+
+    fn end(&mut self) {
+        if let Some((stage, began)) = self.current.take() {
+            self.timings.push(Timing { stage: stage.to_owned(), duration_ms: millis(began) });
+        }
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

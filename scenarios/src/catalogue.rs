@@ -34,13 +34,13 @@ struct Entry<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownName {
     /// No such entry.
-    #[error("unknown {kind} \"{name}\"{hint}; `gauntlet list {kind}s` shows all")]
+    #[error("unknown {kind} \"{name}\"{hint} (`gauntlet list {kind}s` shows all)")]
     NotFound {
         /// What was looked for.
         kind: &'static str,
         /// The name as given.
         name: String,
-        /// `, did you mean …?` where a name is near.
+        /// `; did you mean …?` where a name is near.
         hint: String,
     },
     /// Two parts of a composition contradict each other.
@@ -222,7 +222,7 @@ fn collect<T: DeserializeOwned>(folder: &Dir<'_>, kind: &str, entries: &mut BTre
 fn not_found<'a>(kind: &'static str, name: &str, known: impl Iterator<Item = &'a String>) -> UnknownName {
     let nearest = known.map(|known| (distance(name, known), known)).min();
     let hint = match nearest {
-        Some((steps, known)) if steps <= 3.max(name.len() / 3) => format!(", did you mean \"{known}\"?"),
+        Some((steps, known)) if steps <= 3.max(name.len() / 3) => format!("; did you mean \"{known}\"?"),
         Some(_) | None => String::new(),
     };
     UnknownName::NotFound { kind, name: name.to_owned(), hint }

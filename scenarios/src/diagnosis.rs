@@ -1,8 +1,15 @@
 //! Reads the evidence of the three witnesses: what happened, and why.
+//!
+//! Nothing here knows what was expected. A cause is named only if a witness names it: the client that received an
+//! alert, the backend that knows why it refused, the gateway's own log. Where no witness does, the cause is
+//! `unexplained`, which no expectation ever fits.
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{Cause, Outcome, Party, Phase};
+use crate::{
+    evidence::{BackendSaw, ClientSaw, Ended, Evidence, Handling, Responder, usual_refuser},
+    words::{Alert, Cause, Outcome, Party, Phase, TlsVersion},
+};
 
 /// What happened, as far as the evidence shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -18,7 +25,312 @@ pub struct Diagnosis {
     /// Why: the likeliest cause that the evidence allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// Every cause that the evidence allows.
+    /// Every cause that the evidence allows, where it allows more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Cause>,
+}
+
+impl Diagnosis {
+    /// What the evidence shows. `direct` says that the client called the backend itself.
+    #[must_use]
+    pub fn of(evidence: &Evidence, direct: bool) -> Self {
+        let client = &evidence.client_saw;
+        if is_reached(client) {
+            return Self {
+                outcome: Outcome::Reach,
+                by: None,
+                phase: None,
+                cause: None,
+                candidates: Vec::new(),
+            };
+        }
+        let refusal = if direct {
+            direct_refusal(evidence)
+        } else if evidence.backend_saw.is_empty() {
+            refusal_before_backend(evidence)
+        } else {
+            refusal_at_backend(evidence)
+        };
+        refusal.into_diagnosis(direct)
+    }
+
+    /// Whether the evidence allows this cause.
+    #[must_use]
+    pub fn allows(&self, cause: Cause) -> bool {
+        self.cause == Some(cause) || self.candidates.contains(&cause)
+    }
+}
+
+/// Only a whole response with the backend's echo of the nonce proves that the request came through.
+fn is_reached(client: &ClientSaw) -> bool {
+    client.answered_by == Some(Responder::Backend)
+        && client.complete
+        && client.status.is_some_and(|status| (200..300).contains(&status))
+}
+
+/// Who refused, when, and the causes that the witnesses allow, likeliest first.
+#[derive(Debug)]
+struct Refusal {
+    by: Party,
+    phase: Phase,
+    causes: Vec<Cause>,
+}
+
+impl Refusal {
+    fn unexplained(phase: Phase) -> Self {
+        Self { by: Party::Network, phase, causes: vec![Cause::Unexplained] }
+    }
+
+    fn into_diagnosis(self, direct: bool) -> Diagnosis {
+        let by = if direct && self.by == Party::Gateway { Party::Client } else { self.by };
+        let candidates = if self.causes.len() > 1 { self.causes.clone() } else { Vec::new() };
+        Diagnosis {
+            outcome: Outcome::Refuse,
+            by: Some(by),
+            phase: Some(self.phase),
+            cause: Some(self.causes.first().copied().unwrap_or(Cause::Unexplained)),
+            candidates,
+        }
+    }
+}
+
+/// The client called the backend itself: the two are the only witnesses.
+fn direct_refusal(evidence: &Evidence) -> Refusal {
+    let client = &evidence.client_saw;
+    if let Some(cause) = client.refused_because {
+        return Refusal { by: Party::Client, phase: Phase::Handshake, causes: vec![cause] };
+    }
+    if evidence.backend_saw.is_empty() { client_alone(client) } else { refusal_at_backend(evidence) }
+}
+
+/// No connection arrived at the backend: the listener refused, or the gateway could not connect.
+fn refusal_before_backend(evidence: &Evidence) -> Refusal {
+    let client = &evidence.client_saw;
+    let said = &evidence.gateway_causes;
+    if client.status.is_none() {
+        let mut refusal = client_alone(client);
+        let both = common(&refusal.causes, said);
+        if !both.is_empty() {
+            refusal.causes = both;
+        } else if refusal.causes == [Cause::Unexplained] && !said.is_empty() {
+            refusal = by_log(said, Phase::Handshake);
+        }
+        return refusal;
+    }
+    if said.is_empty() {
+        return Refusal::unexplained(client.phase);
+    }
+    // The gateway answered in HTTP and its log says why; what it refuses before any connection to the backend, it
+    // refuses in its own client's request.
+    let mut refusal = by_log(said, Phase::Request);
+    if refusal.by == Party::Backend {
+        refusal.by = Party::Gateway;
+    }
+    refusal
+}
+
+/// What the client alone can say.
+fn client_alone(client: &ClientSaw) -> Refusal {
+    if let Some(cause) = client.refused_because {
+        return Refusal { by: Party::Client, phase: Phase::Handshake, causes: vec![cause] };
+    }
+    if let Some(alert) = client.alert {
+        return Refusal {
+            by: Party::Gateway,
+            phase: Phase::Handshake,
+            causes: client_refusals(alert, client),
+        };
+    }
+    match (client.phase, client.ended) {
+        (Phase::Connect, Some(Ended::TimedOut)) => {
+            Refusal { by: Party::Network, phase: Phase::Connect, causes: vec![Cause::Timeout] }
+        }
+        (Phase::Connect, _) => {
+            Refusal { by: Party::Network, phase: Phase::Connect, causes: vec![Cause::ConnectionRefused] }
+        }
+        (phase, Some(Ended::TimedOut)) => Refusal { by: Party::Gateway, phase, causes: vec![Cause::Timeout] },
+        // HTTP was spoken where TLS was expected, and the other side hung up without a word.
+        (_, Some(Ended::ClosedByPeer | Ended::ResetByPeer)) if client.plaintext => {
+            Refusal { by: Party::Gateway, phase: Phase::Handshake, causes: vec![Cause::NotTls] }
+        }
+        (phase, _) => Refusal::unexplained(phase),
+    }
+}
+
+/// A connection arrived at the backend: the backend and the gateway's log are the witnesses.
+fn refusal_at_backend(evidence: &Evidence) -> Refusal {
+    let said = &evidence.gateway_causes;
+    // A gateway may try more than once; the attempt that tells most is the one to listen to.
+    let told = evidence.backend_saw.iter().max_by_key(|seen| {
+        (seen.cause.is_some(), seen.alert_received.is_some(), seen.outcome == Handling::Refused)
+    });
+    let Some(seen) = told else { return Refusal::unexplained(evidence.client_saw.phase) };
+    if let Some(cause) = seen.cause {
+        return Refusal { by: refuser(cause, seen), phase: seen.phase, causes: vec![cause] };
+    }
+    if let Some(alert) = seen.alert_received {
+        let allowed = server_refusals(alert);
+        let both = common(allowed, said);
+        let causes = match (allowed, said.is_empty()) {
+            // An alert that says nothing (internal_error) leaves the word to the log.
+            ([Cause::Unexplained], false) => said.clone(),
+            _ if both.is_empty() => allowed.to_vec(),
+            _ => both,
+        };
+        return Refusal { by: Party::Gateway, phase: seen.phase, causes };
+    }
+    if !said.is_empty() {
+        return by_log(said, seen.phase);
+    }
+    if evidence.client_saw.ended == Some(Ended::TimedOut) {
+        return Refusal { by: Party::Gateway, phase: seen.phase, causes: vec![Cause::Timeout] };
+    }
+    Refusal::unexplained(seen.phase)
+}
+
+/// What the gateway's log alone can say.
+fn by_log(said: &[Cause], otherwise: Phase) -> Refusal {
+    let Some(&cause) = said.first() else { return Refusal::unexplained(otherwise) };
+    Refusal {
+        by: usual_refuser(cause),
+        phase: usual_phase(cause).unwrap_or(otherwise),
+        causes: said.to_vec(),
+    }
+}
+
+/// The phase to which a cause belongs, where there is only one.
+fn usual_phase(cause: Cause) -> Option<Phase> {
+    match cause {
+        Cause::ConnectionRefused => Some(Phase::Connect),
+        Cause::NoCommonVersion
+        | Cause::NoCommonCipher
+        | Cause::NoCommonGroup
+        | Cause::ServerCertExpired
+        | Cause::ServerCertNotYetValid
+        | Cause::ServerCertUntrusted
+        | Cause::ServerCertNameMismatch
+        | Cause::ServerCertWrongUsage
+        | Cause::ServerCertWeak
+        | Cause::ServerCertRevoked
+        | Cause::ServerCertMalformed
+        | Cause::AlpnMismatch
+        | Cause::SniMissing
+        | Cause::SniUnknown
+        | Cause::NotTls => Some(Phase::Handshake),
+        Cause::RenegotiationRefused | Cause::PostHandshakeAuthRefused => Some(Phase::Request),
+        Cause::ClientCertMissing
+        | Cause::ClientCertUntrusted
+        | Cause::ClientCertExpired
+        | Cause::ClientCertWrongUsage
+        | Cause::ClientCertRevoked
+        | Cause::Timeout
+        | Cause::Reset
+        | Cause::Truncated
+        | Cause::Unexplained => None,
+    }
+}
+
+/// Who refused, going by the alert if there is one.
+fn refuser(cause: Cause, seen: &BackendSaw) -> Party {
+    let usual = usual_refuser(cause);
+    match (seen.alert_sent, seen.alert_received) {
+        // The backend's own answer to a peer that will not renegotiate is an alert too.
+        _ if usual == Party::Gateway => Party::Gateway,
+        (None, Some(_)) => Party::Gateway,
+        (Some(_), _) | (None, None) => usual,
+    }
+}
+
+fn common(left: &[Cause], right: &[Cause]) -> Vec<Cause> {
+    left.iter().copied().filter(|cause| right.contains(cause)).collect()
+}
+
+/// What a server means by an alert to its client.
+fn client_refusals(alert: Alert, client: &ClientSaw) -> Vec<Cause> {
+    let asked_for_certificate = client.certificate_requested;
+    match alert {
+        Alert::ProtocolVersion => vec![Cause::NoCommonVersion],
+        Alert::CertificateRequired => vec![Cause::ClientCertMissing],
+        // Up to TLS 1.2 a missing certificate is a handshake_failure (RFC 5246 7.4.6).
+        Alert::HandshakeFailure if asked_for_certificate && client.tls_version < Some(TlsVersion::Tls13) => {
+            vec![Cause::ClientCertMissing]
+        }
+        Alert::HandshakeFailure => vec![Cause::NoCommonCipher, Cause::NoCommonGroup],
+        Alert::InsufficientSecurity => vec![Cause::NoCommonCipher],
+        Alert::UnknownCa => vec![Cause::ClientCertUntrusted],
+        Alert::CertificateExpired => vec![Cause::ClientCertExpired],
+        Alert::CertificateRevoked => vec![Cause::ClientCertRevoked],
+        Alert::UnsupportedCertificate => vec![Cause::ClientCertWrongUsage],
+        // Some libraries say bad_certificate to every fault in a client's certificate.
+        Alert::BadCertificate | Alert::CertificateUnknown | Alert::AccessDenied if asked_for_certificate => {
+            vec![
+                Cause::ClientCertUntrusted,
+                Cause::ClientCertExpired,
+                Cause::ClientCertWrongUsage,
+                Cause::ClientCertRevoked,
+                Cause::ClientCertMissing,
+            ]
+        }
+        Alert::UnrecognizedName => vec![Cause::SniUnknown, Cause::SniMissing],
+        Alert::NoApplicationProtocol => vec![Cause::AlpnMismatch],
+        Alert::NoRenegotiation => vec![Cause::RenegotiationRefused],
+        _ => vec![Cause::Unexplained],
+    }
+}
+
+/// What a client means by an alert to its server: which faults of a server's certificate it can stand for.
+fn server_refusals(alert: Alert) -> &'static [Cause] {
+    match alert {
+        Alert::ProtocolVersion => &[Cause::NoCommonVersion],
+        Alert::UnknownCa => &[Cause::ServerCertUntrusted],
+        Alert::CertificateExpired => &[Cause::ServerCertExpired],
+        Alert::CertificateRevoked => &[Cause::ServerCertRevoked],
+        Alert::UnsupportedCertificate => &[Cause::ServerCertWrongUsage],
+        // OpenSSL's ssl_x509err2alert says bad_certificate to one that is not valid yet; Go and BoringSSL say it to
+        // almost everything.
+        Alert::BadCertificate | Alert::CertificateUnknown => &[
+            Cause::ServerCertNotYetValid,
+            Cause::ServerCertNameMismatch,
+            Cause::ServerCertMalformed,
+            Cause::ServerCertWeak,
+            Cause::ServerCertUntrusted,
+            Cause::ServerCertExpired,
+            Cause::ServerCertWrongUsage,
+            Cause::ServerCertRevoked,
+        ],
+        Alert::NoRenegotiation => &[Cause::RenegotiationRefused],
+        Alert::NoApplicationProtocol => &[Cause::AlpnMismatch],
+        _ => &[Cause::Unexplained],
+    }
+}
+
+/// The alerts by which an OpenSSL server names a cause.
+pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
+    match cause {
+        Cause::NoCommonVersion => &[Alert::ProtocolVersion],
+        Cause::NoCommonCipher | Cause::NoCommonGroup => &[Alert::HandshakeFailure],
+        Cause::ClientCertMissing => &[Alert::CertificateRequired, Alert::HandshakeFailure],
+        Cause::ClientCertUntrusted => &[Alert::UnknownCa],
+        Cause::ClientCertExpired => &[Alert::CertificateExpired],
+        Cause::ClientCertWrongUsage => &[Alert::UnsupportedCertificate],
+        Cause::ClientCertRevoked => &[Alert::CertificateRevoked],
+        Cause::AlpnMismatch => &[Alert::NoApplicationProtocol],
+        Cause::SniMissing | Cause::SniUnknown => &[Alert::UnrecognizedName],
+        Cause::ServerCertExpired
+        | Cause::ServerCertNotYetValid
+        | Cause::ServerCertUntrusted
+        | Cause::ServerCertNameMismatch
+        | Cause::ServerCertWrongUsage
+        | Cause::ServerCertWeak
+        | Cause::ServerCertRevoked
+        | Cause::ServerCertMalformed
+        | Cause::RenegotiationRefused
+        | Cause::PostHandshakeAuthRefused
+        | Cause::ConnectionRefused
+        | Cause::Timeout
+        | Cause::Reset
+        | Cause::Truncated
+        | Cause::NotTls
+        | Cause::Unexplained => &[],
+    }
 }

@@ -26,6 +26,9 @@ pub struct Evidence {
 /// What the client saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ClientSaw {
+    /// Whether it spoke HTTP without TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plaintext: bool,
     /// The HTTP status, once a complete response head has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

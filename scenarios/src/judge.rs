@@ -1,1 +1,195 @@
 //! Compares what was seen with what had to happen.
+
+use crate::{
+    diagnosis::Diagnosis,
+    evidence::{BackendSaw, Evidence},
+    expectation::{Connection, Expectation},
+    verdict::{Deviation, Verdict, VerdictKind},
+    words::{Cause, Outcome},
+};
+
+/// The verdict on one cell, before deviations and controls are looked at.
+#[must_use]
+pub fn judge(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Verdict {
+    if let Some(error) = &evidence.instrument_failed {
+        return Verdict::Broken { error: error.clone() };
+    }
+    let verdict = match (expected.outcome, seen.outcome) {
+        (Outcome::Reach, Outcome::Reach) => reached(expected, evidence),
+        (Outcome::Reach, Outcome::Refuse) => Verdict::FailClosed {
+            mismatch: format!("must reach the backend, but {}", refusal_in_words(seen, evidence)),
+        },
+        (Outcome::Refuse, Outcome::Reach) => Verdict::FailOpen {
+            mismatch: format!("reached the backend; must be refused: {}", cause_in_words(expected)),
+        },
+        (Outcome::Refuse, Outcome::Refuse) => refused(expected, seen, evidence),
+    };
+    match (verdict, &evidence.gateway_died) {
+        // A dead gateway refuses everything, and proves nothing.
+        (Verdict::FailClosed { .. } | Verdict::WrongCause { .. }, Some(death)) => {
+            Verdict::Broken { error: format!("the gateway was not there: {death}") }
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// The verdict once it is known what this gateway is known to do, and whether its positive control passed.
+#[must_use]
+pub fn settle(
+    verdict: Verdict,
+    expected: &Expectation,
+    deviation: Option<&Deviation>,
+    failed_control: Option<&str>,
+) -> Verdict {
+    if let (Some(control), Outcome::Refuse, Verdict::Pass) = (failed_control, expected.outcome, &verdict) {
+        return Verdict::Skipped {
+            because: format!("no refusal counts here, because the positive control {control} did not pass"),
+        };
+    }
+    let Some(deviation) = deviation else { return verdict };
+    let because = deviation.because.clone();
+    match verdict.kind() {
+        kind if kind == deviation.verdict => Verdict::KnownDeviation { because },
+        VerdictKind::Pass => Verdict::StaleDeviation {
+            because: format!("listed as {}, but passes: {because}", deviation.verdict),
+        },
+        VerdictKind::FailOpen
+        | VerdictKind::FailClosed
+        | VerdictKind::WrongCause
+        | VerdictKind::KnownDeviation
+        | VerdictKind::StaleDeviation
+        | VerdictKind::Unclaimed
+        | VerdictKind::Skipped
+        | VerdictKind::Broken => verdict,
+    }
+}
+
+/// It came through, as it must; but did the backend see what it had to see?
+fn reached(expected: &Expectation, evidence: &Evidence) -> Verdict {
+    let Some(seen) = evidence.backend_saw.iter().find(|seen| seen.requests > 0) else {
+        return Verdict::Broken {
+            error: "the client has the backend's answer, but the backend's ledger has no such request"
+                .to_owned(),
+        };
+    };
+    match sight_mismatch(expected, seen) {
+        Some(mismatch) => Verdict::WrongCause { mismatch },
+        None => Verdict::Pass,
+    }
+}
+
+fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
+    let sight = &expected.backend;
+    if sight.tls_version.is_some() && sight.tls_version != seen.tls_version {
+        return Some(format!(
+            "the backend saw {}; expected {}",
+            or_none(seen.tls_version),
+            or_none(sight.tls_version)
+        ));
+    }
+    if let Some(sent) = sight.server_name
+        && sent != seen.sni.is_some()
+    {
+        return Some(format!(
+            "the backend saw {}; expected {}",
+            seen.sni.as_ref().map_or("no server name".to_owned(), |name| format!("the server name {name}")),
+            if sent { "a server name" } else { "none" }
+        ));
+    }
+    if let Some(certificate) = sight.client_certificate
+        && certificate != seen.client_certificate
+    {
+        return Some(format!(
+            "the backend saw the client certificate {}; expected {}",
+            or_none(seen.client_certificate),
+            or_none(certificate)
+        ));
+    }
+    if let Some(wanted) = sight.renegotiations
+        && wanted != seen.renegotiations
+    {
+        return Some(format!(
+            "the backend counted {} renegotiations; expected {wanted}",
+            seen.renegotiations
+        ));
+    }
+    None
+}
+
+/// It was refused, as it must be; but by whom, when, why, and with what words?
+fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Verdict {
+    if let Some(mismatch) = handed_over(expected, evidence) {
+        return Verdict::FailOpen { mismatch };
+    }
+    let right_cause = expected.cause.is_some_and(|cause| seen.allows(cause));
+    if !right_cause || expected.by != seen.by || expected.phase != seen.phase {
+        return Verdict::WrongCause {
+            mismatch: format!("{}; expected {}", refusal_in_words(seen, evidence), cause_in_words(expected)),
+        };
+    }
+    match client_mismatch(expected, evidence) {
+        Some(mismatch) => Verdict::WrongCause { mismatch },
+        None => Verdict::Pass,
+    }
+}
+
+/// A refusal towards the client is none if the backend got what it must not get.
+fn handed_over(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let cause = cause_in_words(expected);
+    match expected.backend.connection? {
+        Connection::None if !evidence.backend_saw.is_empty() => {
+            Some(format!("the gateway contacted the backend for a client that must be refused: {cause}"))
+        }
+        Connection::NoRequest if evidence.backend_saw.iter().any(|seen| seen.requests > 0) => {
+            Some(format!("the gateway handed the request to a backend that must be refused: {cause}"))
+        }
+        Connection::None | Connection::NoRequest | Connection::Request => None,
+    }
+}
+
+fn client_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let client = &evidence.client_saw;
+    let (fits, saw) = match (client.status, client.alert) {
+        (Some(status), _) => (expected.statuses.contains(&status), format!("status {status}")),
+        (None, Some(alert)) => (expected.alerts.contains(&alert), format!("the alert {alert}")),
+        (None, None) => (expected.may_close, "a connection that ended without a word".to_owned()),
+    };
+    if fits {
+        return None;
+    }
+    let mut wanted: Vec<String> = expected.statuses.iter().map(|status| format!("status {status}")).collect();
+    wanted.extend(expected.alerts.iter().map(|alert| format!("the alert {alert}")));
+    if expected.may_close {
+        wanted.push("a connection that ends".to_owned());
+    }
+    Some(format!("refused for the right reason, but the client saw {saw}; expected {}", wanted.join(" or ")))
+}
+
+fn cause_in_words(expected: &Expectation) -> String {
+    match (expected.cause, expected.by, expected.phase) {
+        (Some(cause), Some(by), Some(phase)) => format!("{cause} (by the {by}, {phase})"),
+        (cause, _, _) => or_none(cause),
+    }
+}
+
+fn refusal_in_words(seen: &Diagnosis, evidence: &Evidence) -> String {
+    let by = seen.by.map_or_else(|| "somebody".to_owned(), |by| format!("the {by}"));
+    let phase = or_none(seen.phase);
+    match seen.cause {
+        Some(Cause::Unexplained) | None => {
+            let client = &evidence.client_saw;
+            let words = match (client.status, client.alert, &client.error) {
+                (Some(status), _, _) => format!("status {status}"),
+                (None, Some(alert), _) => format!("the alert {alert}"),
+                (None, None, Some(error)) => error.clone(),
+                (None, None, None) => "a connection that ended".to_owned(),
+            };
+            format!("the client saw {words} and no witness says why")
+        }
+        Some(cause) => format!("{by} refused ({phase}): {cause}"),
+    }
+}
+
+fn or_none(word: Option<impl ToString>) -> String {
+    word.map_or_else(|| "none".to_owned(), |word| word.to_string())
+}

@@ -1,29 +1,120 @@
 //! The model: what must happen, computed from profiles and claims.
+//!
+//! It walks one request the way the wire does: client to listener; then, only if that stands, upstream to backend;
+//! then what the backend wants after the request; then the response and the close. Where the walk stops, it says who
+//! stopped it, when and why.
+
+mod listener_leg;
+mod upstream_leg;
 
 use crate::{
     cell::Scenario,
     claims::{Claims, Unclaimed},
     compose::Composed,
-    expectation::Expectation,
+    expectation::{BackendSight, Connection, Expectation},
     profile::UpstreamProfile,
+    words::{Cause, Outcome, Party, Phase, TlsVersion},
 };
 
 /// What must happen when this scenario runs through a gateway with these claims.
 ///
 /// # Errors
 /// [`Unclaimed`] where gateways differ and this one makes no claim.
-pub fn expect(_scenario: &Scenario, _claims: &Claims) -> Result<Expectation, Unclaimed> {
-    unimplemented!()
+pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
+    let mut steps = Steps::default();
+    let (_, client) = &scenario.client;
+    let (_, listener) = &scenario.listener;
+    if let Err(stop) = listener_leg::walk(client, listener, claims, &mut steps)? {
+        return Ok(Expectation { steps: steps.0, ..stop });
+    }
+    let stop = upstream_leg::walk(&scenario.upstream.1, &scenario.backend.profile, claims, &mut steps)?;
+    let expectation = match stop {
+        Ok(sight) => Expectation::reach(sight),
+        Err(stop) => stop.through_gateway(claims)?,
+    };
+    Ok(Expectation { steps: steps.0, ..expectation })
 }
 
-/// What must happen when a client set up like this upstream calls this backend itself.
+/// What must happen when a client set up like this upstream calls this backend itself: the column `direct`.
 ///
 /// # Errors
 /// [`Unclaimed`] where clients differ and this one makes no claim.
 pub fn expect_direct(
-    _upstream: &UpstreamProfile,
-    _backend: &Composed,
-    _claims: &Claims,
+    upstream: &UpstreamProfile,
+    backend: &Composed,
+    claims: &Claims,
 ) -> Result<Expectation, Unclaimed> {
-    unimplemented!()
+    let mut steps = Steps::default();
+    let expectation = match upstream_leg::walk(upstream, &backend.profile, claims, &mut steps)? {
+        Ok(sight) => Expectation::reach(sight),
+        Err(stop) => stop.seen_directly(),
+    };
+    Ok(Expectation { steps: steps.0, ..expectation })
 }
+
+/// The walk in words, for people.
+#[derive(Debug, Default)]
+struct Steps(Vec<String>);
+
+impl Steps {
+    fn say(&mut self, step: impl Into<String>) {
+        self.0.push(step.into());
+    }
+}
+
+/// Where the walk between gateway and backend stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stop {
+    by: Party,
+    phase: Phase,
+    cause: Cause,
+    version: Option<TlsVersion>,
+    connection: Connection,
+}
+
+impl Stop {
+    /// What the gateway's client sees of it: a status out of the gateway's claims.
+    fn through_gateway(self, claims: &Claims) -> Result<Expectation, Unclaimed> {
+        let mut expectation = self.expectation();
+        if self.cause == Cause::PostHandshakeAuthRefused {
+            // The backend itself answers, and the answer passes through.
+            expectation.statuses = vec![FORBIDDEN];
+        } else {
+            let claim = claims.status_for(self.cause, self.phase, self.version)?;
+            expectation.statuses.clone_from(&claim.statuses);
+            expectation.may_close = claim.may_close;
+        }
+        Ok(expectation)
+    }
+
+    /// What a client sees of it that calls the backend itself.
+    fn seen_directly(self) -> Expectation {
+        let mut expectation = self.expectation();
+        expectation.by = Some(if self.by == Party::Gateway { Party::Client } else { self.by });
+        expectation.alerts = crate::diagnosis::alerts_of(self.cause).to_vec();
+        expectation.may_close = expectation.by != Some(Party::Backend) || expectation.alerts.is_empty();
+        if self.cause == Cause::PostHandshakeAuthRefused {
+            expectation.statuses = vec![FORBIDDEN];
+        }
+        if self.phase == Phase::Response && self.cause == Cause::Reset {
+            expectation.statuses = vec![200];
+        }
+        expectation
+    }
+
+    fn expectation(&self) -> Expectation {
+        let backend = BackendSight {
+            connection: Some(self.connection),
+            tls_version: self.version,
+            ..BackendSight::default()
+        };
+        Expectation {
+            backend,
+            outcome: Outcome::Refuse,
+            ..Expectation::refuse(self.by, self.phase, self.cause)
+        }
+    }
+}
+
+/// What a backend answers that wants a client certificate and cannot ask for it.
+const FORBIDDEN: u16 = 403;

@@ -10,6 +10,8 @@ use rstest::rstest;
 use tls_gauntlet_certs::{ClientRecipe, Format, Identity, write};
 
 use crate::pki;
+#[cfg(unix)]
+use crate::public_mode;
 
 fn identity() -> std::sync::Arc<Identity> {
     pki().client(ClientRecipe::Good).unwrap()
@@ -59,8 +61,8 @@ fn hex(number: &openssl::bn::BigNum) -> String {
 
 #[cfg(unix)]
 #[rstest]
-#[case("me.pem", 0o644)]
-#[case("me.der", 0o644)]
+#[case("me.pem", public_mode())]
+#[case("me.der", public_mode())]
 #[case("me.key", 0o600)]
 #[case("me.both.pem", 0o600)]
 #[case("me.pfx", 0o600)]

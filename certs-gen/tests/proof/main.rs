@@ -29,6 +29,17 @@ fn pki() -> Pki {
     Pki::new(42, NOW).unwrap()
 }
 
+/// The mode of a file that everybody may read, as far as the umask of whoever runs the tests lets them.
+#[cfg(unix)]
+fn public_mode() -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let probe = dir.path().join("probe");
+    std::fs::write(&probe, "").unwrap();
+    std::fs::metadata(&probe).unwrap().permissions().mode() & 0o644
+}
+
 fn names(names: &[&str]) -> Vec<Name> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }

@@ -11,8 +11,17 @@ use tls_gauntlet_certs::{Error, PfxEncryption, ServerRecipe};
 use crate::judges::openssl_cli;
 use crate::{HOST, names, pki};
 
-const MODERN: &[&str] = &["PBES2, PBKDF2, AES-256-CBC, Iteration 2048, PRF hmacWithSHA256", "MAC: sha256"];
-const LEGACY: &[&str] = &["pbeWithSHA1And40BitRC2-CBC", "pbeWithSHA1And3-KeyTripleDES-CBC", "MAC: sha1"];
+const MODERN: &[&str] = &[
+    "MAC: sha256",
+    "PKCS7 Encrypted data: PBES2, PBKDF2, AES-256-CBC, Iteration 2048, PRF hmacWithSHA256",
+    "Shrouded Keybag: PBES2, PBKDF2, AES-256-CBC, Iteration 2048, PRF hmacWithSHA256",
+];
+
+const LEGACY: &[&str] = &[
+    "MAC: sha1",
+    "PKCS7 Encrypted data: pbeWithSHA1And40BitRC2-CBC",
+    "Shrouded Keybag: pbeWithSHA1And3-KeyTripleDES-CBC",
+];
 
 #[rstest]
 #[case::modern(PfxEncryption::Modern, &[], MODERN)]

@@ -1,9 +1,11 @@
 //! Every recipe is refused for the reason it claims, and for no other.
 
+use std::sync::Arc;
+
 use openssl::pkey::Id;
 use rstest::rstest;
 use time::Duration;
-use tls_gauntlet_certs::{ClientRecipe, ServerRecipe, WRONG_NAME};
+use tls_gauntlet_certs::{ClientRecipe, Identity, Pki, ServerRecipe, WRONG_NAME};
 
 use crate::judges::{Purpose, Question};
 use crate::{HOST, names, pki};
@@ -180,10 +182,26 @@ fn the_root_is_never_sent(#[case] recipe: ServerRecipe, #[case] length: usize) {
 
 #[test]
 fn the_key_is_the_key_of_the_leaf() {
-    let pki = pki();
-    let servers = ServerRecipe::ALL.iter().map(|recipe| pki.server(*recipe, &names(&[HOST])).unwrap());
-    let clients = ClientRecipe::ALL.iter().map(|recipe| pki.client(*recipe).unwrap());
-    for identity in servers.chain(clients) {
+    for identity in every_identity(&pki()) {
         assert!(identity.leaf().public_key().unwrap().public_eq(identity.key()), "{identity:?}");
     }
+}
+
+#[test]
+fn authorities_are_valid_whenever_a_leaf_is() {
+    let pki = pki();
+    let roots = [pki.server_root(), pki.client_root(), pki.untrusted_root()].map(Clone::clone);
+    for identity in every_identity(&pki) {
+        for authority in identity.chain()[1..].iter().chain(&roots) {
+            let leaf = identity.leaf();
+            assert!(authority.not_before() < leaf.not_before(), "{identity:?}");
+            assert!(authority.not_after() > leaf.not_after(), "{identity:?}");
+        }
+    }
+}
+
+fn every_identity(pki: &Pki) -> Vec<Arc<Identity>> {
+    let servers = ServerRecipe::ALL.iter().map(|recipe| pki.server(*recipe, &names(&[HOST])).unwrap());
+    let clients = ClientRecipe::ALL.iter().map(|recipe| pki.client(*recipe).unwrap());
+    servers.chain(clients).collect()
 }

@@ -81,7 +81,7 @@ fn certificates_are_for_everybody_and_keys_for_the_owner() {
     seen.sort();
     let expected: Vec<(String, u32)> = FILES
         .iter()
-        .map(|name| ((*name).to_owned(), if name.ends_with(".key") { 0o600 } else { 0o644 }))
+        .map(|name| ((*name).to_owned(), if name.ends_with(".key") { 0o600 } else { crate::public_mode() }))
         .collect();
     assert_eq!(seen, expected);
 }
@@ -129,9 +129,20 @@ fn an_authority_is_not_used_outside_its_time(#[case] now: OffsetDateTime) {
 }
 
 #[rstest]
-#[case::subject(p256(), &["O", "CN"], "server-intermediate.pem", "was not made by Gauntlet: its subject is not a common name alone")]
-#[case::key(rsa(), &["CN"], "server-intermediate.key", "is not a P-256 key")]
-#[case::key_identifier(p256(), &["CN"], "server-intermediate.pem", "was not made by Gauntlet: it identifies its key in another way")]
+#[case::subject(
+    ec(Nid::X9_62_PRIME256V1),
+    &["O", "CN"],
+    "server-intermediate.pem",
+    "was not made by Gauntlet: its subject is not a common name alone"
+)]
+#[case::rsa(rsa(), &["CN"], "server-intermediate.key", "is not a P-256 key")]
+#[case::p384(ec(Nid::SECP384R1), &["CN"], "server-intermediate.key", "is not a P-256 key")]
+#[case::key_identifier(
+    ec(Nid::X9_62_PRIME256V1),
+    &["CN"],
+    "server-intermediate.pem",
+    "was not made by Gauntlet: it identifies its key in another way"
+)]
 fn an_authority_of_others_is_refused(
     #[case] key: PKey<Private>,
     #[case] subject: &[&str],
@@ -139,19 +150,28 @@ fn an_authority_of_others_is_refused(
     #[case] because: &str,
 ) {
     let dir = saved();
-    let certificate = foreign(&key, subject).to_pem().unwrap();
-    fs::write(dir.path().join("server-root.pem"), &certificate).unwrap();
-    fs::write(dir.path().join("server-intermediate.pem"), &certificate).unwrap();
-    fs::write(dir.path().join("server-intermediate.key"), key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    plant(&dir, &key, &foreign(&key, subject, 1), &foreign(&key, subject, 1));
     assert_eq!(refusal(&dir, NOW), format!("{} {because}", dir.path().join(at_fault).display()));
+}
+
+#[test]
+fn an_intermediate_that_ended_before_its_root_is_named() {
+    let dir = saved();
+    let key = ec(Nid::X9_62_PRIME256V1);
+    plant(&dir, &key, &foreign(&key, &["CN"], 2), &foreign(&key, &["CN"], 1));
+    let intermediate = dir.path().join("server-intermediate.pem");
+    assert_eq!(
+        refusal(&dir, NOW + Duration::hours(36)),
+        format!("{} is not valid at this time", intermediate.display())
+    );
 }
 
 fn refusal(dir: &TempDir, now: OffsetDateTime) -> String {
     Pki::open(dir.path(), 42, now).unwrap_err().to_string()
 }
 
-fn p256() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+fn ec(curve: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(curve).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
@@ -159,8 +179,17 @@ fn rsa() -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
 }
 
-/// A certificate as others make them, signed by itself so that it can stand for root and intermediate both.
-fn foreign(key: &PKey<Private>, subject: &[&str]) -> X509 {
+/// Puts an authority of others in the place of the server's.
+fn plant(dir: &TempDir, key: &PKey<Private>, root: &X509, intermediate: &X509) {
+    let file = |name: &str| dir.path().join(name);
+    fs::write(file("server-root.pem"), root.to_pem().unwrap()).unwrap();
+    fs::write(file("server-intermediate.pem"), intermediate.to_pem().unwrap()).unwrap();
+    fs::write(file("server-intermediate.key"), key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+}
+
+/// A certificate as others make them, valid for some days. It signs itself, so that with one key it can stand for
+/// root and intermediate both.
+fn foreign(key: &PKey<Private>, subject: &[&str], days: i64) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
     for part in subject {
         name.append_entry_by_text(part, "Foreign").unwrap();
@@ -173,7 +202,7 @@ fn foreign(key: &PKey<Private>, subject: &[&str]) -> X509 {
     builder.set_issuer_name(&name).unwrap();
     let day = |days: i64| Asn1Time::from_unix((NOW + Duration::days(days)).unix_timestamp()).unwrap();
     builder.set_not_before(&day(-1)).unwrap();
-    builder.set_not_after(&day(1)).unwrap();
+    builder.set_not_after(&day(days)).unwrap();
     builder.set_pubkey(key).unwrap();
     builder.sign(key, MessageDigest::sha256()).unwrap();
     builder.build()

@@ -119,6 +119,7 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
 
 fn client_saw(saw: &ClientSaw) -> String {
     let ClientSaw {
+        plaintext,
         status,
         answered_by,
         complete,
@@ -132,6 +133,9 @@ fn client_saw(saw: &ClientSaw) -> String {
         ended,
     } = saw;
     let mut facts = Vec::new();
+    if *plaintext {
+        facts.push("spoke HTTP without TLS".to_owned());
+    }
     if let Some(status) = status {
         let by = match answered_by {
             Some(Responder::Backend) => " from the backend",

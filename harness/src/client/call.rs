@@ -1,0 +1,197 @@
+//! One request over one connection, and what became of it.
+
+use std::{pin::pin, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, client::conn::http1, http::response::Parts};
+use hyper_util::rt::TokioIo;
+use openssl::ssl::SslRef;
+use tls_gauntlet_scenarios::{Phase, TlsVersion};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tokio_openssl::SslStream;
+
+use super::{
+    failure::{Break, Circumstances, Failure, Role},
+    leg::{Leg, Remembered, Stream},
+};
+use crate::wire::observer::Observer;
+
+/// An open connection, with its first handshake behind it.
+#[derive(Debug)]
+pub struct Dialed {
+    stream: Stream,
+    watch: Watch,
+}
+
+/// A response whose head has come.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status and headers.
+    pub head: Parts,
+    /// The body, or what came of it.
+    pub body: Bytes,
+    /// What cut the body off, if anything did.
+    pub cut: Option<Failure>,
+    /// Whether a client certificate was asked for, in the handshake or later.
+    pub certificate_requested: bool,
+    /// The version of the connection it came over.
+    pub tls_version: Option<TlsVersion>,
+}
+
+impl Dialed {
+    pub(crate) fn tls(
+        stream: SslStream<TcpStream>,
+        observer: Arc<Observer>,
+        after_handshake: Circumstances,
+    ) -> Self {
+        Self { stream: Stream::Tls(stream), watch: Watch { observer: Some(observer), after_handshake } }
+    }
+
+    pub(crate) fn plain(stream: TcpStream) -> Self {
+        Self {
+            stream: Stream::Plain(stream),
+            watch: Watch { observer: None, after_handshake: Circumstances::plain() },
+        }
+    }
+
+    /// The TLS connection; none if it is plain.
+    #[must_use]
+    pub fn ssl(&self) -> Option<&SslRef> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => Some(stream.ssl()),
+        }
+    }
+
+    /// What has passed on the TLS connection; none if it is plain.
+    #[must_use]
+    pub fn observer(&self) -> Option<&Arc<Observer>> {
+        self.watch.observer.as_ref()
+    }
+
+    /// Sends a request, reads the response to the end of its body, and closes the connection.
+    ///
+    /// # Errors
+    /// [`Failure`] if no response head comes until `deadline`.
+    pub async fn call(self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Answer, Failure> {
+        let Self { stream, watch } = self;
+        let (leg, broken) = Leg::new(stream);
+        let (mut sender, connection) = match http1::handshake(TokioIo::new(leg)).await {
+            Ok(pair) => pair,
+            Err(error) => return Err(watch.failure(&broken, &error, Phase::Request)),
+        };
+        let exchange = async {
+            let response = match timeout_at(deadline, sender.send_request(request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => return Err(watch.failure(&broken, &error, watch.phase_before_response())),
+                Err(_) => return Err(Failure::timed_out(Phase::Response, &watch.now())),
+            };
+            let answer = read(response, &watch, &broken, deadline).await;
+            // Tells the connection that nothing more is to come.
+            drop(sender);
+            Ok(answer)
+        };
+        let mut exchange = pin!(exchange);
+        let mut connection = pin!(connection);
+        let mut open = true;
+        let answer = loop {
+            tokio::select! {
+                answer = &mut exchange => break answer?,
+                _ = &mut connection, if open => open = false,
+            }
+        };
+        if open && answer.cut.is_none() {
+            // Only sends what closes the connection. The answer is whole, whatever comes of that.
+            let _ = timeout_at(deadline, connection).await;
+        }
+        Ok(answer)
+    }
+}
+
+/// Reads the body until it is whole, is cut, or the deadline strikes.
+async fn read(response: Response<Incoming>, watch: &Watch, broken: &Remembered, deadline: Instant) -> Answer {
+    let (head, mut incoming) = response.into_parts();
+    let mut body = BytesMut::new();
+    let cut = loop {
+        match timeout_at(deadline, incoming.frame()).await {
+            Ok(Some(Ok(frame))) => body.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
+            Ok(Some(Err(error))) => break Some(watch.failure(broken, &error, Phase::Response)),
+            Ok(None) => break None,
+            Err(_) => break Some(Failure::timed_out(Phase::Response, &watch.now())),
+        }
+    };
+    let now = watch.now();
+    Answer {
+        head,
+        body: body.freeze(),
+        cut,
+        certificate_requested: now.certificate_requested,
+        tls_version: now.tls_version,
+    }
+}
+
+/// What is known of a connection while hyper has it.
+#[derive(Debug)]
+struct Watch {
+    observer: Option<Arc<Observer>>,
+    after_handshake: Circumstances,
+}
+
+impl Watch {
+    fn now(&self) -> Circumstances {
+        let mut now = self.after_handshake.clone();
+        if let Some(observer) = &self.observer {
+            now.alert_received = observer.alert_received();
+            now.alert_sent = observer.alert_sent();
+            now.certificate_requested = observer.certificate_requested();
+        }
+        now
+    }
+
+    fn failure(&self, broken: &Remembered, error: &hyper::Error, phase: Phase) -> Failure {
+        match broken.get() {
+            // hyper alone is not content: what came is not the HTTP it should be.
+            None => Failure::not_understood(phase, error.to_string(), &self.now()),
+            Some(Break::Closed) if error.is_parse() => {
+                Failure::not_understood(phase, error.to_string(), &self.now())
+            }
+            Some(by) => Failure::broken(phase, &by, &self.now()),
+        }
+    }
+
+    /// Where a connection has ended that brought no response.
+    fn phase_before_response(&self) -> Phase {
+        let now = self.now();
+        let alerted = now.alert_received.is_some() || now.alert_sent.is_some();
+        // A TLS 1.3 server checks the client's certificate when the client is done with the handshake already
+        // (RFC 8446 4.4.2.4); demands that come later are part of the request.
+        let late = now.tls_version == Some(TlsVersion::Tls13) && self.after_handshake.certificate_requested;
+        match (alerted, late) {
+            (true, true) => Phase::Handshake,
+            (true, false) => Phase::Request,
+            (false, _) => Phase::Response,
+        }
+    }
+}
+
+impl Circumstances {
+    /// Those of a TLS connection as it stands.
+    pub(crate) fn of(role: Role, stream: &SslStream<TcpStream>, observer: &Observer) -> Self {
+        let ssl = stream.ssl();
+        Self {
+            role,
+            alert_received: observer.alert_received(),
+            alert_sent: observer.alert_sent(),
+            certificate_requested: observer.certificate_requested(),
+            has_certificate: false,
+            sends_server_name: false,
+            verified: ssl.verify_result(),
+            // A cipher is known as soon as the server has chosen, and the version with it.
+            tls_version: ssl.current_cipher().and_then(|_| ssl.version_str().parse().ok()),
+        }
+    }
+}

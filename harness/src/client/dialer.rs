@@ -1,0 +1,199 @@
+//! Opens connections: one context for all of them, a new session for each.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+};
+
+use openssl::{
+    error::ErrorStack,
+    ssl::{Ssl, SslContext, SslMethod, SslOptions, SslVerifyMode},
+    x509::{X509, store::X509StoreBuilder},
+};
+use tls_gauntlet_certs::Identity;
+use tls_gauntlet_scenarios::{Phase, Versions};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tokio_openssl::SslStream;
+
+use super::{
+    call::Dialed,
+    failure::{Break, Circumstances, Failure, Role},
+    tls::{self, CannotSetUp},
+    verification::is_about_the_name,
+};
+use crate::{ffi, wire::observer};
+
+/// How a connection is opened.
+#[derive(Debug, Clone)]
+pub struct DialerSettings {
+    /// Versions to offer.
+    pub versions: Versions,
+    /// The one root to trust.
+    pub trust: Option<X509>,
+    /// Whether the chain is checked against it.
+    pub verify_chain: bool,
+    /// Whether the certificate's name is checked.
+    pub verify_name: bool,
+    /// The name, or the address, to check for.
+    pub name: String,
+    /// The server name to send, if any.
+    pub server_name: Option<String>,
+    /// What to show when asked for a certificate.
+    pub identity: Option<Arc<Identity>>,
+    /// Whether to offer post-handshake authentication (RFC 8446 4.2.6).
+    pub post_handshake_auth: bool,
+    /// Whether to follow a server that renegotiates.
+    pub renegotiation: bool,
+    /// Application protocols to offer, in order; the extension is left out if there are none.
+    pub alpn: Vec<String>,
+}
+
+/// Opens connections that all behave alike.
+#[derive(Clone)]
+pub struct Dialer {
+    context: SslContext,
+    verify_name: bool,
+    name: String,
+    server_name: Option<String>,
+    has_certificate: bool,
+}
+
+impl Dialer {
+    /// A dialer with a context of its own.
+    ///
+    /// # Errors
+    /// [`CannotSetUp`] if OpenSSL does not take the settings.
+    pub fn new(settings: &DialerSettings) -> Result<Self, CannotSetUp> {
+        let context = context(settings).map_err(CannotSetUp::because(&settings.name))?;
+        Ok(Self {
+            context,
+            verify_name: settings.verify_name,
+            name: settings.name.clone(),
+            server_name: settings.server_name.clone(),
+            has_certificate: settings.identity.is_some(),
+        })
+    }
+
+    /// The same dialer for a server that goes by another name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        let name = name.to_owned();
+        Self { server_name: self.server_name.as_ref().map(|_| name.clone()), name, ..self.clone() }
+    }
+
+    /// Opens a connection and completes the first handshake.
+    ///
+    /// # Errors
+    /// [`Failure`]: what the peer did instead, or that it was silent until `deadline`.
+    pub async fn dial(&self, address: SocketAddr, deadline: Instant) -> Result<Dialed, Failure> {
+        let tcp = connect(address, deadline).await?;
+        let unexpected = |error: ErrorStack| {
+            let by = Break::Other(format!("cannot set up the connection: {error}"));
+            Failure::broken(Phase::Handshake, &by, &Circumstances::plain())
+        };
+        let mut ssl = self.session().map_err(unexpected)?;
+        let observer = observer::attach(&mut ssl);
+        let mut stream = SslStream::new(ssl, tcp).map_err(unexpected)?;
+        let connected = timeout_at(deadline, Pin::new(&mut stream).connect()).await;
+
+        let known = Circumstances::of(Role::Client, &stream, &observer);
+        let known = Circumstances {
+            has_certificate: self.has_certificate,
+            sends_server_name: self.server_name.is_some(),
+            ..known
+        };
+        match connected {
+            Ok(Ok(())) => Ok(Dialed::tls(stream, observer, known)),
+            Ok(Err(error)) => Err(Failure::broken(Phase::Handshake, &Break::of_tls(&error), &known)),
+            Err(_) => Err(Failure::timed_out(Phase::Handshake, &known)),
+        }
+    }
+
+    /// Opens a connection without TLS.
+    ///
+    /// # Errors
+    /// [`Failure`]: that nobody listens, or nobody answers until `deadline`.
+    pub async fn dial_plain(address: SocketAddr, deadline: Instant) -> Result<Dialed, Failure> {
+        Ok(Dialed::plain(connect(address, deadline).await?))
+    }
+
+    fn session(&self) -> Result<Ssl, ErrorStack> {
+        let mut ssl = Ssl::new(&self.context)?;
+        // An address cannot be a server name (RFC 6066 3).
+        if let Some(name) = self.server_name.as_ref().filter(|name| name.parse::<IpAddr>().is_err()) {
+            ssl.set_hostname(name)?;
+        }
+        if self.verify_name {
+            match self.name.parse::<IpAddr>() {
+                Ok(address) => ssl.param_mut().set_ip(address)?,
+                Err(_) => ssl.param_mut().set_host(&self.name)?,
+            }
+        }
+        Ok(ssl)
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer")
+            .field("name", &self.name)
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn connect(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Failure> {
+    let connected = timeout_at(deadline, TcpStream::connect(address)).await;
+    let Ok(connected) = connected else {
+        return Err(Failure::timed_out(Phase::Connect, &Circumstances::plain()));
+    };
+    let tcp = connected.map_err(|error| Failure::not_connected(&error))?;
+    // Fails only on a connection that is gone already, which the next step reports better.
+    let _ = tcp.set_nodelay(true);
+    Ok(tcp)
+}
+
+fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
+    let mut context = tls::allow(SslMethod::tls_client(), &settings.versions, settings.identity.as_deref())?;
+    if let Some(root) = &settings.trust {
+        let mut store = X509StoreBuilder::new()?;
+        store.add_cert(root.clone())?;
+        context.set_cert_store(store.build());
+    }
+    match (settings.verify_chain, settings.verify_name) {
+        // The name, where it is wanted, is set on each connection.
+        (true, _) => context.set_verify(SslVerifyMode::PEER),
+        // OpenSSL checks the name as a part of the chain; here nothing else may stop it.
+        (false, true) => context.set_verify_callback(SslVerifyMode::PEER, |sound, chain| {
+            sound || !is_about_the_name(chain.error().as_raw())
+        }),
+        (false, false) => context.set_verify(SslVerifyMode::NONE),
+    }
+    if settings.post_handshake_auth {
+        ffi::offer_post_handshake_auth(&mut context);
+    }
+    if !settings.renegotiation {
+        context.set_options(SslOptions::NO_RENEGOTIATION);
+    }
+    if !settings.alpn.is_empty() {
+        context.set_alpn_protos(&wire_format(&settings.alpn))?;
+    }
+    Ok(context.build())
+}
+
+/// Each protocol behind its length (RFC 7301 3.1). What is longer than a length can say is cut, and then refused
+/// by whoever reads it.
+fn wire_format(protocols: &[String]) -> Vec<u8> {
+    let mut list = Vec::new();
+    for protocol in protocols {
+        let bytes = &protocol.as_bytes()[..protocol.len().min(255)];
+        list.push(u8::try_from(bytes.len()).unwrap_or(u8::MAX));
+        list.extend_from_slice(bytes);
+    }
+    list
+}

@@ -1,0 +1,408 @@
+//! Why a connection came to nothing: reads OpenSSL's errors, the alerts and the socket's end as one cause.
+
+use std::io;
+
+use openssl::{error::ErrorStack, ssl, x509::X509VerifyResult};
+use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, TlsVersion};
+
+use super::verification::{client_cause, server_cause};
+
+/// A connection that came to nothing, or a response that was cut. What the peer did is data, not an error of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Where it ended.
+    pub phase: Phase,
+    /// Why.
+    pub cause: Cause,
+    /// Who ended it.
+    pub side: Side,
+    /// The fatal alert that was received.
+    pub alert_received: Option<Alert>,
+    /// The fatal alert (or `no_renegotiation`) that was sent.
+    pub alert_sent: Option<Alert>,
+    /// How the connection ended; nothing if there was none.
+    pub ended: Option<Ended>,
+    /// Whether a client certificate had been asked for.
+    pub certificate_requested: bool,
+    /// The version, once the two sides had agreed on one.
+    pub tls_version: Option<TlsVersion>,
+    /// The error in the words of the library that met it.
+    pub error: String,
+}
+
+/// Who ended a connection, seen from the end that tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// This end.
+    Own,
+    /// The other end.
+    Peer,
+    /// Neither: there was no connection.
+    Network,
+}
+
+impl Failure {
+    /// A TCP connection that could not be made.
+    pub(crate) fn not_connected(error: &io::Error) -> Self {
+        let (cause, side) = match error.kind() {
+            io::ErrorKind::ConnectionRefused => (Cause::ConnectionRefused, Side::Network),
+            io::ErrorKind::TimedOut => (Cause::Timeout, Side::Own),
+            io::ErrorKind::ConnectionReset => (Cause::Reset, Side::Peer),
+            _ => (Cause::Unexplained, Side::Network),
+        };
+        Self { cause, side, ..Self::blank(Phase::Connect, error.to_string()) }
+    }
+
+    /// A peer that was silent for too long.
+    pub(crate) fn timed_out(phase: Phase, known: &Circumstances) -> Self {
+        let error = match phase {
+            Phase::Connect => "gave up waiting for the TCP connection",
+            Phase::Handshake => "gave up waiting for the handshake",
+            Phase::Request | Phase::Response | Phase::Close => "gave up waiting for the response",
+        };
+        Self {
+            cause: Cause::Timeout,
+            side: Side::Own,
+            ended: Some(Ended::TimedOut),
+            ..Self::blank(phase, error.to_owned())
+        }
+        .under(known)
+    }
+
+    /// A connection that broke.
+    pub(crate) fn broken(phase: Phase, by: &Break, known: &Circumstances) -> Self {
+        let (cause, side, ended) = known.read(by);
+        Self { cause, side, ended: Some(ended), ..Self::blank(phase, by.text(known)) }.under(known)
+    }
+
+    /// A request that cannot be put into words of HTTP: a path with a space in it, say.
+    pub(crate) fn not_sent(error: String) -> Self {
+        Self { side: Side::Own, ..Self::blank(Phase::Connect, error) }
+    }
+
+    /// A response that is not HTTP, or not the HTTP that was asked for.
+    pub(crate) fn not_understood(phase: Phase, error: String, known: &Circumstances) -> Self {
+        Self { side: Side::Own, ended: Some(Ended::NotUnderstood), ..Self::blank(phase, error) }.under(known)
+    }
+
+    /// As the evidence of a client.
+    pub(crate) fn into_client_saw(self) -> ClientSaw {
+        ClientSaw {
+            plaintext: false,
+            status: None,
+            answered_by: None,
+            complete: false,
+            alert: self.alert_received,
+            refused_because: self.own_refusal(),
+            alert_sent: self.alert_sent,
+            tls_version: self.tls_version,
+            certificate_requested: self.certificate_requested,
+            phase: self.phase,
+            error: Some(self.error),
+            ended: self.ended,
+        }
+    }
+
+    /// What this end held against the certificate of its server, if that was it.
+    fn own_refusal(&self) -> Option<Cause> {
+        let about_the_server = matches!(
+            self.cause,
+            Cause::ServerCertExpired
+                | Cause::ServerCertNotYetValid
+                | Cause::ServerCertUntrusted
+                | Cause::ServerCertNameMismatch
+                | Cause::ServerCertWrongUsage
+                | Cause::ServerCertWeak
+                | Cause::ServerCertRevoked
+                | Cause::ServerCertMalformed
+        );
+        (self.side == Side::Own && about_the_server).then_some(self.cause)
+    }
+
+    fn blank(phase: Phase, error: String) -> Self {
+        Self {
+            phase,
+            cause: Cause::Unexplained,
+            side: Side::Network,
+            alert_received: None,
+            alert_sent: None,
+            ended: None,
+            certificate_requested: false,
+            tls_version: None,
+            error,
+        }
+    }
+
+    fn under(self, known: &Circumstances) -> Self {
+        Self {
+            alert_received: known.alert_received,
+            alert_sent: known.alert_sent,
+            certificate_requested: known.certificate_requested,
+            tls_version: known.tls_version,
+            ..self
+        }
+    }
+}
+
+/// Which end of the connection tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The one that connected.
+    Client,
+    /// The one that accepted.
+    Server,
+}
+
+/// What was known of a connection when it failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Circumstances {
+    /// Which end this is.
+    pub(crate) role: Role,
+    /// The fatal alert that was received.
+    pub(crate) alert_received: Option<Alert>,
+    /// The fatal alert (or `no_renegotiation`) that was sent.
+    pub(crate) alert_sent: Option<Alert>,
+    /// Whether the client's certificate had been asked for.
+    pub(crate) certificate_requested: bool,
+    /// Whether the client has one to show.
+    pub(crate) has_certificate: bool,
+    /// Whether the client sends a server name.
+    pub(crate) sends_server_name: bool,
+    /// What this end's check of the peer's certificate came to.
+    pub(crate) verified: X509VerifyResult,
+    /// The version, once agreed on.
+    pub(crate) tls_version: Option<TlsVersion>,
+}
+
+impl Circumstances {
+    /// Those of a connection without TLS.
+    pub(crate) const fn plain() -> Self {
+        Self {
+            role: Role::Client,
+            alert_received: None,
+            alert_sent: None,
+            certificate_requested: false,
+            has_certificate: false,
+            sends_server_name: false,
+            verified: X509VerifyResult::OK,
+            tls_version: None,
+        }
+    }
+
+    /// Cause, culprit and end. Own refusals come first: what the peer did afterwards only answers them.
+    fn read(&self, by: &Break) -> (Cause, Side, Ended) {
+        if self.alert_sent == Some(Alert::NoRenegotiation) {
+            return (Cause::RenegotiationRefused, Side::Own, by.ended(self));
+        }
+        if let Some(alert) = self.alert_received {
+            return (self.cause_of(alert), Side::Peer, Ended::AlertReceived);
+        }
+        match by {
+            Break::Closed | Break::Truncated => (Cause::Truncated, Side::Peer, Ended::ClosedByPeer),
+            Break::Reset => (Cause::Reset, Side::Peer, Ended::ResetByPeer),
+            Break::Tls(reasons) => (self.cause_within(reasons), Side::Own, by.ended(self)),
+            Break::Other(_) => (Cause::Unexplained, Side::Network, Ended::ClosedByPeer),
+        }
+    }
+
+    /// Why this end itself gave up.
+    fn cause_within(&self, reasons: &Reasons) -> Cause {
+        if reasons.has(CERTIFICATE_VERIFY_FAILED) {
+            let refused = match self.role {
+                Role::Client => server_cause(self.verified.as_raw()),
+                Role::Server => client_cause(self.verified.as_raw()),
+            };
+            return refused.unwrap_or(Cause::Unexplained);
+        }
+        // Without an alert of ours OpenSSL has found no TLS at all (`tlsany_meth.c`: "doesn't look like TLS").
+        if reasons.any(NOT_TLS) && self.alert_sent.is_none() {
+            return Cause::NotTls;
+        }
+        if reasons.any(NO_COMMON_VERSION) {
+            return Cause::NoCommonVersion;
+        }
+        if reasons.any(NO_COMMON_GROUP) {
+            return Cause::NoCommonGroup;
+        }
+        if reasons.any(NO_COMMON_CIPHER) {
+            return Cause::NoCommonCipher;
+        }
+        if reasons.has(NO_APPLICATION_PROTOCOL) {
+            return Cause::AlpnMismatch;
+        }
+        if reasons.has(PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+            return Cause::ClientCertMissing;
+        }
+        if reasons.any(MALFORMED) || reasons.asn1 {
+            return match self.role {
+                Role::Client => Cause::ServerCertMalformed,
+                Role::Server => Cause::ClientCertUntrusted,
+            };
+        }
+        Cause::Unexplained
+    }
+
+    /// What a received alert most likely stands for (RFC 8446 6.2), given what had passed.
+    fn cause_of(&self, alert: Alert) -> Cause {
+        match (self.role, alert) {
+            (_, Alert::ProtocolVersion) => Cause::NoCommonVersion,
+            (_, Alert::NoApplicationProtocol) => Cause::AlpnMismatch,
+            (_, Alert::InsufficientSecurity) => Cause::NoCommonCipher,
+            (_, Alert::NoRenegotiation) => Cause::RenegotiationRefused,
+            (_, Alert::UnrecognizedName) if self.sends_server_name => Cause::SniUnknown,
+            (_, Alert::UnrecognizedName) => Cause::SniMissing,
+            (Role::Client, Alert::CertificateRequired | Alert::NoCertificate) => Cause::ClientCertMissing,
+            (Role::Client, Alert::HandshakeFailure)
+                if self.certificate_requested && !self.has_certificate =>
+            {
+                Cause::ClientCertMissing
+            }
+            (Role::Client, Alert::HandshakeFailure) => Cause::NoCommonCipher,
+            (Role::Client, Alert::CertificateExpired) => Cause::ClientCertExpired,
+            (Role::Client, Alert::CertificateRevoked) => Cause::ClientCertRevoked,
+            (Role::Client, Alert::UnsupportedCertificate) => Cause::ClientCertWrongUsage,
+            (
+                Role::Client,
+                Alert::UnknownCa
+                | Alert::BadCertificate
+                | Alert::CertificateUnknown
+                | Alert::AccessDenied
+                | Alert::DecryptError,
+            ) if self.certificate_requested => {
+                if self.has_certificate {
+                    Cause::ClientCertUntrusted
+                } else {
+                    Cause::ClientCertMissing
+                }
+            }
+            (Role::Server, Alert::CertificateExpired) => Cause::ServerCertExpired,
+            (Role::Server, Alert::CertificateRevoked) => Cause::ServerCertRevoked,
+            (Role::Server, Alert::UnsupportedCertificate) => Cause::ServerCertWrongUsage,
+            (Role::Server, Alert::UnknownCa | Alert::CertificateUnknown) => Cause::ServerCertUntrusted,
+            (Role::Server, Alert::BadCertificate) => Cause::ServerCertMalformed,
+            _ => Cause::Unexplained,
+        }
+    }
+}
+
+/// How a connection broke, as its stream reported it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// The peer closed it in good order.
+    Closed,
+    /// The peer closed TCP without the TLS alert `close_notify`.
+    Truncated,
+    /// The peer reset it.
+    Reset,
+    /// OpenSSL would not go on.
+    Tls(Reasons),
+    /// The operating system would not go on.
+    Other(String),
+}
+
+impl Break {
+    /// From a handshake.
+    pub(crate) fn of_tls(error: &ssl::Error) -> Self {
+        if let Some(error) = error.io_error() {
+            return Self::of_socket(error);
+        }
+        match error.ssl_error() {
+            Some(stack) => Self::of_stack(stack),
+            None => Self::Truncated,
+        }
+    }
+
+    /// From reading or writing, through TLS or not.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<ssl::Error>()) {
+            Some(error) => Self::of_tls(error),
+            None => Self::of_socket(error),
+        }
+    }
+
+    fn of_socket(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                Self::Reset
+            }
+            io::ErrorKind::UnexpectedEof => Self::Truncated,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+
+    fn of_stack(stack: &ErrorStack) -> Self {
+        let reasons = Reasons::of(stack);
+        if reasons.has(UNEXPECTED_EOF) { Self::Truncated } else { Self::Tls(reasons) }
+    }
+
+    fn ended(&self, known: &Circumstances) -> Ended {
+        match self {
+            _ if known.alert_received.is_some() => Ended::AlertReceived,
+            Self::Closed | Self::Truncated | Self::Other(_) => Ended::ClosedByPeer,
+            Self::Reset => Ended::ResetByPeer,
+            Self::Tls(_) if known.alert_sent.is_some() => Ended::AlertSent,
+            Self::Tls(_) => Ended::NotUnderstood,
+        }
+    }
+
+    fn text(&self, known: &Circumstances) -> String {
+        match self {
+            Self::Closed => "the peer closed the connection".to_owned(),
+            Self::Truncated => "the peer closed the connection without close_notify".to_owned(),
+            Self::Reset => "connection reset by peer".to_owned(),
+            Self::Tls(reasons) if reasons.has(CERTIFICATE_VERIFY_FAILED) => {
+                format!("{}: {}", reasons.text, known.verified)
+            }
+            Self::Tls(reasons) => reasons.text.clone(),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
+/// What OpenSSL gave as its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reasons {
+    numbers: Vec<i32>,
+    asn1: bool,
+    text: String,
+}
+
+impl Reasons {
+    fn of(stack: &ErrorStack) -> Self {
+        let errors = stack.errors();
+        let tls = errors.iter().filter(|error| error.library_code() == SSL_LIBRARY);
+        let words: Vec<_> = errors.iter().filter_map(openssl::error::Error::reason).collect();
+        Self {
+            numbers: tls.map(openssl::error::Error::reason_code).collect(),
+            asn1: errors.iter().any(|error| error.library_code() == ASN1_LIBRARY),
+            text: if words.is_empty() { "OpenSSL gave no reason".to_owned() } else { words.join(": ") },
+        }
+    }
+
+    fn has(&self, reason: i32) -> bool {
+        self.numbers.contains(&reason)
+    }
+
+    fn any(&self, reasons: &[i32]) -> bool {
+        reasons.iter().any(|&reason| self.has(reason))
+    }
+}
+
+// `openssl/err.h` and `openssl/sslerr.h`: the binding has no names for these numbers, which are part of the ABI.
+const ASN1_LIBRARY: i32 = 13;
+const SSL_LIBRARY: i32 = 20;
+const CERTIFICATE_VERIFY_FAILED: i32 = 134;
+const PEER_DID_NOT_RETURN_A_CERTIFICATE: i32 = 199;
+const NO_APPLICATION_PROTOCOL: i32 = 235;
+const UNEXPECTED_EOF: i32 = 294;
+/// `https proxy request`, `http request`, `packet length too long`, `wrong version number`, `bad record type`.
+const NOT_TLS: &[i32] = &[155, 156, 198, 267, 443];
+/// `version too high`, `no protocols available`, `unknown protocol`, `unsupported protocol`, `wrong SSL version`,
+/// `wrong version number`, `inappropriate fallback`, `version too low`.
+const NO_COMMON_VERSION: &[i32] = &[166, 191, 252, 258, 266, 267, 373, 396];
+/// `no suitable key share`, `no suitable groups`, `no shared groups`.
+const NO_COMMON_GROUP: &[i32] = &[101, 295, 410];
+/// `no ciphers available`, `no shared cipher`, `wrong cipher returned`.
+const NO_COMMON_CIPHER: &[i32] = &[181, 193, 261];
+/// `certificate length mismatch`, `length mismatch`.
+const MALFORMED: &[i32] = &[135, 159];

@@ -1,0 +1,124 @@
+//! One connection as hyper sees it, that remembers how it broke.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_openssl::SslStream;
+
+use super::failure::Break;
+
+/// A TCP connection, with TLS on it or without.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// Without.
+    Plain(TcpStream),
+    /// With.
+    Tls(SslStream<TcpStream>),
+}
+
+/// A [`Stream`] whose first failure is kept.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    stream: Stream,
+    /// The peer reads no more. What is still written goes nowhere.
+    unheard: bool,
+    broken: Remembered,
+}
+
+/// How a [`Leg`] broke, for whoever asks once hyper has taken the leg.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remembered(Arc<Mutex<Option<Break>>>);
+
+impl Remembered {
+    /// How it broke, if it did.
+    pub(crate) fn get(&self) -> Option<Break> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, how: Break) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(how);
+    }
+}
+
+impl Leg {
+    /// The leg, and the memory of its end.
+    pub(crate) fn new(stream: Stream) -> (Self, Remembered) {
+        let broken = Remembered::default();
+        (Self { stream, unheard: false, broken: broken.clone() }, broken)
+    }
+}
+
+impl AsyncRead for Leg {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        match ready!(read) {
+            Ok(()) if buffer.filled().len() > before || buffer.remaining() == 0 => {}
+            // The end that comes after a failed write is what is left of a reset.
+            Ok(()) => self.broken.set(if self.unheard { Break::Reset } else { Break::Closed }),
+            Err(error) => {
+                self.broken.set(Break::of_io(&error));
+                return Poll::Ready(Err(error));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Leg {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.unheard {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        };
+        match ready!(written) {
+            Ok(length) => Poll::Ready(Ok(length)),
+            // Who hangs up before reading the request has often left its reason behind: in TLS 1.3 the alert that
+            // refuses a client certificate arrives at the same time as the reset (RFC 8446 4.4.2.4). Reading comes
+            // to that reason, and then to the end; an error here would make hyper give up before.
+            Err(error) if matches!(Break::of_io(&error), Break::Reset | Break::Truncated) => {
+                self.unheard = true;
+                Poll::Ready(Ok(bytes.len()))
+            }
+            Err(error) => {
+                self.broken.set(Break::of_io(&error));
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unheard {
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A client with one TLS behaviour, that calls once and says what it saw.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, header};
+use openssl::x509::X509;
+use tls_gauntlet_certs::{ClientRecipe, Identity, Pki};
+use tls_gauntlet_scenarios::{
+    ClientCertificate, ClientProfile, ClientSaw, Phase, Responder, ServerNameSent, UpstreamProfile, Versions,
+};
+use tokio::time::Instant;
+
+use super::{
+    call::{Answer, Dialed},
+    dialer::{Dialer, DialerSettings},
+    failure::Failure,
+    tls::CannotSetUp,
+};
+use crate::limits::Limits;
+
+/// The header that carries the nonce of a request.
+const NONCE: &str = "x-gauntlet-nonce";
+/// The header that only backends send.
+const BACKEND: &str = "x-gauntlet-backend";
+/// A server name that no gateway knows.
+const UNKNOWN_NAME: &str = "unknown.gauntlet.test";
+
+/// One client behaviour. Every call is a connection of its own; many may be under way at the same time.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// None for a client that speaks HTTP without TLS.
+    dialer: Option<Dialer>,
+    limits: Limits,
+}
+
+/// What to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Where to connect to.
+    pub address: SocketAddr,
+    /// The host to ask for in HTTP.
+    pub host: String,
+    /// The path.
+    pub path: String,
+    /// What joins the evidence of the three witnesses.
+    pub nonce: String,
+}
+
+/// What a client believes of the gateway it calls.
+#[derive(Debug, Clone)]
+pub struct ClientTrust {
+    /// The root of the gateway's certificate; nothing is verified without one.
+    pub root: Option<X509>,
+    /// The name in the gateway's certificate.
+    pub name: String,
+}
+
+impl Probe {
+    /// A client that opens its connections like this.
+    ///
+    /// # Errors
+    /// [`CannotSetUp`] if OpenSSL does not take the settings.
+    pub fn new(settings: &DialerSettings, limits: Limits) -> Result<Self, CannotSetUp> {
+        Ok(Self { dialer: Some(Dialer::new(settings)?), limits })
+    }
+
+    /// A client that speaks HTTP without TLS.
+    #[must_use]
+    pub const fn plaintext(limits: Limits) -> Self {
+        Self { dialer: None, limits }
+    }
+
+    /// The client of a profile, towards a gateway.
+    ///
+    /// # Errors
+    /// [`CannotSetUp`] if its certificate cannot be made, or OpenSSL does not take the settings.
+    pub fn for_client(
+        profile: &ClientProfile,
+        trust: &ClientTrust,
+        pki: &Pki,
+        limits: Limits,
+    ) -> Result<Self, CannotSetUp> {
+        if profile.plaintext {
+            return Ok(Self::plaintext(limits));
+        }
+        let settings = DialerSettings {
+            versions: profile.versions.clone(),
+            trust: trust.root.clone(),
+            verify_chain: trust.root.is_some(),
+            verify_name: trust.root.is_some(),
+            name: trust.name.clone(),
+            server_name: match profile.server_name {
+                ServerNameSent::Right => Some(trust.name.clone()),
+                ServerNameSent::Wrong => Some(UNKNOWN_NAME.to_owned()),
+                ServerNameSent::None => None,
+            },
+            identity: identity(profile.client_certificate, pki)?,
+            post_handshake_auth: true,
+            renegotiation: true,
+            alpn: Vec::new(),
+        };
+        Self::new(&settings, limits)
+    }
+
+    /// Our own client, set up as this upstream is, towards a backend of this name: the column `direct`.
+    ///
+    /// # Errors
+    /// [`CannotSetUp`] if its certificate cannot be made, or OpenSSL does not take the settings.
+    pub fn for_upstream(
+        profile: &UpstreamProfile,
+        name: &str,
+        pki: &Pki,
+        limits: Limits,
+    ) -> Result<Self, CannotSetUp> {
+        Self::new(&DialerSettings::for_upstream(profile, name, pki)?, limits)
+    }
+
+    /// Opens a connection, sends one request, reads the response to the end of its body, closes the connection.
+    pub async fn get(&self, target: &Target) -> ClientSaw {
+        let deadline = Instant::now() + self.limits.call;
+        match self.call(target, deadline).await {
+            Ok(answer) => saw(answer, &target.nonce),
+            Err(failure) => failure.into_client_saw(),
+        }
+    }
+
+    async fn call(&self, target: &Target, deadline: Instant) -> Result<Answer, Failure> {
+        let request = target.request()?;
+        self.open(target.address, deadline).await?.call(request, deadline).await
+    }
+
+    async fn open(&self, address: SocketAddr, deadline: Instant) -> Result<Dialed, Failure> {
+        match &self.dialer {
+            Some(dialer) => dialer.dial(address, deadline).await,
+            None => Dialer::dial_plain(address, deadline).await,
+        }
+    }
+}
+
+impl ClientTrust {
+    /// Trust in a gateway whose certificate is ours.
+    #[must_use]
+    pub fn ours(pki: &Pki, name: &str) -> Self {
+        Self { root: Some(pki.server_root().clone()), name: name.to_owned() }
+    }
+}
+
+impl DialerSettings {
+    /// The settings of an upstream, towards a backend of this name, with everything offered that a server may ask
+    /// for after the handshake.
+    ///
+    /// # Errors
+    /// [`CannotSetUp`] if the client certificate cannot be made.
+    pub fn for_upstream(profile: &UpstreamProfile, name: &str, pki: &Pki) -> Result<Self, CannotSetUp> {
+        Ok(Self {
+            versions: profile.versions.clone(),
+            trust: Some(pki.server_root().clone()),
+            verify_chain: profile.verify_chain,
+            verify_name: profile.verify_name,
+            name: name.to_owned(),
+            server_name: profile.send_server_name.then(|| name.to_owned()),
+            identity: identity(profile.client_certificate, pki)?,
+            post_handshake_auth: true,
+            renegotiation: true,
+            alpn: Vec::new(),
+        })
+    }
+
+    /// Sound settings towards a server of this name: current versions, chain and name verified, no certificate.
+    #[must_use]
+    pub fn sound(name: &str, pki: &Pki) -> Self {
+        Self {
+            versions: Versions::current(),
+            trust: Some(pki.server_root().clone()),
+            verify_chain: true,
+            verify_name: true,
+            name: name.to_owned(),
+            server_name: Some(name.to_owned()),
+            identity: None,
+            post_handshake_auth: true,
+            renegotiation: true,
+            alpn: Vec::new(),
+        }
+    }
+}
+
+impl Target {
+    fn request(&self) -> Result<Request<Full<Bytes>>, Failure> {
+        Request::get(&self.path)
+            .header(header::HOST, &self.host)
+            .header(NONCE, &self.nonce)
+            .body(Full::default())
+            .map_err(|error| Failure::not_sent(error.to_string()))
+    }
+}
+
+fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Identity>>, CannotSetUp> {
+    let Some(word) = word else { return Ok(None) };
+    let because = || CannotSetUp::because("the client certificate");
+    // The word of the profile is the name of the recipe.
+    let recipe: ClientRecipe = word.as_str().parse().map_err(because())?;
+    pki.client(recipe).map(Some).map_err(because())
+}
+
+fn saw(answer: Answer, nonce: &str) -> ClientSaw {
+    let responder = responder(&answer, nonce);
+    let seen = ClientSaw {
+        status: Some(answer.head.status.as_u16()),
+        answered_by: Some(responder),
+        complete: answer.cut.is_none(),
+        tls_version: answer.tls_version,
+        certificate_requested: answer.certificate_requested,
+        phase: Phase::Close,
+        ..ClientSaw::default()
+    };
+    match answer.cut {
+        None => seen,
+        Some(cut) => ClientSaw {
+            alert: cut.alert_received,
+            alert_sent: cut.alert_sent,
+            phase: cut.phase,
+            error: Some(cut.error),
+            ended: cut.ended,
+            ..seen
+        },
+    }
+}
+
+/// A backend is known by its header and by the nonce it echoes; a body that was cut cannot be asked for the nonce.
+fn responder(answer: &Answer, nonce: &str) -> Responder {
+    let echoes = || {
+        serde_json::from_slice::<serde_json::Value>(&answer.body)
+            .is_ok_and(|body| body.get("nonce").and_then(serde_json::Value::as_str) == Some(nonce))
+    };
+    if answer.head.headers.contains_key(BACKEND) && (answer.cut.is_some() || echoes()) {
+        Responder::Backend
+    } else {
+        Responder::Gateway
+    }
+}

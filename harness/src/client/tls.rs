@@ -1,0 +1,84 @@
+//! What both ends of a connection have in common: versions, ciphers, identity, no resumption.
+
+use openssl::{
+    error::ErrorStack,
+    ssl::{SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVersion},
+};
+use tls_gauntlet_certs::Identity;
+use tls_gauntlet_scenarios::{TlsVersion, Versions};
+
+use crate::wire::observer;
+
+/// Our own TLS settings cannot be turned into a context.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up TLS for {what}")]
+pub struct CannotSetUp {
+    /// Whose settings they are.
+    pub what: String,
+    /// What OpenSSL, or the PKI, said.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl CannotSetUp {
+    /// For `map_err`: whose settings they were.
+    pub(crate) fn because<E>(what: &str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Self { what: what.to_owned(), source: source.into() }
+    }
+}
+
+/// A context that speaks these versions and no other, is observed, and never resumes a session: resumption would
+/// skip the checks of certificates.
+pub(crate) fn allow(
+    method: SslMethod,
+    versions: &Versions,
+    identity: Option<&Identity>,
+) -> Result<SslContextBuilder, ErrorStack> {
+    let mut context = SslContext::builder(method)?;
+    // Versions below 1.2 sign with SHA-1, which higher levels forbid (SSL_CTX_set_security_level(3)).
+    context.set_security_level(0);
+    context.set_cipher_list("DEFAULT:@SECLEVEL=0")?;
+    context.set_min_proto_version(Some(number(versions.min())))?;
+    context.set_max_proto_version(Some(number(versions.max())))?;
+    for &version in TlsVersion::ALL {
+        if !versions.contains(version) {
+            context.set_options(without(version));
+        }
+    }
+    context.set_session_cache_mode(SslSessionCacheMode::OFF);
+    context.set_options(SslOptions::NO_TICKET);
+    context.set_num_tickets(0)?;
+    if let Some(identity) = identity {
+        context.set_certificate(identity.leaf())?;
+        context.set_private_key(identity.key())?;
+        for issuer in &identity.chain()[1..] {
+            context.add_extra_chain_cert(issuer.clone())?;
+        }
+    }
+    observer::install(&mut context);
+    Ok(context)
+}
+
+const fn number(version: TlsVersion) -> SslVersion {
+    match version {
+        TlsVersion::Ssl3 => SslVersion::SSL3,
+        TlsVersion::Tls10 => SslVersion::TLS1,
+        TlsVersion::Tls11 => SslVersion::TLS1_1,
+        TlsVersion::Tls12 => SslVersion::TLS1_2,
+        TlsVersion::Tls13 => SslVersion::TLS1_3,
+    }
+}
+
+/// The option that closes a gap between the lowest and the highest version.
+const fn without(version: TlsVersion) -> SslOptions {
+    match version {
+        TlsVersion::Ssl3 => SslOptions::NO_SSLV3,
+        TlsVersion::Tls10 => SslOptions::NO_TLSV1,
+        TlsVersion::Tls11 => SslOptions::NO_TLSV1_1,
+        TlsVersion::Tls12 => SslOptions::NO_TLSV1_2,
+        TlsVersion::Tls13 => SslOptions::NO_TLSV1_3,
+    }
+}

@@ -1,0 +1,62 @@
+//! What the reference gateway says of itself.
+
+use tls_gauntlet_scenarios::{
+    Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, Verifies, Versions,
+};
+
+use super::ReferenceKnobs;
+
+/// The claims of a reference gateway with these knobs. Nothing is left unclaimed.
+#[must_use]
+pub fn claims(knobs: ReferenceKnobs) -> Claims {
+    Claims {
+        upstream_versions: Some(Versions::of(TlsVersion::ALL)),
+        follows_renegotiation: Some(knobs.renegotiation),
+        answers_post_handshake_auth: Some(knobs.post_handshake_auth),
+        verifies: Some(Verifies::InHandshake),
+        // OpenSSL sends the extension only with TLS 1.3 among the versions (RFC 8446 4.2.1).
+        always_lists_versions: Some(false),
+        status: vec![
+            status(&[Cause::Timeout], knobs.timeout_status),
+            // The response is read whole before any of it is passed on, so a cut one is a failure like the others.
+            status(&[], knobs.failure_status),
+        ],
+        listener: ListenerClaims {
+            // No SSL 3.0: its certificate is on an elliptic curve, which SSL 3.0 does not have.
+            versions: Some(Versions::of(&[
+                TlsVersion::Tls10,
+                TlsVersion::Tls11,
+                TlsVersion::Tls12,
+                TlsVersion::Tls13,
+            ])),
+            client_certificate_status: knobs.client_certificate_status,
+            alert: vec![
+                alert(&[Cause::NoCommonVersion], None, Alert::ProtocolVersion),
+                alert(&[Cause::NoCommonCipher, Cause::NoCommonGroup], None, Alert::HandshakeFailure),
+                alert(&[Cause::ClientCertMissing], Some(TlsVersion::Tls13), Alert::CertificateRequired),
+                alert(&[Cause::ClientCertMissing], None, Alert::HandshakeFailure),
+                alert(&[Cause::ClientCertUntrusted], None, Alert::UnknownCa),
+                alert(&[Cause::ClientCertExpired], None, Alert::CertificateExpired),
+                alert(&[Cause::ClientCertWrongUsage], None, Alert::UnsupportedCertificate),
+                alert(&[Cause::ClientCertRevoked], None, Alert::CertificateRevoked),
+            ],
+            serves_unknown_names: Some(true),
+            serves_missing_names: Some(true),
+            plain_http: Some(PlainHttp::Close),
+        },
+    }
+}
+
+fn status(causes: &[Cause], status: u16) -> StatusClaim {
+    StatusClaim {
+        causes: causes.to_vec(),
+        phase: None,
+        tls_version: None,
+        statuses: vec![status],
+        may_close: false,
+    }
+}
+
+fn alert(causes: &[Cause], tls_version: Option<TlsVersion>, alert: Alert) -> AlertClaim {
+    AlertClaim { causes: causes.to_vec(), tls_version, alerts: vec![alert], may_close: false }
+}

@@ -1,0 +1,184 @@
+//! The upstream leg: finds the route of a request, passes it on over a new connection, and answers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Request, Response, StatusCode, Uri,
+    body::Incoming,
+    header::{self, HeaderValue},
+    http::{request::Parts, uri::PathAndQuery},
+};
+use tls_gauntlet_scenarios::Cause;
+use tokio::time::Instant;
+
+use super::{
+    CannotStart, ReferenceKnobs,
+    journal::{Asked, Journal},
+};
+use crate::{
+    client::{Answer, Dialer, DialerSettings, Failure},
+    gateway::plan::{GatewayPlan, Route},
+};
+
+/// Headers that are for the next hop alone (RFC 9110 7.6.1).
+const HOP_BY_HOP: &[&str] = &[
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Every route of a gateway.
+#[derive(Debug)]
+pub(super) struct Router {
+    ways: HashMap<String, Way>,
+    knobs: ReferenceKnobs,
+    journal: Arc<Journal>,
+}
+
+/// A route that is ready to be taken.
+#[derive(Debug)]
+struct Way {
+    dialer: Dialer,
+    backend: SocketAddr,
+    host: String,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+}
+
+impl Router {
+    pub(super) fn new(
+        plan: &GatewayPlan,
+        knobs: ReferenceKnobs,
+        journal: Arc<Journal>,
+    ) -> Result<Self, CannotStart> {
+        let mut dialers = BTreeMap::new();
+        for (name, profile) in &plan.upstreams {
+            let settings = DialerSettings {
+                post_handshake_auth: knobs.post_handshake_auth,
+                renegotiation: knobs.renegotiation,
+                // Each route puts the name of its own backend here.
+                ..DialerSettings::for_upstream(profile, name, &plan.pki)?
+            };
+            dialers.insert(name.as_str(), Dialer::new(&settings)?);
+        }
+        let way = |route: &Route| {
+            let dialer = dialers.get(route.upstream.as_str()).ok_or_else(|| {
+                CannotStart::UnknownUpstream { path: route.path.clone(), upstream: route.upstream.clone() }
+            })?;
+            let way = Way {
+                dialer: dialer.named(&route.server_name),
+                backend: route.backend,
+                host: route.server_name.clone(),
+                connect_timeout: route.connect_timeout,
+                response_timeout: route.response_timeout,
+            };
+            Ok((route.path.clone(), way))
+        };
+        let ways = plan.routes.iter().map(way).collect::<Result<_, CannotStart>>()?;
+        Ok(Self { ways, knobs, journal })
+    }
+
+    pub(super) const fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// Answers one request; `barred` is what the listener holds against the client's certificate.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        barred: Option<Cause>,
+    ) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let nonce = nonce(&head.headers, &path);
+        let asked = |status: u16| Asked { nonce: &nonce, path: &path, status };
+
+        if let (Some(cause), Some(status)) = (barred, self.knobs.client_certificate_status) {
+            self.journal.rejected(&asked(status), Some(cause), "the client certificate is not acceptable");
+            return own(status);
+        }
+        let Some(way) = self.find(&path) else {
+            self.journal.rejected(&asked(404), None, "no route");
+            return own(404);
+        };
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                self.journal.rejected(&asked(400), None, &error.to_string());
+                return own(400);
+            }
+        };
+        match way.pass_on(head, body).await {
+            Ok(answer) => {
+                self.journal.passed(&asked(answer.head.status.as_u16()));
+                passed(answer)
+            }
+            Err(failure) => {
+                let status = match failure.cause {
+                    Cause::Timeout => self.knobs.timeout_status,
+                    _ => self.knobs.failure_status,
+                };
+                self.journal.failed(&asked(status), &failure);
+                own(status)
+            }
+        }
+    }
+
+    /// The route with the longest prefix of this path.
+    fn find(&self, path: &str) -> Option<&Way> {
+        path.rmatch_indices('/').find_map(|(end, _)| self.ways.get(&path[..=end]))
+    }
+}
+
+impl Way {
+    async fn pass_on(&self, mut head: Parts, body: Bytes) -> Result<Answer, Failure> {
+        for name in HOP_BY_HOP {
+            head.headers.remove(*name);
+        }
+        if let Ok(host) = HeaderValue::from_str(&self.host) {
+            head.headers.insert(header::HOST, host);
+        }
+        let slash = || PathAndQuery::from_static("/");
+        head.uri = Uri::from(head.uri.path_and_query().cloned().unwrap_or_else(slash));
+        let request = Request::from_parts(head, Full::new(body));
+
+        let connected = self.dialer.dial(self.backend, Instant::now() + self.connect_timeout).await?;
+        let mut answer = connected.call(request, Instant::now() + self.response_timeout).await?;
+        answer.cut.take().map_or(Ok(answer), Err)
+    }
+}
+
+/// The response of a backend, as it came.
+fn passed(answer: Answer) -> Response<Full<Bytes>> {
+    let mut head = answer.head;
+    for name in HOP_BY_HOP {
+        head.headers.remove(*name);
+    }
+    Response::from_parts(head, Full::new(answer.body))
+}
+
+/// A response of the gateway itself.
+fn own(status: u16) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"the reference gateway says no\n")));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response
+}
+
+/// The nonce of a request: its header, or else the end of its path.
+fn nonce(headers: &HeaderMap, path: &str) -> String {
+    let header = headers.get("x-gauntlet-nonce").and_then(|value| value.to_str().ok());
+    header.unwrap_or_else(|| path.rsplit('/').next().unwrap_or_default()).to_owned()
+}

@@ -1,0 +1,251 @@
+//! Starts every gateway, calls every cell, stops every gateway; all gateways at the same time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::try_join_all;
+use tls_gauntlet_certs::Pki;
+use tls_gauntlet_scenarios::{ClientSaw, FaultPhase, catalogue};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::{
+    Event, OnEvent, RunError, RunRequest,
+    column::{Cell, Column},
+    millis,
+};
+use crate::{
+    backend::{Backend, Fleet},
+    client::{ClientTrust, Probe, Target},
+    gateway::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, RunFolder, Running},
+    limits::Limits,
+    record::{GatewayKind, Timing},
+};
+
+/// What one column brought in.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    /// What each cell's client saw, in the order of the column; `None` where it was not called.
+    pub(super) calls: Vec<Option<Call>>,
+    /// Everything the gateway said.
+    pub(super) log: Vec<String>,
+    /// How the gateway ended, if it did so by itself.
+    pub(super) died: Option<String>,
+    /// Where the time went.
+    pub(super) timings: Vec<Timing>,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) saw: ClientSaw,
+    pub(super) duration_ms: u64,
+}
+
+/// Drives every column; the result is in their order.
+pub(super) async fn all(
+    columns: &[Column],
+    pki: &Arc<Pki>,
+    fleet: &Fleet,
+    request: &RunRequest,
+    on_event: OnEvent<'_>,
+) -> Result<Vec<Gathered>, RunError> {
+    let jobs = Arc::new(Semaphore::new(request.jobs.max(1)));
+    let backends: Vec<SocketAddr> = fleet.backends().iter().map(Backend::address).collect();
+    let drives = columns.iter().map(|column| {
+        let drive =
+            Drive { column, pki, backends: &backends, limits: request.limits, jobs: jobs.clone(), on_event };
+        drive.run()
+    });
+    try_join_all(drives).await
+}
+
+/// One column, on its way.
+struct Drive<'a> {
+    column: &'a Column,
+    pki: &'a Arc<Pki>,
+    backends: &'a [SocketAddr],
+    limits: Limits,
+    jobs: Arc<Semaphore>,
+    on_event: OnEvent<'a>,
+}
+
+impl Drive<'_> {
+    async fn run(self) -> Result<Gathered, RunError> {
+        match self.column.gateway.kind() {
+            GatewayKind::Direct => self.directly().await,
+            GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => {
+                self.through_gateway().await
+            }
+        }
+    }
+
+    async fn directly(self) -> Result<Gathered, RunError> {
+        let mut probes: BTreeMap<(String, bool), Arc<Probe>> = BTreeMap::new();
+        let mut targets = Vec::new();
+        for cell in self.called() {
+            let key = (cell.scenario.upstream.0.clone(), cell.stalls_at().is_some());
+            let probe = if let Some(probe) = probes.get(&key) {
+                probe.clone()
+            } else {
+                let call = if key.1 { self.limits.impatient } else { self.limits.call };
+                let limits = Limits { call, ..self.limits };
+                let probe = Probe::for_upstream(&cell.scenario.upstream.1, BACKEND_NAME, self.pki, limits)
+                    .map_err(RunError::work)?;
+                let probe = Arc::new(probe);
+                probes.insert(key, probe.clone());
+                probe
+            };
+            let target = Target {
+                address: self.backends[cell.lane],
+                host: BACKEND_NAME.to_owned(),
+                path: format!("/{}", cell.nonce),
+                nonce: cell.nonce.clone(),
+            };
+            targets.push((probe, target));
+        }
+        let began = Instant::now();
+        let calls = self.call_all(targets).await?;
+        let timings = vec![self.timing("cells", began)];
+        Ok(Gathered { calls, log: Vec::new(), died: None, timings })
+    }
+
+    async fn through_gateway(self) -> Result<Gathered, RunError> {
+        let column = self.column;
+        let (plan, paths) = gateway_plan(column, self.backends, self.pki, self.limits);
+        let folder = RunFolder::new()
+            .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
+        self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
+        let began = Instant::now();
+        let mut running = column.gateway.start(&plan, &folder).await.map_err(RunError::work)?;
+        let mut timings = vec![self.timing("start", began)];
+
+        self.say(Event::Stage { name: format!("{}: cells", column.gateway.name()) });
+        let began = Instant::now();
+        let calls = self.call_all(self.targets(&running, &paths)?).await?;
+        timings.push(self.timing("cells", began));
+
+        let began = Instant::now();
+        let died_early = running.died();
+        let stopped = running.stop().await;
+        timings.push(self.timing("stop", began));
+        Ok(Gathered { calls, log: stopped.log, died: died_early.or(stopped.died), timings })
+    }
+
+    fn targets(&self, running: &Running, paths: &[String]) -> Result<Vec<(Arc<Probe>, Target)>, RunError> {
+        let trust = ClientTrust::ours(self.pki, GATEWAY_NAME);
+        let mut probes: BTreeMap<&str, Arc<Probe>> = BTreeMap::new();
+        let mut targets = Vec::new();
+        for (cell, path) in self.called().zip(paths) {
+            let (client, profile) = &cell.scenario.client;
+            let probe = match probes.get(client.as_str()) {
+                Some(probe) => probe.clone(),
+                None => {
+                    let probe = Probe::for_client(profile, &trust, self.pki, self.limits);
+                    let probe = Arc::new(probe.map_err(RunError::work)?);
+                    probes.insert(client, probe.clone());
+                    probe
+                }
+            };
+            let listener = &cell.scenario.listener.0;
+            let address = running.listener(listener).ok_or_else(|| {
+                RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
+            })?;
+            let host = GATEWAY_NAME.to_owned();
+            targets.push((probe, Target { address, host, path: path.clone(), nonce: cell.nonce.clone() }));
+        }
+        Ok(targets)
+    }
+
+    /// Calls every cell. Those whose backend stalls cost patience and no work, so they take no turn from the others.
+    async fn call_all(&self, targets: Vec<(Arc<Probe>, Target)>) -> Result<Vec<Option<Call>>, RunError> {
+        let mut tasks = JoinSet::new();
+        let mut calls: Vec<Option<Call>> = self.column.cells.iter().map(|_| None).collect();
+        let called = self.column.cells.iter().enumerate().filter(|(_, cell)| cell.is_called());
+        for ((index, cell), (probe, target)) in called.zip(targets) {
+            let turn = if cell.stalls_at().is_some() { None } else { Some(self.jobs.clone()) };
+            let plaintext = cell.scenario.client.1.plaintext;
+            tasks.spawn(async move {
+                let _turn = match turn {
+                    Some(jobs) => jobs.acquire_owned().await.ok(),
+                    None => None,
+                };
+                let began = Instant::now();
+                let saw = ClientSaw { plaintext, ..probe.get(&target).await };
+                (index, Call { saw, duration_ms: millis(began) })
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            let (index, call) = done.map_err(RunError::work)?;
+            calls[index] = Some(call);
+            self.say(Event::CellDone { id: self.column.cells[index].id.to_string() });
+        }
+        Ok(calls)
+    }
+
+    fn called(&self) -> impl Iterator<Item = &Cell> {
+        self.column.cells.iter().filter(|cell| cell.is_called())
+    }
+
+    fn say(&self, event: Event) {
+        (self.on_event)(event);
+    }
+
+    fn timing(&self, stage: &str, began: Instant) -> Timing {
+        Timing { stage: format!("{}: {stage}", self.column.gateway.name()), duration_ms: millis(began) }
+    }
+}
+
+/// The gateway's set-up, and the path of each called cell.
+pub(super) fn gateway_plan(
+    column: &Column,
+    backends: &[SocketAddr],
+    pki: &Arc<Pki>,
+    limits: Limits,
+) -> (GatewayPlan, Vec<String>) {
+    let called: Vec<&Cell> = column.cells.iter().filter(|cell| cell.is_called()).collect();
+    let listeners: BTreeSet<&str> = called.iter().map(|cell| cell.scenario.listener.0.as_str()).collect();
+    let upstreams: BTreeSet<&str> = called.iter().map(|cell| cell.scenario.upstream.0.as_str()).collect();
+    let mut plan = GatewayPlan::new(
+        named(catalogue().listeners(), &listeners),
+        named(catalogue().upstreams(), &upstreams),
+        pki.clone(),
+        limits,
+    );
+    let paths = called
+        .iter()
+        .map(|cell| {
+            let (connect, response) = patience(cell, &limits);
+            let scenario = &cell.scenario;
+            let backend = backends[cell.lane];
+            let route =
+                plan.add_route(&scenario.listener.0, &scenario.upstream.0, backend, connect, response);
+            format!("{}{}", route.path, cell.nonce)
+        })
+        .collect();
+    (plan, paths)
+}
+
+fn named<'a, T: Clone + 'a>(
+    all: impl Iterator<Item = (&'a str, &'a T)>,
+    wanted: &BTreeSet<&str>,
+) -> Vec<(String, T)> {
+    all.filter(|(name, _)| wanted.contains(name))
+        .map(|(name, profile)| (name.to_owned(), profile.clone()))
+        .collect()
+}
+
+/// How long a gateway is told to wait for this cell's backend: short only where the backend stalls, so that no other
+/// cell depends on the speed of the machine.
+fn patience(cell: &Cell, limits: &Limits) -> (Duration, Duration) {
+    match cell.stalls_at() {
+        Some(FaultPhase::Accept | FaultPhase::ClientHello) => (limits.impatient, limits.patient),
+        Some(FaultPhase::Request | FaultPhase::Body | FaultPhase::Close) => {
+            (limits.patient, limits.impatient)
+        }
+        None => (limits.patient, limits.patient),
+    }
+}

@@ -1,0 +1,100 @@
+//! The first leg: client to listener.
+
+use super::Steps;
+use crate::{
+    claims::{ClaimName, Claims, PlainHttp, Unclaimed},
+    expectation::{BackendSight, Connection, Expectation},
+    profile::{ClientCertificatePolicy, ClientProfile, ListenerProfile, ServerNameSent},
+    words::{Cause, Party, Phase, TlsVersion},
+};
+
+/// Walks the client's handshake with the listener; `Err` holds where it stops.
+pub(super) fn walk(
+    client: &ClientProfile,
+    listener: &ListenerProfile,
+    claims: &Claims,
+    steps: &mut Steps,
+) -> Result<Result<(), Expectation>, Unclaimed> {
+    if client.plaintext {
+        steps.say("the client speaks HTTP where the listener expects TLS");
+        return plain_http(claims).map(Err);
+    }
+    let able = claims.listener.versions.as_ref().ok_or(Unclaimed(ClaimName::ListenerVersions))?;
+    let accepted = listener.versions.intersection(able).ok_or(Unclaimed(ClaimName::ListenerVersions))?;
+    let Some(version) = client.versions.negotiate(&accepted) else {
+        steps.say(format!("the client offers {}, the listener accepts {accepted}", client.versions));
+        return refused_in_tls(Cause::NoCommonVersion, None, claims).map(Err);
+    };
+    steps.say(format!("client and listener agree on {version}"));
+    if let Some(cause) = server_name_refusal(client, claims)? {
+        steps.say("the gateway refuses the server name");
+        return refused_in_tls(cause, Some(version), claims).map(Err);
+    }
+    match certificate_refusal(client, listener) {
+        Some(cause) => {
+            steps.say(format!("the listener refuses the client: {cause}"));
+            refused_certificate(cause, version, claims).map(Err)
+        }
+        None => Ok(Ok(())),
+    }
+}
+
+fn plain_http(claims: &Claims) -> Result<Expectation, Unclaimed> {
+    let mut stop = stopped(Phase::Handshake, Cause::NotTls);
+    match claims.listener.plain_http.ok_or(Unclaimed(ClaimName::PlainHttp))? {
+        PlainHttp::Status(status) => stop.statuses = vec![status],
+        PlainHttp::Close => stop.may_close = true,
+    }
+    Ok(stop)
+}
+
+fn server_name_refusal(client: &ClientProfile, claims: &Claims) -> Result<Option<Cause>, Unclaimed> {
+    let listener = &claims.listener;
+    Ok(match client.server_name {
+        ServerNameSent::Right => None,
+        ServerNameSent::Wrong => {
+            let served = listener.serves_unknown_names.ok_or(Unclaimed(ClaimName::ServesUnknownNames))?;
+            (!served).then_some(Cause::SniUnknown)
+        }
+        ServerNameSent::None => {
+            let served = listener.serves_missing_names.ok_or(Unclaimed(ClaimName::ServesMissingNames))?;
+            (!served).then_some(Cause::SniMissing)
+        }
+    })
+}
+
+fn certificate_refusal(client: &ClientProfile, listener: &ListenerProfile) -> Option<Cause> {
+    match (listener.client_certificate, client.client_certificate) {
+        (ClientCertificatePolicy::Ignored, _) | (ClientCertificatePolicy::Optional, None) => None,
+        (ClientCertificatePolicy::Required, None) => Some(Cause::ClientCertMissing),
+        (ClientCertificatePolicy::Optional | ClientCertificatePolicy::Required, Some(shown)) => shown.flaw(),
+    }
+}
+
+fn refused_certificate(cause: Cause, version: TlsVersion, claims: &Claims) -> Result<Expectation, Unclaimed> {
+    match claims.listener.client_certificate_status {
+        Some(status) => Ok(Expectation { statuses: vec![status], ..stopped(Phase::Request, cause) }),
+        None => refused_in_tls(cause, Some(version), claims),
+    }
+}
+
+fn refused_in_tls(
+    cause: Cause,
+    version: Option<TlsVersion>,
+    claims: &Claims,
+) -> Result<Expectation, Unclaimed> {
+    let claim = claims.alert_for(cause, version)?;
+    Ok(Expectation {
+        alerts: claim.alerts.clone(),
+        may_close: claim.may_close,
+        ..stopped(Phase::Handshake, cause)
+    })
+}
+
+/// The gateway stops the client, and the backend hears nothing of it.
+fn stopped(phase: Phase, cause: Cause) -> Expectation {
+    Expectation {
+        backend: BackendSight { connection: Some(Connection::None), ..BackendSight::default() },
+        ..Expectation::refuse(Party::Gateway, phase, cause)
+    }
+}

@@ -1,0 +1,258 @@
+//! The second leg: the gateway is the client, the backend the server.
+
+use super::{Steps, Stop};
+use crate::{
+    claims::{ClaimName, Claims, Unclaimed, Verifies},
+    expectation::{BackendSight, Connection},
+    profile::{
+        BackendProfile, Demand, DemandTime, FaultAction, FaultPhase, Need, Renegotiation, ServerNamePolicy,
+        UpstreamProfile,
+    },
+    words::{Cause, ClientCertificate, Party, Phase, TlsVersion, Versions},
+};
+
+/// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
+pub(super) fn walk(
+    upstream: &UpstreamProfile,
+    backend: &BackendProfile,
+    claims: &Claims,
+    steps: &mut Steps,
+) -> Result<Result<BackendSight, Stop>, Unclaimed> {
+    let mut leg = Leg { upstream, backend, claims, steps, version: None, renegotiations: 0 };
+    if let Some(stop) = leg.arrive() {
+        return Ok(Err(stop));
+    }
+    if let Some(stop) = leg.handshake()? {
+        return Ok(Err(stop));
+    }
+    if let Some(stop) = leg.after_request()? {
+        return Ok(Err(stop));
+    }
+    if let Some(stop) = leg.respond() {
+        return Ok(Err(stop));
+    }
+    leg.steps.say("the backend answers");
+    Ok(Ok(leg.sight()))
+}
+
+struct Leg<'a> {
+    upstream: &'a UpstreamProfile,
+    backend: &'a BackendProfile,
+    claims: &'a Claims,
+    steps: &'a mut Steps,
+    version: Option<TlsVersion>,
+    renegotiations: u32,
+}
+
+impl Leg<'_> {
+    /// Faults that strike before the backend has answered the ClientHello.
+    fn arrive(&mut self) -> Option<Stop> {
+        let fault = self
+            .backend
+            .fault_at(FaultPhase::Accept)
+            .or_else(|| self.backend.fault_at(FaultPhase::ClientHello))?;
+        let (by, phase, cause, connection, words) = match fault {
+            FaultAction::RefuseConnection => (
+                Party::Network,
+                Phase::Connect,
+                Cause::ConnectionRefused,
+                Connection::None,
+                "nobody listens on the backend's port",
+            ),
+            FaultAction::PlainHttp => (
+                Party::Gateway,
+                Phase::Handshake,
+                Cause::NotTls,
+                Connection::NoRequest,
+                "the backend answers the ClientHello in HTTP",
+            ),
+            FaultAction::Stall => (
+                Party::Gateway,
+                Phase::Handshake,
+                Cause::Timeout,
+                Connection::NoRequest,
+                "the backend never answers the ClientHello; the gateway gives up",
+            ),
+            FaultAction::Reset => (
+                Party::Backend,
+                Phase::Handshake,
+                Cause::Reset,
+                Connection::NoRequest,
+                "the backend resets the connection instead of answering the ClientHello",
+            ),
+            FaultAction::OmitCloseNotify => return None,
+        };
+        self.steps.say(words);
+        Some(Stop { by, phase, cause, version: None, connection })
+    }
+
+    fn handshake(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        let able = self.claims.upstream_versions.as_ref().ok_or(Unclaimed(ClaimName::UpstreamVersions))?;
+        let offered =
+            self.upstream.versions.intersection(able).ok_or(Unclaimed(ClaimName::UpstreamVersions))?;
+        let accepted = self.backend.versions();
+        let Some(version) = offered.negotiate(&accepted) else {
+            self.steps.say(format!("the gateway offers {offered}, the backend accepts {accepted}"));
+            let by = self.refuser_of_versions(&offered, &accepted)?;
+            return Ok(Some(self.stop(by, Phase::Handshake, Cause::NoCommonVersion, Connection::NoRequest)));
+        };
+        self.version = Some(version);
+        self.steps.say(format!("gateway and backend agree on {version}"));
+        if self.backend.server_name == Some(ServerNamePolicy::Required) && !self.upstream.send_server_name {
+            self.steps.say("the backend requires a server name and the gateway sends none");
+            return Ok(Some(self.stop(
+                Party::Backend,
+                Phase::Handshake,
+                Cause::SniMissing,
+                Connection::NoRequest,
+            )));
+        }
+        let server = self.server_certificate_refusal();
+        let client = self.handshake_demand();
+        // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
+        // backend's refusal comes before its own. In TLS 1.3 its handshake ends before the backend has looked.
+        let backend_first = self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))?
+            == Verifies::AfterHandshake
+            && version < TlsVersion::Tls13;
+        Ok(if backend_first { client.or(server) } else { server.or(client) })
+    }
+
+    /// Without the extension `supported_versions` a server answers with the highest version it has below the
+    /// client's (RFC 5246 E.1), and it is the client that refuses that.
+    fn refuser_of_versions(&self, offered: &Versions, accepted: &Versions) -> Result<Party, Unclaimed> {
+        let answered_lower = accepted.min() < offered.max();
+        if offered.contains(TlsVersion::Tls13) || !answered_lower {
+            return Ok(Party::Backend);
+        }
+        let lists = self.claims.always_lists_versions.ok_or(Unclaimed(ClaimName::AlwaysListsVersions))?;
+        Ok(if lists { Party::Backend } else { Party::Gateway })
+    }
+
+    fn server_certificate_refusal(&mut self) -> Option<Stop> {
+        let certificate = self.backend.certificate();
+        let chain = certificate.chain_flaw().filter(|_| self.upstream.verify_chain);
+        let name = certificate.name_flaw().filter(|_| self.upstream.verify_name);
+        let cause = chain.or(name)?;
+        self.steps.say(format!("the gateway refuses the backend's certificate: {cause}"));
+        Some(self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest))
+    }
+
+    fn handshake_demand(&mut self) -> Option<Stop> {
+        let demand =
+            self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::Handshake)?;
+        self.steps.say("the backend asks for a client certificate in the handshake");
+        self.demand_refusal(demand, Phase::Handshake, Connection::NoRequest)
+    }
+
+    fn demand_refusal(&mut self, demand: Demand, phase: Phase, connection: Connection) -> Option<Stop> {
+        let cause = match (self.upstream.client_certificate, demand.need) {
+            (Some(shown), _) => shown.flaw()?,
+            (None, Need::Required) => Cause::ClientCertMissing,
+            (None, Need::Optional) => return None,
+        };
+        self.steps.say(format!("the backend refuses the gateway: {cause}"));
+        Some(self.stop(Party::Backend, phase, cause, connection))
+    }
+
+    /// What the backend wants once it has read the request: a certificate, or a renegotiation for its own sake.
+    fn after_request(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        let late = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::AfterRequest);
+        if let Some(demand) = late {
+            return self.late_demand(demand);
+        }
+        let wanted = self.backend.renegotiation == Some(Renegotiation::AfterRequest);
+        if wanted && self.version < Some(TlsVersion::Tls13) {
+            return self.renegotiate();
+        }
+        Ok(None)
+    }
+
+    fn late_demand(&mut self, demand: Demand) -> Result<Option<Stop>, Unclaimed> {
+        if self.version < Some(TlsVersion::Tls13) {
+            self.steps.say("the backend reads the request and renegotiates to ask for a client certificate");
+            if let Some(stop) = self.renegotiate()? {
+                return Ok(Some(stop));
+            }
+            let stop = self.demand_refusal(demand, Phase::Request, Connection::Request);
+            if stop.is_some() {
+                self.renegotiations = 0;
+            }
+            return Ok(stop);
+        }
+        self.steps.say("the backend reads the request and asks by post-handshake authentication");
+        let answers =
+            self.claims.answers_post_handshake_auth.ok_or(Unclaimed(ClaimName::AnswersPostHandshakeAuth))?;
+        if !answers && demand.need == Need::Required {
+            self.steps
+                .say("the gateway does not offer post-handshake authentication; the backend answers 403");
+            return Ok(Some(self.stop(
+                Party::Gateway,
+                Phase::Request,
+                Cause::PostHandshakeAuthRefused,
+                Connection::Request,
+            )));
+        }
+        Ok(if answers { self.demand_refusal(demand, Phase::Request, Connection::Request) } else { None })
+    }
+
+    fn renegotiate(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        let follows = self.claims.follows_renegotiation.ok_or(Unclaimed(ClaimName::FollowsRenegotiation))?;
+        if !follows {
+            self.steps.say("the gateway refuses to renegotiate");
+            let stop =
+                self.stop(Party::Gateway, Phase::Request, Cause::RenegotiationRefused, Connection::Request);
+            return Ok(Some(stop));
+        }
+        self.steps.say("the gateway follows the renegotiation on the same connection");
+        self.renegotiations += 1;
+        Ok(None)
+    }
+
+    /// Faults that strike after the request.
+    fn respond(&mut self) -> Option<Stop> {
+        let fault =
+            self.backend.fault_at(FaultPhase::Request).or_else(|| self.backend.fault_at(FaultPhase::Body))?;
+        let (by, cause, words) = match fault {
+            FaultAction::Stall => (
+                Party::Gateway,
+                Cause::Timeout,
+                "the backend never finishes its response; the gateway gives up",
+            ),
+            FaultAction::Reset => {
+                (Party::Backend, Cause::Reset, "the backend resets the connection in its response")
+            }
+            FaultAction::PlainHttp | FaultAction::RefuseConnection | FaultAction::OmitCloseNotify => {
+                return None;
+            }
+        };
+        self.steps.say(words);
+        Some(self.stop(by, Phase::Response, cause, Connection::Request))
+    }
+
+    fn stop(&self, by: Party, phase: Phase, cause: Cause, connection: Connection) -> Stop {
+        Stop { by, phase, cause, version: self.version, connection }
+    }
+
+    fn sight(&self) -> BackendSight {
+        BackendSight {
+            connection: Some(Connection::Request),
+            tls_version: self.version,
+            server_name: Some(self.upstream.send_server_name),
+            client_certificate: Some(self.shown()),
+            renegotiations: Some(self.renegotiations),
+        }
+    }
+
+    /// The client certificate that the backend gets to see.
+    fn shown(&self) -> Option<ClientCertificate> {
+        let demand = self.backend.client_certificate?;
+        let asked = match demand.asked {
+            DemandTime::Handshake => true,
+            DemandTime::AfterRequest => {
+                self.version < Some(TlsVersion::Tls13)
+                    || self.claims.answers_post_handshake_auth == Some(true)
+            }
+        };
+        self.upstream.client_certificate.filter(|_| asked)
+    }
+}

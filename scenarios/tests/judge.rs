@@ -1,0 +1,265 @@
+//! What the witnesses' evidence shows, and the verdicts on it: the guards against hollow verdicts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use rstest::rstest;
+use tls_gauntlet_scenarios::{
+    Alert, BackendSaw, BackendSight, Cause, ClientCertificate, ClientSaw, Connection, Deviation, Diagnosis,
+    Ended, Evidence, Expectation, Handling, Party, Phase, Responder, TlsVersion, Verdict, VerdictKind, judge,
+};
+
+fn answered(status: u16, by: Responder) -> ClientSaw {
+    ClientSaw {
+        status: Some(status),
+        answered_by: Some(by),
+        complete: true,
+        phase: Phase::Close,
+        ..ClientSaw::default()
+    }
+}
+
+fn alerted(alert: Alert) -> ClientSaw {
+    ClientSaw { alert: Some(alert), phase: Phase::Handshake, ..ClientSaw::default() }
+}
+
+/// A connection that was accepted and then left without a request.
+fn left() -> BackendSaw {
+    BackendSaw {
+        outcome: Handling::Accepted,
+        nonce: None,
+        tls_version: Some(TlsVersion::Tls13),
+        cipher: None,
+        group: None,
+        alpn: None,
+        sni: Some("backend.gauntlet.test".to_owned()),
+        client_certificate: None,
+        client_chain: Vec::new(),
+        alert_sent: None,
+        alert_received: None,
+        renegotiations: 0,
+        resumed: false,
+        client_hello: None,
+        requests: 0,
+        phase: Phase::Request,
+        ended: Ended::ClosedByPeer,
+        cause: None,
+        error: None,
+        duration_ms: 1,
+    }
+}
+
+fn served() -> BackendSaw {
+    BackendSaw { requests: 1, phase: Phase::Close, ended: Ended::Cleanly, ..left() }
+}
+
+fn refused_by_alert(alert: Alert) -> BackendSaw {
+    BackendSaw {
+        outcome: Handling::Refused,
+        alert_received: Some(alert),
+        phase: Phase::Handshake,
+        ended: Ended::AlertReceived,
+        ..left()
+    }
+}
+
+fn own_refusal(cause: Cause, alert: Option<Alert>, phase: Phase) -> BackendSaw {
+    BackendSaw {
+        outcome: Handling::Refused,
+        cause: Some(cause),
+        alert_sent: alert,
+        phase,
+        ended: Ended::AlertSent,
+        ..left()
+    }
+}
+
+fn evidence(client_saw: ClientSaw, backend_saw: Vec<BackendSaw>, gateway_causes: &[Cause]) -> Evidence {
+    Evidence { client_saw, backend_saw, gateway_causes: gateway_causes.to_vec(), ..Evidence::default() }
+}
+
+fn gateway_answers(status: u16) -> ClientSaw {
+    answered(status, Responder::Gateway)
+}
+
+/// `(who, when, why)`.
+fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
+    let seen = Diagnosis::of(evidence, false);
+    (seen.by.unwrap(), seen.phase.unwrap(), seen.cause.unwrap())
+}
+
+#[rstest]
+#[case::log_alone_names_what_nginx_refuses_after_the_handshake(
+    evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertExpired)
+)]
+#[case::an_exact_alert_is_enough(
+    evidence(gateway_answers(503), vec![refused_by_alert(Alert::UnknownCa)], &[]),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertUntrusted)
+)]
+#[case::a_vague_alert_and_the_log_agree(
+    evidence(gateway_answers(502), vec![refused_by_alert(Alert::BadCertificate)], &[Cause::ServerCertNameMismatch]),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertNameMismatch)
+)]
+#[case::an_empty_alert_leaves_the_word_to_the_log(
+    evidence(gateway_answers(503), vec![refused_by_alert(Alert::InternalError)], &[Cause::ServerCertNameMismatch]),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertNameMismatch)
+)]
+#[case::the_backend_knows_why_it_refused(
+    evidence(
+        gateway_answers(502),
+        vec![own_refusal(Cause::ClientCertMissing, Some(Alert::CertificateRequired), Phase::Handshake)],
+        &[]
+    ),
+    (Party::Backend, Phase::Handshake, Cause::ClientCertMissing)
+)]
+#[case::the_attempt_that_tells_most_counts(
+    evidence(
+        gateway_answers(503),
+        vec![left(), own_refusal(Cause::NoCommonVersion, Some(Alert::ProtocolVersion), Phase::Handshake)],
+        &[]
+    ),
+    (Party::Backend, Phase::Handshake, Cause::NoCommonVersion)
+)]
+#[case::a_404_explains_nothing(
+    evidence(gateway_answers(404), vec![], &[]),
+    (Party::Network, Phase::Close, Cause::Unexplained)
+)]
+#[case::a_502_that_no_witness_explains(
+    evidence(gateway_answers(502), vec![left()], &[]),
+    (Party::Network, Phase::Request, Cause::Unexplained)
+)]
+#[case::a_dead_gateway_is_a_refused_connection_not_a_refusal_of_tls(
+    evidence(ClientSaw { phase: Phase::Connect, ended: Some(Ended::ResetByPeer), ..ClientSaw::default() }, vec![], &[]),
+    (Party::Network, Phase::Connect, Cause::ConnectionRefused)
+)]
+#[case::a_closed_connection_without_a_word(
+    evidence(
+        ClientSaw { phase: Phase::Handshake, ended: Some(Ended::ClosedByPeer), ..ClientSaw::default() },
+        vec![],
+        &[]
+    ),
+    (Party::Network, Phase::Handshake, Cause::Unexplained)
+)]
+#[case::the_listener_says_it_in_tls(
+    evidence(alerted(Alert::ProtocolVersion), vec![], &[]),
+    (Party::Gateway, Phase::Handshake, Cause::NoCommonVersion)
+)]
+#[case::up_to_tls12_a_missing_certificate_is_a_handshake_failure(
+    evidence(ClientSaw { certificate_requested: true, ..alerted(Alert::HandshakeFailure) }, vec![], &[]),
+    (Party::Gateway, Phase::Handshake, Cause::ClientCertMissing)
+)]
+#[case::without_a_request_for_one_it_is_the_ciphers(
+    evidence(alerted(Alert::HandshakeFailure), vec![], &[]),
+    (Party::Gateway, Phase::Handshake, Cause::NoCommonCipher)
+)]
+#[case::the_listener_says_it_in_http_and_its_log_why(
+    evidence(gateway_answers(400), vec![], &[Cause::ClientCertMissing]),
+    (Party::Gateway, Phase::Request, Cause::ClientCertMissing)
+)]
+#[case::the_backend_answers_for_itself(
+    evidence(
+        answered(403, Responder::Backend),
+        vec![BackendSaw { cause: Some(Cause::PostHandshakeAuthRefused), ..served() }],
+        &[]
+    ),
+    (Party::Gateway, Phase::Close, Cause::PostHandshakeAuthRefused)
+)]
+fn what_the_evidence_shows(#[case] evidence: Evidence, #[case] shown: (Party, Phase, Cause)) {
+    assert_eq!(diagnosed(&evidence), shown);
+}
+
+fn must_refuse(cause: Cause) -> Expectation {
+    Expectation {
+        statuses: vec![502],
+        backend: BackendSight { connection: Some(Connection::NoRequest), ..BackendSight::default() },
+        ..Expectation::refuse(Party::Gateway, Phase::Handshake, cause)
+    }
+}
+
+fn must_reach() -> Expectation {
+    Expectation::reach(BackendSight {
+        connection: Some(Connection::Request),
+        tls_version: Some(TlsVersion::Tls13),
+        server_name: Some(true),
+        client_certificate: Some(None),
+        renegotiations: Some(0),
+    })
+}
+
+#[rstest]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::Pass)]
+// A 200 that the gateway made itself is not the backend's answer.
+#[case(must_reach(), evidence(gateway_answers(200), vec![], &[]), VerdictKind::FailClosed)]
+// Half an answer is none.
+#[case(must_reach(), evidence(ClientSaw { complete: false, ..answered(200, Responder::Backend) }, vec![served()], &[]), VerdictKind::FailClosed)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![], &[]), VerdictKind::Broken)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { tls_version: Some(TlsVersion::Tls12), ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { client_certificate: Some(ClientCertificate::Good), ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { renegotiations: 1, ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_reach(), evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::FailClosed)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::Pass)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::FailOpen)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertNameMismatch]), VerdictKind::WrongCause)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![left()], &[]), VerdictKind::WrongCause)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(404), vec![], &[]), VerdictKind::WrongCause)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(503), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::WrongCause)]
+// The client saw a refusal, but the backend had the request: the secret was handed over all the same.
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![served()], &[Cause::ServerCertExpired]), VerdictKind::FailOpen)]
+#[case(
+    Expectation { backend: BackendSight { connection: Some(Connection::None), ..BackendSight::default() }, ..must_refuse(Cause::ClientCertMissing) },
+    evidence(gateway_answers(502), vec![left()], &[Cause::ClientCertMissing]),
+    VerdictKind::FailOpen
+)]
+fn verdicts(#[case] expected: Expectation, #[case] evidence: Evidence, #[case] verdict: VerdictKind) {
+    let seen = Diagnosis::of(&evidence, false);
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict, "{seen:?}");
+}
+
+#[rstest]
+#[case(must_reach(), VerdictKind::Broken)]
+#[case(must_refuse(Cause::ServerCertExpired), VerdictKind::Broken)]
+fn a_dead_gateway_is_never_a_pass(#[case] expected: Expectation, #[case] verdict: VerdictKind) {
+    let evidence = Evidence {
+        gateway_died: Some("killed by signal 9".to_owned()),
+        ..evidence(ClientSaw { phase: Phase::Connect, ..ClientSaw::default() }, vec![], &[])
+    };
+    let seen = Diagnosis::of(&evidence, false);
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict);
+}
+
+#[test]
+fn a_refusal_without_a_positive_control_does_not_count() {
+    let expected = must_refuse(Cause::ServerCertExpired);
+    let settled = judge::settle(Verdict::Pass, &expected, None, Some("upstream/plain-good/strict"));
+    assert_eq!(settled.kind(), VerdictKind::Skipped);
+    assert!(settled.because().unwrap().contains("upstream/plain-good/strict"));
+    assert_eq!(judge::settle(Verdict::Pass, &must_reach(), None, Some("x")).kind(), VerdictKind::Pass);
+}
+
+#[rstest]
+#[case(Verdict::FailOpen { mismatch: String::new() }, VerdictKind::KnownDeviation)]
+#[case(Verdict::Pass, VerdictKind::StaleDeviation)]
+#[case(Verdict::WrongCause { mismatch: String::new() }, VerdictKind::WrongCause)]
+#[case(Verdict::Broken { error: String::new() }, VerdictKind::Broken)]
+fn deviations(#[case] verdict: Verdict, #[case] settled: VerdictKind) {
+    let deviation = Deviation {
+        cells: "*".to_owned(),
+        verdict: VerdictKind::FailOpen,
+        because: "it never checks".to_owned(),
+    };
+    let expected = must_refuse(Cause::ServerCertExpired);
+    assert_eq!(judge::settle(verdict, &expected, Some(&deviation), None).kind(), settled);
+}
+
+#[test]
+fn in_the_direct_column_our_own_client_is_the_one_who_refuses() {
+    let saw = ClientSaw {
+        refused_because: Some(Cause::ServerCertExpired),
+        alert_sent: Some(Alert::CertificateExpired),
+        phase: Phase::Handshake,
+        ..ClientSaw::default()
+    };
+    let seen = Diagnosis::of(&evidence(saw, vec![refused_by_alert(Alert::CertificateExpired)], &[]), true);
+    assert_eq!((seen.by, seen.cause), (Some(Party::Client), Some(Cause::ServerCertExpired)));
+}

@@ -1,0 +1,160 @@
+//! Gateways that are set up wrongly on purpose, and are caught: the guards against hollow verdicts, biting.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use rstest::rstest;
+use tests::{Mutant, installed, name, run, run_watched, with_verdict};
+use tls_gauntlet::runner::Event;
+use tls_gauntlet_scenarios::{Outcome, VerdictKind};
+
+/// The backends whose certificate a strict gateway must refuse.
+const BAD_CERTIFICATES: [&str; 7] = [
+    "expired-leaf",
+    "missing-intermediate",
+    "not-yet-valid-leaf",
+    "self-signed",
+    "untrusted-root",
+    "wrong-extended-key-usage",
+    "wrong-name",
+];
+
+fn strict_cells(backends: &[&str]) -> Vec<String> {
+    backends.iter().map(|backend| format!("{backend}/strict::default/default")).collect()
+}
+
+fn filters(backends: &[&str]) -> Vec<String> {
+    backends.iter().map(|backend| format!("upstream/{backend}/strict::*")).collect()
+}
+
+fn run_backends(gateway: &str, backends: &[&str]) -> tls_gauntlet::record::RunRecord {
+    let filters = filters(backends);
+    run(gateway, &filters.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[rstest]
+#[case::nginx("nginx", "nginx.conf.j2", "proxy_ssl_verify on;", "proxy_ssl_verify off;")]
+#[case::haproxy("haproxy", "haproxy.cfg.j2", "verify required ca-file {{ server_root }}", "verify none")]
+fn verification_switched_off_is_fail_open(
+    #[case] gateway: &str,
+    #[case] file: &str,
+    #[case] text: &str,
+    #[case] replacement: &str,
+) {
+    if !installed(gateway) {
+        return;
+    }
+    let mutant = Mutant::of(gateway).with(file, text, replacement);
+    let record = run_backends(&mutant.path(), &BAD_CERTIFICATES);
+    assert_eq!(with_verdict(&record, VerdictKind::FailOpen), strict_cells(&BAD_CERTIFICATES));
+    assert_eq!(record.exit_code(), 1);
+}
+
+#[test]
+fn a_client_certificate_left_out_is_fail_closed() {
+    if !installed("nginx") {
+        return;
+    }
+    let mutant = Mutant::of("nginx").with(
+        "nginx.conf.j2",
+        "{% if group.upstream.client_certificate %}",
+        "{% if false %}",
+    );
+    let wanted = ["client-cert-required", "renegotiation-required"];
+    let record = run_backends(&mutant.path(), &wanted);
+    assert_eq!(with_verdict(&record, VerdictKind::FailClosed), strict_cells(&wanted));
+    for cell in &record.cells {
+        assert!(cell.because.as_ref().unwrap().contains("client-cert-missing"), "{:?}", cell.because);
+    }
+}
+
+#[test]
+fn a_gateway_that_answers_everything_with_404_refuses_nothing() {
+    if !installed("nginx") {
+        return;
+    }
+    let mutant =
+        Mutant::of("nginx").with("nginx.conf.j2", "location ~ ^/{{ group.name }}/", "location ~ ^/x/");
+    let record = run_backends(&mutant.path(), &["plain-good", "expired-leaf"]);
+    assert_eq!(with_verdict(&record, VerdictKind::FailClosed), strict_cells(&["plain-good"]));
+    assert_eq!(with_verdict(&record, VerdictKind::WrongCause), strict_cells(&["expired-leaf"]));
+}
+
+#[test]
+fn a_refusal_without_its_positive_control_is_skipped() {
+    if !installed("nginx") {
+        return;
+    }
+    // It trusts the wrong root, so it refuses everything, also what it would have to refuse.
+    let mutant = Mutant::of("nginx").with(
+        "nginx.conf.j2",
+        "proxy_ssl_trusted_certificate {{ server_root }};",
+        "proxy_ssl_trusted_certificate {{ client_root }};",
+    );
+    let record = run_backends(&mutant.path(), &["plain-good", "untrusted-root"]);
+    assert_eq!(with_verdict(&record, VerdictKind::FailClosed), strict_cells(&["plain-good"]));
+    assert_eq!(with_verdict(&record, VerdictKind::Skipped), strict_cells(&["untrusted-root"]));
+    let skipped = record.cells.iter().find(|cell| cell.backend == "untrusted-root").unwrap();
+    assert!(skipped.because.as_ref().unwrap().contains("positive control"), "{:?}", skipped.because);
+}
+
+#[test]
+fn a_refusal_after_the_request_was_handed_over_is_fail_open() {
+    if !installed("nginx") {
+        return;
+    }
+    // It does not verify, and hides what came of it behind an error page.
+    let mutant = Mutant::of("nginx")
+        .with("nginx.conf.j2", "proxy_ssl_verify on;", "proxy_ssl_verify off;")
+        .with("nginx.conf.j2", "proxy_ssl_session_reuse off;", "proxy_ssl_session_reuse off; proxy_intercept_errors on; error_page 502 =502 /x; proxy_hide_header x-gauntlet-backend;");
+    let record = run_backends(&mutant.path(), &["expired-leaf"]);
+    assert_eq!(with_verdict(&record, VerdictKind::FailOpen), strict_cells(&["expired-leaf"]));
+}
+
+#[test]
+fn a_gateway_killed_in_the_middle_is_broken_never_a_pass() {
+    if !installed("nginx") {
+        return;
+    }
+    let mutant = Mutant::of("nginx");
+    let pid_file = mutant.beside("pid");
+    let line = format!("pid {};", pid_file.display());
+    let mutant = mutant.with("nginx.conf.j2", "pid {{ dir }}/nginx.pid;", &line);
+    let done = AtomicUsize::new(0);
+    let record = run_watched(&mutant.path(), &["upstream/*"], &|event| {
+        if let Event::CellDone { .. } = event
+            && done.fetch_add(1, Ordering::SeqCst) == 30
+        {
+            kill_group(&pid_file);
+        }
+    });
+    let broken = with_verdict(&record, VerdictKind::Broken);
+    assert!(broken.len() > 50, "only {} cells are broken", broken.len());
+    assert_eq!(record.summary[&VerdictKind::FailClosed], 0, "a dead gateway is not charged with anything");
+    assert_eq!(record.summary[&VerdictKind::WrongCause], 0);
+    assert_eq!(record.exit_code(), 3);
+    for cell in record.cells.iter().filter(|cell| cell.verdict == VerdictKind::Pass) {
+        let seen = cell.observed.as_ref().unwrap();
+        let proven = match seen.outcome {
+            Outcome::Reach => !cell.backend_saw.is_empty(),
+            Outcome::Refuse => !cell.backend_saw.is_empty() || !cell.gateway_said.is_empty(),
+        };
+        assert!(proven, "{} passed without a witness", name(cell));
+    }
+}
+
+/// Ends nginx with all its workers, as `kill -9` of its group does.
+fn kill_group(pid_file: &Path) {
+    let pid = fs::read_to_string(pid_file).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap();
+    // Fields behind the name in parentheses: state, parent, group (proc_pid_stat(5)).
+    let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap().to_owned();
+    let status = Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status().unwrap();
+    assert!(status.success());
+}
