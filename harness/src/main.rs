@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `gauntlet`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tls_gauntlet::cli::main()
+}

@@ -6,8 +6,8 @@ pub mod json;
 pub mod junit;
 mod matrix;
 mod paint;
-mod text;
-mod witness;
+pub(crate) mod text;
+pub(crate) mod witness;
 
 use crate::record::{CellRecord, RunRecord};
 

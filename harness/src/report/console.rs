@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anstyle::Style;
 use tls_gauntlet_scenarios::VerdictKind;
 
 use super::{
@@ -41,10 +42,12 @@ struct Screen {
 /// Between two blocks of columns.
 const GAP: &str = "   ";
 const INDENT: usize = 2;
+/// Holds words together until the line is out.
+const NO_BREAK: &str = "\u{a0}";
 
 impl Screen {
     fn line(&mut self, text: impl AsRef<str>) {
-        self.lines.push(text.as_ref().trim_end().to_owned());
+        self.lines.push(text.as_ref().replace(NO_BREAK, " ").trim_end().to_owned());
     }
 
     // ---- the matrix
@@ -85,9 +88,11 @@ impl Screen {
         let mut letters = " ".repeat(names);
         for gateway in gateways {
             let width = width(gateway);
-            heading += &format!("{GAP}{}", self.paint.put(STRONG, &format!("{gateway:width$}")));
+            heading += GAP;
+            heading += &self.paint.put(STRONG, &format!("{gateway:width$}"));
             let line: Vec<_> = (0..matrix.columns.len()).map(column_letter).collect();
-            letters += &format!("{GAP}{}", self.paint.put(FAINT, &format!("{:width$}", line.join(" "))));
+            letters += GAP;
+            letters += &self.paint.put(FAINT, &format!("{:width$}", line.join(" ")));
         }
         self.line(heading);
         self.line(letters);
@@ -180,7 +185,7 @@ impl Screen {
         let verdict = format!("{:column$}", cell.verdict.as_str());
         let mut because = cell.because.as_deref().map(printable).unwrap_or_default();
         if *others > 0 {
-            because += &format!(" (and {})", count(*others, "cell"));
+            because = format!("{because} (and {})", count(*others, "cell"));
         }
         let start = column + 2;
         let used = start + width_of(&cell.id);
@@ -201,22 +206,12 @@ impl Screen {
         for testimony in witness::testimonies(cell) {
             for (index, says) in testimony.says.iter().enumerate() {
                 let label = if index == 0 { testimony.witness } else { "" };
-                self.labelled(label, says, LABEL);
+                self.entry(FAINT, &format!("    {label}"), says, LABEL);
             }
         }
         // Copied as a whole, so never broken.
         let label = self.paint.put(FAINT, &format!("{:LABEL$}", "    again"));
         self.line(format!("{label}{}", cell.reproduce));
-    }
-
-    fn labelled(&mut self, label: &str, text: &str, column: usize) {
-        let mut lines = wrap(text, self.look.width, column, column).into_iter();
-        let label = self.paint.put(FAINT, &format!("{:column$}", format!("    {label}")));
-        let first = lines.next().unwrap_or_default();
-        self.line(format!("{label}{first}"));
-        for line in lines {
-            self.line(line);
-        }
     }
 
     // ---- what does not count
@@ -257,53 +252,57 @@ impl Screen {
     // ---- the summary
 
     fn summary(&mut self, record: &RunRecord) {
-        const COLUMN: usize = 10;
         let (word, style) = match record.exit_code() {
             0 => ("passed", GOOD),
             1 => ("FAILED", BAD),
             _ => ("BROKEN", OURS),
         };
-        self.totals(word, style, &record.cells.iter().collect::<Vec<_>>(), COLUMN);
-        for gateway in &record.gateways {
-            let cells: Vec<_> = record.cells.iter().filter(|cell| cell.gateway == gateway.name).collect();
-            let name = format!("  {} {}", gateway.name, printable(&gateway.version));
-            self.totals(&name, PLAIN, &cells, width_of(&name).max(COLUMN - 2) + 2);
+        let titles: Vec<_> = record
+            .gateways
+            .iter()
+            .map(|gateway| format!("{} {}", gateway.name, printable(&gateway.version)))
+            .collect();
+        let longest = titles.iter().map(|title| width_of(title)).max().unwrap_or(0);
+        let column = longest.max(width_of(word)) + 2;
+        for (title, gateway) in titles.iter().zip(&record.gateways) {
+            let cells = record.cells.iter().filter(|cell| cell.gateway == gateway.name);
+            self.entry(PLAIN, title, &totals(cells), column);
         }
-        let spent: Vec<_> = record
+        self.entry(style, word, &totals(&record.cells), column);
+        let stages: Vec<_> = record
             .timings
             .iter()
-            .map(|timing| format!("{} {}", printable(&timing.stage), seconds(timing.duration_ms)))
+            .map(|timing| whole(&format!("{} {}", printable(&timing.stage), seconds(timing.duration_ms))))
             .collect();
-        let spent = if spent.is_empty() { String::new() } else { format!(": {}", spent.join(", ")) };
-        let time = format!("{}{spent}; seed {}", seconds(record.duration_ms), record.seed);
-        let lines = wrap(&format!("{:COLUMN$}{time}", ""), self.look.width, COLUMN, COLUMN);
-        for (index, line) in lines.iter().enumerate() {
-            let label = if index == 0 {
-                self.paint.put(PLAIN, &format!("{:COLUMN$}", "time"))
-            } else {
-                String::new()
-            };
-            self.line(format!("{label}{line}"));
-        }
+        let stages = if stages.is_empty() { String::new() } else { format!(": {}", stages.join(", ")) };
+        self.entry(PLAIN, "time", &format!("{}{stages}", whole(&seconds(record.duration_ms))), column);
+        self.entry(PLAIN, "seed", &record.seed.to_string(), column);
     }
 
-    fn totals(&mut self, label: &str, style: anstyle::Style, cells: &[&CellRecord], column: usize) {
-        let summary = {
-            let mut counts: BTreeMap<VerdictKind, usize> = BTreeMap::new();
-            for cell in cells {
-                *counts.entry(cell.verdict).or_default() += 1;
-            }
-            counts
-        };
-        let counts: Vec<_> = summary.iter().map(|(verdict, times)| format!("{times} {verdict}")).collect();
-        let text = format!("{}: {}", count(cells.len(), "cell"), counts.join(", "));
-        let mut lines = wrap(&text, self.look.width, column, column).into_iter();
+    fn entry(&mut self, style: Style, label: &str, text: &str, column: usize) {
+        let mut lines = wrap(text, self.look.width, column, column).into_iter();
         let first = lines.next().unwrap_or_default();
         self.line(format!("{}{first}", self.paint.put(style, &format!("{label:column$}"))));
         for line in lines {
             self.line(line);
         }
     }
+}
+
+/// `38 cells: 28 pass, 1 fail-open`.
+fn totals<'a>(cells: impl IntoIterator<Item = &'a CellRecord>) -> String {
+    let mut counts: BTreeMap<VerdictKind, usize> = BTreeMap::new();
+    for cell in cells {
+        *counts.entry(cell.verdict).or_default() += 1;
+    }
+    let all = count(counts.values().sum(), "cell");
+    let each: Vec<_> = counts.iter().map(|(verdict, times)| whole(&format!("{times} {verdict}"))).collect();
+    if each.is_empty() { all } else { format!("{}: {}", whole(&all), each.join(", ")) }
+}
+
+/// The words as one, for `wrap`.
+fn whole(words: &str) -> String {
+    words.replace(' ', NO_BREAK)
 }
 
 /// One thing that is wrong: a cell, or several cells of a gateway that broke for one reason.

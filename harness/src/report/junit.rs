@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use tls_gauntlet_scenarios::VerdictKind;
 
 use super::{
-    matrix::{family_of_backend, suite_of},
+    matrix::{Leg, suite_of},
     witness,
 };
 use crate::record::{CellRecord, GatewayFacts, RunRecord};
@@ -27,7 +27,8 @@ pub fn render(record: &RunRecord) -> String {
         suite.timestamp = report.timestamp;
         suite.set_time(Duration::from_millis(cells.iter().map(|cell| cell.duration_ms).sum()));
         suite.add_properties(properties(record, gateway));
-        suite.add_test_cases(cells.into_iter().map(test_case));
+        let leg = Leg::of(&cells);
+        suite.add_test_cases(cells.into_iter().map(|cell| test_case(cell, leg)));
         report.add_test_suite(suite);
     }
     report.to_string().expect("quick-junit replaces what XML cannot hold")
@@ -43,11 +44,10 @@ fn properties(record: &RunRecord, gateway: &str) -> Vec<Property> {
     properties
 }
 
-fn test_case(cell: &CellRecord) -> TestCase {
+fn test_case(cell: &CellRecord, leg: Leg) -> TestCase {
     let mut case = TestCase::new(&cell.id, status(cell));
     // Jenkins and Azure Pipelines make a tree of what stands between the dots.
-    let family = family_of_backend(&cell.backend);
-    case.set_classname(format!("{}.{}.{family}.{}", cell.gateway, suite_of(cell), cell.backend));
+    case.set_classname(format!("{}.{}.{}", cell.gateway, suite_of(cell), leg.group(cell)));
     case.set_time(Duration::from_millis(cell.duration_ms));
     case.set_system_out(evidence(cell));
     case

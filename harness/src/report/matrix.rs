@@ -24,7 +24,7 @@ type Place<'a> = (&'a str, &'a str, &'a str);
 
 /// The leg of a gateway along which a suite varies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leg {
+pub(super) enum Leg {
     /// Rows are backends, columns are upstreams.
     Upstream,
     /// Rows are clients, columns are listeners.
@@ -82,7 +82,7 @@ impl<'a> Matrix<'a> {
 }
 
 impl Leg {
-    fn of(cells: &[&CellRecord]) -> Self {
+    pub(super) fn of(cells: &[&CellRecord]) -> Self {
         let upstream: BTreeSet<_> = cells.iter().map(|cell| Self::Upstream.place(cell)).collect();
         let listener: BTreeSet<_> = cells.iter().map(|cell| Self::Listener.place(cell)).collect();
         // Where neither varies, what is out of the ordinary is what is looked at.
@@ -101,6 +101,14 @@ impl Leg {
         }
     }
 
+    /// What a cell belongs to, as dotted words: on one leg its backend, on the other its listener.
+    pub(super) fn group(self, cell: &CellRecord) -> String {
+        match self {
+            Self::Upstream => format!("{}.{}", family_of_backend(&cell.backend), cell.backend),
+            Self::Listener => cell.listener.clone(),
+        }
+    }
+
     /// The family of a row; clients are few and have none.
     fn family(self, row: &str) -> &'static str {
         match self {
@@ -111,7 +119,7 @@ impl Leg {
 }
 
 /// The family of a backend in the catalogue.
-pub(super) fn family_of_backend(name: &str) -> &'static str {
+fn family_of_backend(name: &str) -> &'static str {
     if name.contains('+') {
         return "composed";
     }

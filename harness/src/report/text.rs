@@ -1,7 +1,7 @@
 //! Lays text out in columns and lines. Everything here counts characters before colours are put on.
 
 /// Text that cannot move the cursor: control characters, which a log line may hold, are spelt out.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.trim_end().chars() {
         if letter.is_control() { safe.extend(letter.escape_default()) } else { safe.push(letter) }
@@ -11,7 +11,7 @@ pub(super) fn printable(text: &str) -> String {
 
 /// The text in lines of at most `width` characters, the second and later ones indented by `hanging`. A word that is
 /// longer than a line gets one of its own, unbroken: the names of cells must survive being copied.
-pub(super) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = first;
@@ -37,7 +37,7 @@ pub(super) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Ve
 }
 
 /// The items, `gap` apart, in lines of at most `width` characters; no item is broken.
-pub(super) fn flow(items: &[String], gap: &str, width: usize) -> Vec<Vec<usize>> {
+pub(crate) fn flow(items: &[String], gap: &str, width: usize) -> Vec<Vec<usize>> {
     let mut lines: Vec<Vec<usize>> = vec![Vec::new()];
     let mut used = 0;
     for (index, item) in items.iter().enumerate() {
@@ -57,19 +57,19 @@ pub(super) fn flow(items: &[String], gap: &str, width: usize) -> Vec<Vec<usize>>
     lines
 }
 
-pub(super) fn width_of(text: &str) -> usize {
+pub(crate) fn width_of(text: &str) -> usize {
     text.chars().count()
 }
 
 /// Seconds with as many digits as matter.
-pub(super) fn seconds(milliseconds: u64) -> String {
+pub(crate) fn seconds(milliseconds: u64) -> String {
     let digits = if milliseconds < 10_000 { 2 } else { 1 };
     let rounded = std::time::Duration::from_millis(milliseconds).as_secs_f64();
     format!("{rounded:.digits$} s")
 }
 
 /// `1 cell`, `2 cells`.
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -1,5 +1,7 @@
 //! What each report makes of one record, to the letter. No socket, no clock, no gateway.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod sample;
 mod schema;
 
@@ -19,7 +21,7 @@ fn the_sample_has_every_verdict() {
 }
 
 #[rstest]
-fn console(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool) {
+fn the_console_on_every_screen(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool) {
     let screen = console::render(&sample::record(), &Look { width, colour, detail: Detail::Normal });
     let name = format!("console-{width}{}", if colour { "-colour" } else { "" });
     insta::assert_snapshot!(name, visible(&screen));
@@ -29,7 +31,7 @@ fn console(#[values(80, 140)] width: usize, #[values(false, true)] colour: bool)
 #[case("console-sound", sample::sound(), Detail::Normal)]
 #[case("console-brief", sample::record(), Detail::Brief)]
 #[case("console-wrong-all-over", sample::wrong_all_over(), Detail::Normal)]
-fn console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case] detail: Detail) {
+fn the_console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case] detail: Detail) {
     insta::assert_snapshot!(name, console::render(&record, &Look { detail, ..Look::default() }));
 }
 
@@ -81,7 +83,7 @@ fn verbose_shows_what_the_normal_report_keeps_back() {
 }
 
 #[test]
-fn junit() {
+fn junit_for_pipelines() {
     insta::assert_snapshot!("junit", junit::render(&sample::record()));
 }
 

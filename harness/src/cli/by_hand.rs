@@ -1,0 +1,149 @@
+//! The lines with which a person calls a backend by hand.
+
+use tls_gauntlet_scenarios::{
+    BackendProfile, DemandTime, FaultAction, Renegotiation, ServerCertificate, TlsVersion,
+};
+
+/// The files a caller needs.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// The root to trust.
+    pub(super) ca: String,
+    /// A sound client certificate with its intermediate.
+    pub(super) certificate: String,
+    /// Its key.
+    pub(super) key: String,
+}
+
+/// A `curl` line that shows what the backend does: an answer, or the refusal that its flaw deserves.
+pub(super) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String {
+    let mut words = vec!["curl".to_owned(), "--cacert".to_owned(), quoted(&files.ca)];
+    if profile.client_certificate.is_some() {
+        words.extend(["--cert".to_owned(), quoted(&files.certificate)]);
+        words.extend(["--key".to_owned(), quoted(&files.key)]);
+    }
+    let versions = profile.versions();
+    match versions.max() {
+        TlsVersion::Ssl3 | TlsVersion::Tls10 | TlsVersion::Tls11 => {
+            let version = if versions.max() == TlsVersion::Tls11 { "1.1" } else { "1.0" };
+            words.extend([format!("--tlsv{version}"), "--tls-max".to_owned(), version.to_owned()]);
+            // OpenSSL 3 speaks these only below its default security level.
+            words.extend(["--ciphers".to_owned(), "DEFAULT@SECLEVEL=0".to_owned()]);
+        }
+        TlsVersion::Tls12 | TlsVersion::Tls13 => {}
+    }
+    if asks_late(profile) {
+        // HTTP/2 forbids renegotiation (RFC 9113 9.2.1) and post-handshake authentication (RFC 8740).
+        words.push("--http1.1".to_owned());
+        if versions.contains(TlsVersion::Tls12) {
+            words.extend(["--tls-max".to_owned(), "1.2".to_owned()]);
+        }
+    }
+    if stalls(profile) {
+        words.extend(["--max-time".to_owned(), "5".to_owned()]);
+    }
+    words.push(quoted(url));
+    words.join(" ")
+}
+
+/// The same with `openssl s_client`, which shows the handshake itself.
+pub(super) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> String {
+    let mut words = vec!["openssl s_client -connect".to_owned(), format!("{host}:{port}")];
+    words.extend(["-servername".to_owned(), host.to_owned()]);
+    words.extend(["-verify_hostname".to_owned(), host.to_owned()]);
+    words.extend(["-verify_return_error -CAfile".to_owned(), quoted(&files.ca)]);
+    if profile.client_certificate.is_some() {
+        words.extend(["-cert".to_owned(), quoted(&files.certificate)]);
+        words.extend(["-cert_chain".to_owned(), quoted(&files.certificate)]);
+        words.extend(["-key".to_owned(), quoted(&files.key)]);
+    }
+    let versions = profile.versions();
+    match versions.max() {
+        TlsVersion::Ssl3 => words.push("-ssl3 -cipher DEFAULT@SECLEVEL=0".to_owned()),
+        TlsVersion::Tls10 => words.push("-tls1 -cipher DEFAULT@SECLEVEL=0".to_owned()),
+        TlsVersion::Tls11 => words.push("-tls1_1 -cipher DEFAULT@SECLEVEL=0".to_owned()),
+        TlsVersion::Tls12 | TlsVersion::Tls13 => {}
+    }
+    if asks_late(profile) {
+        words.push(if versions.contains(TlsVersion::Tls12) { "-tls1_2" } else { "-enable_pha" }.to_owned());
+    }
+    words.join(" ")
+}
+
+/// Why a sound client gets no answer, in a few words; none where it gets one.
+pub(super) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
+    let certificate: ServerCertificate = profile.certificate();
+    let flaw = certificate.chain_flaw().or(certificate.name_flaw());
+    let fault = profile.fault.map(|fault| match fault.does {
+        FaultAction::Stall => "gets no answer in time",
+        FaultAction::Reset => "is cut off by a reset",
+        FaultAction::PlainHttp => "finds no TLS there",
+        FaultAction::RefuseConnection => "cannot connect",
+        FaultAction::OmitCloseNotify => "gets an answer that ends without close_notify",
+    });
+    match (flaw, fault) {
+        (Some(flaw), _) => {
+            Some(format!("a sound client refuses this one: {flaw}; curl --insecure looks behind it"))
+        }
+        (None, Some(fault)) => Some(format!("a sound client {fault}")),
+        (None, None) => None,
+    }
+}
+
+/// Whether it asks for something once the request has come.
+fn asks_late(profile: &BackendProfile) -> bool {
+    let late = profile.client_certificate.is_some_and(|demand| match demand.asked {
+        DemandTime::Handshake => false,
+        DemandTime::AfterRequest => true,
+    });
+    late || matches!(profile.renegotiation, Some(Renegotiation::AfterRequest))
+}
+
+fn stalls(profile: &BackendProfile) -> bool {
+    profile.fault.is_some_and(|fault| fault.does == FaultAction::Stall)
+}
+
+/// The word as a shell reads it back.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@=,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use tls_gauntlet_scenarios::catalogue;
+
+    use super::*;
+
+    #[test]
+    fn every_backend_has_its_lines() {
+        let files = Files {
+            ca: "/run/ca.pem".to_owned(),
+            certificate: "/run/client.pem".to_owned(),
+            key: "/run/client.key".to_owned(),
+        };
+        let mut lines = String::new();
+        for (name, _, profile) in catalogue().backends() {
+            writeln!(lines, "{name}").unwrap();
+            writeln!(lines, "  {}", curl(profile, "https://localhost:4001/", &files)).unwrap();
+            writeln!(lines, "  {}", s_client(profile, "localhost", "4001", &files)).unwrap();
+            if let Some(expect) = what_to_expect(profile) {
+                writeln!(lines, "  {expect}").unwrap();
+            }
+        }
+        insta::assert_snapshot!(lines);
+    }
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        assert_eq!(quoted("/run/it's here"), r"'/run/it'\''s here'");
+        assert_eq!(quoted("https://localhost:1/"), "https://localhost:1/");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,314 @@
+//! `gauntlet explain`: what a scenario does, what is expected and why, and how to see it by hand.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tls_gauntlet_scenarios::{Claims, Composed, Expectation, Scenario, Unclaimed, catalogue, model};
+
+use super::{
+    by_hand::{self, Files, quoted},
+    failure::{Failure, input_error},
+    selection, streams,
+};
+use crate::{
+    gateway::REFERENCE,
+    report::{Detail, text::wrap, witness},
+};
+
+/// Tells what a scenario does, what is expected, why, who asked for it, and how to reproduce it by hand.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A cell (`suite/backend/upstream::client/listener::gateway`), a part of its name (`backend/upstream`, with
+    /// or without `::client/listener`), or a backend.
+    scenario: String,
+    /// The gateway to explain it for: a name, a folder or a URL; `reference` unless the cell's name says otherwise.
+    #[arg(long, value_name = "NAME|DIR|URL")]
+    gateway: Option<String>,
+}
+
+pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let target = Target::parse(&arguments.scenario)?;
+    let name = arguments.gateway.as_deref().or(target.gateway.as_deref()).unwrap_or(REFERENCE);
+    let gateway = selection::gateway(name)?;
+    let width = streams::look(Detail::Normal).width;
+    let judge = |scenario: &Scenario| judge(scenario, gateway.claims());
+    let text = match &target.upstream {
+        Some(upstream) => {
+            let scenario = target.scenario(upstream)?;
+            page(&scenario, gateway.name(), name, &judge(&scenario), width)
+        }
+        None => {
+            let mut routes = Vec::new();
+            for (upstream, _) in catalogue().upstreams() {
+                let scenario = target.scenario(upstream)?;
+                routes.push((upstream.to_owned(), judge(&scenario)));
+            }
+            overview(&target.backend()?, gateway.name(), &routes, width)
+        }
+    };
+    streams::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn judge(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
+    model::expect(scenario, claims)
+}
+
+/// What a reader named, as far as it was named.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    suite: Option<String>,
+    backend: String,
+    upstream: Option<String>,
+    client: String,
+    listener: String,
+    gateway: Option<String>,
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let wrong = || {
+            input_error!(
+                "\"{text}\" names no scenario; write suite/backend/upstream::client/listener::gateway, \
+                 backend/upstream, or a backend (`gauntlet list scenarios` shows all)"
+            )
+        };
+        let own = |text: &str| Some(text.to_owned());
+        let mut legs = text.split("::");
+        let first: Vec<&str> = legs.next().unwrap_or_default().split('/').collect();
+        let (suite, backend, upstream) = match first[..] {
+            [backend] => (None, backend, None),
+            [backend, upstream] => (None, backend, own(upstream)),
+            [suite, backend, upstream] => (own(suite), backend, own(upstream)),
+            _ => return Err(wrong()),
+        };
+        let (client, listener) = match legs.next() {
+            None => ("default", "default"),
+            Some(leg) => leg.split_once('/').filter(|_| upstream.is_some()).ok_or_else(wrong)?,
+        };
+        let gateway = legs.next().map(str::to_owned);
+        if legs.next().is_some() || backend.is_empty() {
+            return Err(wrong());
+        }
+        if let Some(suite) = &suite {
+            catalogue().suite(suite).map_err(Failure::input)?;
+        }
+        let (client, listener) = (client.to_owned(), listener.to_owned());
+        Ok(Self { suite, backend: backend.to_owned(), upstream, client, listener, gateway })
+    }
+
+    fn backend(&self) -> Result<Composed, Failure> {
+        catalogue().backend(&self.backend).map_err(Failure::input)
+    }
+
+    /// The scenario of a suite, or one that could be in a suite but is not.
+    fn scenario(&self, upstream: &str) -> Result<Scenario, Failure> {
+        let known = catalogue();
+        let made = Scenario {
+            suite: self.suite.clone().unwrap_or_else(|| "upstream".to_owned()),
+            client: (self.client.clone(), known.client(&self.client).map_err(Failure::input)?.clone()),
+            listener: (
+                self.listener.clone(),
+                known.listener(&self.listener).map_err(Failure::input)?.clone(),
+            ),
+            upstream: (upstream.to_owned(), known.upstream(upstream).map_err(Failure::input)?.clone()),
+            backend: self.backend()?,
+            why: "No suite runs it; the model makes its statement all the same.".to_owned(),
+            source: "you".to_owned(),
+        };
+        let suites: Vec<String> = self.suite.iter().cloned().collect();
+        let listed = selection::suites(&suites)?.into_iter().find(|scenario| {
+            scenario.backend.name == made.backend.name
+                && scenario.upstream.0 == made.upstream.0
+                && scenario.client.0 == made.client.0
+                && scenario.listener.0 == made.listener.0
+        });
+        Ok(listed.unwrap_or(made))
+    }
+}
+
+type Statement = Result<Expectation, Unclaimed>;
+
+/// One scenario, whole. `gateway` is its name in cells, `as_asked` how the reader can name it again.
+fn page(scenario: &Scenario, gateway: &str, as_asked: &str, statement: &Statement, width: usize) -> String {
+    let id = scenario.id(gateway).to_string();
+    let Scenario { client, listener, upstream, backend, why, source, .. } = scenario;
+    let mut page = Page::new(width);
+    page.line(&id);
+    page.blank();
+    page.entry("client", &format!("{}: {}", client.0, client.1.summary));
+    page.entry("listener", &format!("{}: {}", listener.0, listener.1.summary));
+    page.entry("upstream", &format!("{}: {}", upstream.0, upstream.1.summary));
+    page.entry("backend", &format!("{}: {}", backend.name, backend.profile.summary));
+    page.entry("clause", &backend.profile.clause);
+    page.blank();
+    page.entry("expected", &sentence(statement));
+    for (number, step) in (1..).zip(statement.iter().flat_map(|expected| &expected.steps)) {
+        page.entry("", &format!("{number}. {step}"));
+    }
+    page.blank();
+    page.entry("why", why);
+    page.entry("source", source);
+    page.blank();
+    page.command("run it", &format!("gauntlet run --gateway {} --filter {}", quoted(as_asked), quoted(&id)));
+    by_hand_lines(&mut page, backend);
+    page.finish()
+}
+
+/// One backend behind every upstream.
+fn overview(backend: &Composed, gateway: &str, routes: &[(String, Statement)], width: usize) -> String {
+    let mut page = Page::new(width);
+    page.line(&backend.name);
+    page.blank();
+    page.entry("does", &backend.profile.summary);
+    page.entry("clause", &backend.profile.clause);
+    page.blank();
+    page.line(&format!("behind {gateway}, by upstream:"));
+    let column = routes.iter().map(|(upstream, _)| upstream.len()).max().unwrap_or(0) + 4;
+    for (upstream, statement) in routes {
+        page.put(&format!("  {upstream}"), &sentence(statement), column);
+    }
+    page.blank();
+    by_hand_lines(&mut page, backend);
+    page.finish()
+}
+
+fn sentence(statement: &Statement) -> String {
+    match statement {
+        Ok(expected) => witness::expected(expected),
+        Err(unclaimed) => format!("no statement: {unclaimed}; what happens is shown, and not counted"),
+    }
+}
+
+fn by_hand_lines(page: &mut Page, backend: &Composed) {
+    let files = Files { ca: "CA".to_owned(), certificate: "CERTIFICATE".to_owned(), key: "KEY".to_owned() };
+    page.command("by hand", &format!("gauntlet serve {}", quoted(&backend.name)));
+    page.entry("", "and, with the port and the files that it prints,");
+    page.command("", &by_hand::curl(&backend.profile, "https://localhost:PORT/", &files));
+    page.command("", &by_hand::s_client(&backend.profile, "localhost", "PORT", &files));
+    if let Some(expect) = by_hand::what_to_expect(&backend.profile) {
+        page.entry("", &format!("({expect})"));
+    }
+}
+
+/// Lines with a label in front.
+struct Page {
+    width: usize,
+    lines: Vec<String>,
+}
+
+impl Page {
+    const COLUMN: usize = 10;
+
+    fn new(width: usize) -> Self {
+        Self { width, lines: Vec::new() }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.lines.push(text.to_owned());
+    }
+
+    fn blank(&mut self) {
+        self.lines.push(String::new());
+    }
+
+    fn entry(&mut self, label: &str, text: &str) {
+        self.put(label, text, Self::COLUMN);
+    }
+
+    /// A command is copied as a whole, so it is never broken.
+    fn command(&mut self, label: &str, command: &str) {
+        let column = Self::COLUMN;
+        self.lines.push(format!("{label:column$}{command}"));
+    }
+
+    fn put(&mut self, label: &str, text: &str, column: usize) {
+        let mut lines = wrap(text, self.width, column, column).into_iter();
+        let first = lines.next().unwrap_or_default();
+        self.lines.push(format!("{label:column$}{first}"));
+        self.lines.extend(lines);
+    }
+
+    fn finish(self) -> String {
+        self.lines.join("\n") + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tls_gauntlet_scenarios::{BackendSight, Cause, ClaimName, Connection, Party, Phase};
+
+    use super::*;
+
+    #[rstest]
+    #[case("expired-leaf", None, "expired-leaf", None, "default", None)]
+    #[case("expired-leaf/strict", None, "expired-leaf", Some("strict"), "default", None)]
+    #[case("a+b/strict::no-sni/legacy", None, "a+b", Some("strict"), "no-sni", None)]
+    #[case("upstream/a/strict::no-sni/legacy", Some("upstream"), "a", Some("strict"), "no-sni", None)]
+    #[case(
+        "upstream/a/strict::no-sni/legacy::nginx",
+        Some("upstream"),
+        "a",
+        Some("strict"),
+        "no-sni",
+        Some("nginx")
+    )]
+    fn a_scenario_is_named_by_as_much_as_is_needed(
+        #[case] text: &str,
+        #[case] suite: Option<&str>,
+        #[case] backend: &str,
+        #[case] upstream: Option<&str>,
+        #[case] client: &str,
+        #[case] gateway: Option<&str>,
+    ) {
+        let target = Target::parse(text).unwrap();
+        assert_eq!(target.suite.as_deref(), suite);
+        assert_eq!(target.backend, backend);
+        assert_eq!(target.upstream.as_deref(), upstream);
+        assert_eq!(target.client, client);
+        assert_eq!(target.gateway.as_deref(), gateway);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("a/b/c/d")]
+    #[case("expired-leaf::default/default")]
+    #[case("a/strict::default")]
+    #[case("a/strict::default/default::nginx::more")]
+    fn other_names_are_refused(#[case] text: &str) {
+        assert!(Target::parse(text).unwrap_err().to_string().contains("names no scenario"));
+    }
+
+    #[rstest]
+    fn the_page_of_a_scenario(#[values(80, 140)] width: usize) {
+        let target = Target::parse("renegotiation-required-dual/strict").unwrap();
+        let scenario = target.scenario("strict").unwrap();
+        let mut expected =
+            Expectation::refuse(Party::Gateway, Phase::Request, Cause::PostHandshakeAuthRefused);
+        expected.statuses = vec![403];
+        expected.backend = BackendSight { connection: Some(Connection::Request), ..BackendSight::default() };
+        expected.steps = vec![
+            "The client and the listener agree on TLSv1.3.".to_owned(),
+            "The gateway and the backend agree on TLSv1.3, which has no renegotiation.".to_owned(),
+            "The backend asks for the certificate after the request; the gateway did not offer that."
+                .to_owned(),
+        ];
+        insta::assert_snapshot!(
+            format!("page-{width}"),
+            page(&scenario, "nginx", "nginx", &Ok(expected), width)
+        );
+    }
+
+    #[test]
+    fn the_overview_of_a_backend() {
+        let target = Target::parse("expired-leaf").unwrap();
+        let refused = Expectation::refuse(Party::Gateway, Phase::Handshake, Cause::ServerCertExpired);
+        let routes = [
+            ("strict".to_owned(), Ok(refused)),
+            ("no-verify".to_owned(), Ok(Expectation::reach(BackendSight::default()))),
+            ("max-tls12".to_owned(), Err(Unclaimed(ClaimName::Verifies))),
+        ];
+        insta::assert_snapshot!(overview(&target.backend().unwrap(), "nginx", &routes, 80));
+    }
+}

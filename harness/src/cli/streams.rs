@@ -1,0 +1,55 @@
+//! Where output goes: results to standard output or a folder, everything else to standard error.
+
+use std::{
+    env, fs,
+    io::{self, ErrorKind, IsTerminal, Write},
+    path::Path,
+};
+
+use super::failure::{Failure, input_error, work_error};
+use crate::report::{Detail, Look};
+
+/// What a report is laid out for where there is no terminal: files and pipeline logs, whose lines may be long.
+const WIDTH_OF_NO_TERMINAL: usize = 140;
+
+/// Writes a result. That nobody reads on (`| head`) is no error; that it cannot be written (a full disk) is.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(work_error!("cannot write to standard output: {error}; make room, or send it elsewhere"))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Says something that is not a result. If nobody listens, so be it.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Makes a folder for results, unless it is there.
+pub(super) fn make_folder(dir: &Path) -> Result<(), Failure> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(input_error!("{} is a file; name a folder", dir.display()));
+    }
+    fs::create_dir_all(dir)
+        .map_err(|error| input_error!("cannot make the folder {}: {error}; name another", dir.display()))
+}
+
+/// What the reader of standard output can see.
+pub(super) fn look(detail: Detail) -> Look {
+    let terminal = io::stdout().is_terminal();
+    let refused = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    Look { width: width(terminal), colour: terminal && !refused("NO_COLOR") && !dumb, detail }
+}
+
+fn width(terminal: bool) -> usize {
+    let asked = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || terminal.then(terminal_size::terminal_size).flatten();
+    asked
+        .or_else(|| seen().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(if terminal { 80 } else { WIDTH_OF_NO_TERMINAL })
+        .max(40)
+}

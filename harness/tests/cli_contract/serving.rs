@@ -1,0 +1,138 @@
+//! `gauntlet serve` as its users meet it: lines that can be pasted, and an end that leaves nothing.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::gauntlet::gauntlet;
+
+/// A `gauntlet serve` that is up; ended when dropped.
+struct Serving {
+    child: Child,
+    backends: Vec<Value>,
+}
+
+impl Serving {
+    fn start(arguments: &[&str], backends: usize) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
+            .args(["serve", "--json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let lines = out.lines().take(backends).map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+        let backends = lines.collect();
+        Self { child, backends }
+    }
+
+    fn end(&mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Pastes a line into a shell; its output and exit code.
+fn paste(line: &str) -> (String, i32) {
+    let output = Command::new("sh").args(["-c", &format!("{line} --silent")]).output().unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap_or(-1))
+}
+
+fn has_curl() -> bool {
+    Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok()
+}
+
+#[rstest]
+#[case("plain-good", 0)]
+#[case("tls10-only", 0)]
+#[case("tls11-only", 0)]
+#[case("tls12-only", 0)]
+#[case("tls13-only", 0)]
+#[case("client-cert-required", 0)]
+#[case("client-cert-optional", 0)]
+#[case("renegotiation-required", 0)]
+#[case("renegotiation-required-dual", 0)]
+#[case("renegotiation-without-cert", 0)]
+#[case("post-handshake-auth-required", 0)]
+#[case("sni-required", 0)]
+#[case("tls12-only+client-cert-required", 0)]
+// CURLE_PEER_FAILED_VERIFICATION
+#[case("expired-leaf", 60)]
+#[case("wrong-name", 60)]
+// CURLE_COULDNT_CONNECT
+#[case("refuses-connection", 7)]
+fn the_curl_line_works_when_pasted(#[case] backend: &str, #[case] exit: i32) {
+    if !has_curl() {
+        return;
+    }
+    let serving = Serving::start(&[backend], 1);
+    let line = serving.backends[0]["curl"].as_str().unwrap();
+    let (out, code) = paste(line);
+    assert_eq!(code, exit, "{line}\n{out}");
+    if exit == 0 {
+        let echo: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("no echo: {line}\n{out}"));
+        assert!(echo.is_object(), "{echo}");
+    }
+}
+
+#[rstest]
+fn it_ends_with_0_and_leaves_nothing(#[values("INT", "TERM", "HUP")] signal: &str) {
+    let mut serving = Serving::start(&["plain-good", "expired-leaf"], 2);
+    let [first, second] = &serving.backends[..] else { panic!("two lines") };
+    assert_eq!((&first["backend"], &second["backend"]), (&"plain-good".into(), &"expired-leaf".into()));
+    let port = u16::try_from(first["port"].as_u64().unwrap()).unwrap();
+    assert_eq!(first["url"], format!("https://localhost:{port}/"));
+    let root = first["ca"].as_str().unwrap().to_owned();
+    let folder = Path::new(&root).parent().unwrap().to_owned();
+    assert!(Path::new(&root).is_file());
+    TcpStream::connect(("127.0.0.1", port)).unwrap();
+
+    assert_eq!(serving.end(signal), Some(0));
+    assert!(!folder.exists(), "{} is still there", folder.display());
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the port is still open");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_folder_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let serving = Serving::start(&["plain-good"], 1);
+    let folder = Path::new(serving.backends[0]["ca"].as_str().unwrap()).parent().unwrap();
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn all_backends_are_served_if_none_is_named() {
+    let Value::Array(known) = serde_json::from_str(&gauntlet("list backends --json").out).unwrap() else {
+        panic!("no array")
+    };
+    let serving = Serving::start(&[], known.len());
+    let names = |entries: &[Value], field: &str| -> Vec<String> {
+        entries.iter().map(|entry| entry[field].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&serving.backends, "backend"), names(&known, "name"));
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_its_remedy() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let ran = gauntlet(&format!("serve plain-good --port-base {port}"));
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    insta::assert_snapshot!("port-taken", ran.err.replace(&port.to_string(), "PORT"));
+}
