@@ -1,15 +1,23 @@
 //! `gauntlet routes`: the table that an external gateway has to implement.
 
-use std::process::ExitCode;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    process::ExitCode,
+};
 
 use clap::Args;
 use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
 
 use super::{
-    failure::{Failure, input_error, work_error},
+    clock,
+    failure::{Failure, input_error},
     streams,
 };
-use crate::{gateway::Route, report::Detail};
+use crate::{
+    gateway::Route,
+    report::Detail,
+    runner::{self, RunRequest},
+};
 
 /// Prints the route table that an external gateway has to implement: listeners, upstreams, and a path for each cell.
 #[derive(Debug, Args)]
@@ -17,6 +25,12 @@ pub(super) struct Arguments {
     /// The gateway: `external`, or the URL that `gauntlet run --gateway` will be given.
     #[arg(long, value_name = "external|URL")]
     gateway: String,
+    /// A suite, as for `gauntlet run`; every one if none is named.
+    #[arg(long, value_name = "NAME")]
+    suite: Vec<String>,
+    /// A glob over names of cells, as for `gauntlet run`.
+    #[arg(long, value_name = "GLOB")]
+    filter: Vec<String>,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -40,15 +54,25 @@ pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
             arguments.gateway
         ));
     }
-    let table = table(arguments.port_base)?;
+    let table = table(arguments)?;
     let text = if arguments.json { table.json() } else { table.text(streams::look(Detail::Normal).width) };
     streams::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The plan that a run against this gateway will follow. The runner makes that plan; it is not there yet.
-fn table(_port_base: u16) -> Result<RouteTable, Failure> {
-    Err(work_error!("the runner that plans routes is not there yet"))
+/// The plan that a run against this gateway will follow, given the same suites, filters and first port.
+fn table(arguments: &Arguments) -> Result<RouteTable, Failure> {
+    // Before it runs, an external gateway has no address; its routes do not depend on it.
+    let gateway = if arguments.gateway == "external" { "https://127.0.0.1" } else { &arguments.gateway };
+    let request = RunRequest {
+        gateways: vec![gateway.to_owned()],
+        suites: arguments.suite.clone(),
+        filters: arguments.filter.clone(),
+        port_base: Some(arguments.port_base),
+        ..RunRequest::new(0, clock::now())
+    };
+    let plan = runner::routes(&request, IpAddr::V4(Ipv4Addr::LOCALHOST)).map_err(Failure::input)?;
+    Ok(RouteTable { listeners: plan.listeners, upstreams: plan.upstreams, routes: plan.routes })
 }
 
 impl RouteTable {
@@ -112,6 +136,7 @@ impl RouteTable {
         lines.push("routes".to_owned());
         for Route { path, listener, upstream, backend, server_name, response_timeout, .. } in &self.routes {
             let wait = milliseconds(*response_timeout);
+            let listener = listener.as_deref().unwrap_or("every listener");
             lines.push(format!(
                 "  {listener}  {path}  {upstream}  https://{backend}/  as {server_name}  within {wait} ms"
             ));

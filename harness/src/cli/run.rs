@@ -121,7 +121,7 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
         gateways: arguments.gateway.clone(),
         suites: arguments.suite.clone(),
         filters: arguments.filter.clone(),
-        shard: arguments.shard.as_deref().map(selection::shard).transpose()?,
+        shard: arguments.shard.as_deref().map(str::parse).transpose().map_err(Failure::input)?,
         jobs: arguments.jobs,
         repeat: arguments.repeat,
         seed: clock::seed(arguments.seed)?,

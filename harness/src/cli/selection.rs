@@ -69,14 +69,3 @@ fn glob(filter: &str) -> Result<GlobMatcher, Failure> {
         .map(|glob| glob.compile_matcher())
         .map_err(|error| input_error!("--filter \"{filter}\" is not a glob: {}", error.kind()))
 }
-
-/// `I/N`, from 1.
-pub(super) fn shard(text: &str) -> Result<(u32, u32), Failure> {
-    let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
-    match parts {
-        Some((part, of)) if 1 <= part && part <= of => Ok((part, of)),
-        Some(_) | None => Err(input_error!(
-            "--shard \"{text}\" makes no sense; it reads I/N with I from 1 to N, as in --shard 1/3"
-        )),
-    }
-}
