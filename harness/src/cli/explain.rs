@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tls_gauntlet_scenarios::{Claims, Composed, Expectation, Scenario, Unclaimed, catalogue, model};
+use tls_gauntlet_scenarios::{Composed, Expectation, Scenario, catalogue, model};
 
 use super::{
     by_hand::{self, Files, quoted},
@@ -11,7 +11,8 @@ use super::{
     selection, streams,
 };
 use crate::{
-    gateway::REFERENCE,
+    gateway::{Gateway, REFERENCE},
+    record::GatewayKind,
     report::{Detail, text::wrap, witness},
 };
 
@@ -31,17 +32,17 @@ pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let name = arguments.gateway.as_deref().or(target.gateway.as_deref()).unwrap_or(REFERENCE);
     let gateway = selection::gateway(name)?;
     let width = streams::look(Detail::Normal).width;
-    let judge = |scenario: &Scenario| judge(scenario, gateway.claims());
+    let state = |scenario: &Scenario| state(scenario, &gateway);
     let text = match &target.upstream {
         Some(upstream) => {
             let scenario = target.scenario(upstream)?;
-            page(&scenario, gateway.name(), name, &judge(&scenario), width)
+            page(&scenario, gateway.name(), name, &state(&scenario), width)
         }
         None => {
             let mut routes = Vec::new();
             for (upstream, _) in catalogue().upstreams() {
                 let scenario = target.scenario(upstream)?;
-                routes.push((upstream.to_owned(), judge(&scenario)));
+                routes.push((upstream.to_owned(), state(&scenario)));
             }
             overview(&target.backend()?, gateway.name(), &routes, width)
         }
@@ -50,8 +51,22 @@ pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn judge(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
-    model::expect(scenario, claims)
+/// What the model says must happen, or why it says nothing.
+type Statement = Result<Expectation, String>;
+
+fn state(scenario: &Scenario, gateway: &Gateway) -> Statement {
+    if let Some(because) = gateway.impossible(&scenario.listener.0, &scenario.upstream.0) {
+        return Err(format!("skipped: {because}"));
+    }
+    let claims = gateway.claims();
+    let statement = match gateway.kind() {
+        GatewayKind::Direct => model::expect_direct(&scenario.upstream.1, &scenario.backend, claims),
+        GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => {
+            model::expect(scenario, claims)
+        }
+    };
+    statement
+        .map_err(|unclaimed| format!("no statement: {unclaimed}; what happens is shown, and not counted"))
 }
 
 /// What a reader named, as far as it was named.
@@ -127,8 +142,6 @@ impl Target {
     }
 }
 
-type Statement = Result<Expectation, Unclaimed>;
-
 /// One scenario, whole. `gateway` is its name in cells, `as_asked` how the reader can name it again.
 fn page(scenario: &Scenario, gateway: &str, as_asked: &str, statement: &Statement, width: usize) -> String {
     let id = scenario.id(gateway).to_string();
@@ -176,7 +189,7 @@ fn overview(backend: &Composed, gateway: &str, routes: &[(String, Statement)], w
 fn sentence(statement: &Statement) -> String {
     match statement {
         Ok(expected) => witness::expected(expected),
-        Err(unclaimed) => format!("no statement: {unclaimed}; what happens is shown, and not counted"),
+        Err(reason) => reason.clone(),
     }
 }
 
@@ -237,7 +250,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use tls_gauntlet_scenarios::{BackendSight, Cause, ClaimName, Connection, Party, Phase};
+    use tls_gauntlet_scenarios::{BackendSight, Cause, Connection, Party, Phase};
 
     use super::*;
 
@@ -307,7 +320,7 @@ mod tests {
         let routes = [
             ("strict".to_owned(), Ok(refused)),
             ("no-verify".to_owned(), Ok(Expectation::reach(BackendSight::default()))),
-            ("max-tls12".to_owned(), Err(Unclaimed(ClaimName::Verifies))),
+            ("max-tls12".to_owned(), Err("skipped: this version cannot be told".to_owned())),
         ];
         insta::assert_snapshot!(overview(&target.backend().unwrap(), "nginx", &routes, 80));
     }

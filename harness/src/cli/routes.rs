@@ -11,32 +11,69 @@ use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
 use super::{
     clock,
     failure::{Failure, input_error},
-    streams,
+    selection, streams,
 };
 use crate::{
     gateway::Route,
     report::Detail,
-    runner::{self, RunRequest},
+    runner::{self, RunError, RunRequest},
 };
 
 /// Prints the route table that an external gateway has to implement: listeners, upstreams, and a path for each cell.
+///
+/// `gauntlet run --gateway URL` follows the same table if it is given the same --suite, --filter and --port-base.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The gateway: `external`, or the URL that `gauntlet run --gateway` will be given.
     #[arg(long, value_name = "external|URL")]
     gateway: String,
-    /// A suite, as for `gauntlet run`; every one if none is named.
+    /// A suite, as for `gauntlet run` [default: all].
     #[arg(long, value_name = "NAME")]
     suite: Vec<String>,
-    /// A glob over names of cells, as for `gauntlet run`.
+    /// Only cells whose name matches, as for `gauntlet run`.
     #[arg(long, value_name = "GLOB")]
     filter: Vec<String>,
+    /// The first port of the backends.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    port_base: u16,
+    /// The address by which the gateway reaches the backends.
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    address: IpAddr,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
-    /// The first port of the backends, as `gauntlet run --port-base` will be given it.
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    port_base: u16,
+}
+
+/// What `external` stands for until the gateway has an address: the table does not depend on it.
+const SOMEWHERE: &str = "https://127.0.0.1:443";
+
+pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let gateway = match arguments.gateway.as_str() {
+        "external" => SOMEWHERE,
+        url if url.contains("://") => url,
+        name => {
+            return Err(input_error!(
+                "gateway \"{name}\" is set up by Gauntlet itself and needs no route table; pass --gateway external"
+            ));
+        }
+    };
+    let request = RunRequest {
+        gateways: vec![gateway.to_owned()],
+        suites: arguments.suite.clone(),
+        filters: arguments.filter.clone(),
+        port_base: Some(arguments.port_base),
+        // No name or serial of a certificate is in the table.
+        ..RunRequest::new(0, clock::now())
+    };
+    selection::check(&request)?;
+    let plan = runner::routes(&request, arguments.address).map_err(|error| match &error {
+        RunError::Request(_) => Failure::input(error),
+        RunError::Work(_) => Failure::work(error),
+    })?;
+    let table = RouteTable { listeners: plan.listeners, upstreams: plan.upstreams, routes: plan.routes };
+    let text = if arguments.json { table.json() } else { table.text(streams::look(Detail::Normal).width) };
+    streams::print(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What an external gateway has to be set up for.
@@ -45,34 +82,6 @@ struct RouteTable {
     listeners: Vec<(String, ListenerProfile)>,
     upstreams: Vec<(String, UpstreamProfile)>,
     routes: Vec<Route>,
-}
-
-pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if arguments.gateway != "external" && !arguments.gateway.contains("://") {
-        return Err(input_error!(
-            "gateway \"{}\" is set up by Gauntlet itself and needs no route table; pass --gateway external",
-            arguments.gateway
-        ));
-    }
-    let table = table(arguments)?;
-    let text = if arguments.json { table.json() } else { table.text(streams::look(Detail::Normal).width) };
-    streams::print(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The plan that a run against this gateway will follow, given the same suites, filters and first port.
-fn table(arguments: &Arguments) -> Result<RouteTable, Failure> {
-    // Before it runs, an external gateway has no address; its routes do not depend on it.
-    let gateway = if arguments.gateway == "external" { "https://127.0.0.1" } else { &arguments.gateway };
-    let request = RunRequest {
-        gateways: vec![gateway.to_owned()],
-        suites: arguments.suite.clone(),
-        filters: arguments.filter.clone(),
-        port_base: Some(arguments.port_base),
-        ..RunRequest::new(0, clock::now())
-    };
-    let plan = runner::routes(&request, IpAddr::V4(Ipv4Addr::LOCALHOST)).map_err(Failure::input)?;
-    Ok(RouteTable { listeners: plan.listeners, upstreams: plan.upstreams, routes: plan.routes })
 }
 
 impl RouteTable {

@@ -20,12 +20,8 @@ use crate::{
     limits::Limits,
     record::RunRecord,
     report::{Detail, FORMATS, Format},
-    runner::{self, Event, RunError, RunRequest},
+    runner::{self, DEFAULT_JOBS, Event, RunError, RunRequest, ShardError},
 };
-
-/// Calls in flight unless told otherwise: most of a cell is waiting for peers, and a backend that stalls must not
-/// hold the others up.
-const JOBS: usize = 64;
 
 /// Runs the matrix against one or more gateways, prints it, and writes the record and reports.
 #[derive(Debug, Args)]
@@ -44,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
     /// Calls in flight at the same time.
-    #[arg(long, value_name = "N", default_value_t = JOBS, hide_default_value = false)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_JOBS)]
     jobs: usize,
     /// How often each cell is run.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -97,9 +93,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Checks every name before anything is started.
 fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
-    let scenarios = selection::suites(&arguments.suite)?;
-    let gateways = selection::gateways(&arguments.gateway)?;
-    selection::filters(&arguments.filter, &scenarios, &gateways)?;
     if arguments.jobs == 0 {
         return Err(input_error!("--jobs 0 would run nothing; pass 1 or more"));
     }
@@ -117,11 +110,16 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
             )
         })?;
     }
-    Ok(RunRequest {
+    let request = RunRequest {
         gateways: arguments.gateway.clone(),
         suites: arguments.suite.clone(),
         filters: arguments.filter.clone(),
-        shard: arguments.shard.as_deref().map(str::parse).transpose().map_err(Failure::input)?,
+        shard: arguments
+            .shard
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: ShardError| Failure::input(error))?,
         jobs: arguments.jobs,
         repeat: arguments.repeat,
         seed: clock::seed(arguments.seed)?,
@@ -129,7 +127,9 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
         pki: arguments.pki.clone(),
         port_base: arguments.port_base,
         limits: Limits::default(),
-    })
+    };
+    selection::check(&request)?;
+    Ok(request)
 }
 
 /// The formats that were named, in their order.

@@ -1,4 +1,4 @@
-//! What is to run: names, globs and shards, each checked before anything is started.
+//! What is to run: names and globs, each checked before anything is started.
 
 use std::path::Path;
 
@@ -6,7 +6,10 @@ use globset::{GlobBuilder, GlobMatcher};
 use tls_gauntlet_scenarios::{Scenario, catalogue};
 
 use super::failure::{Failure, input_error};
-use crate::gateway::Gateway;
+use crate::{
+    gateway::Gateway,
+    runner::{self, RunRequest},
+};
 
 /// The suites that were named, every one if none was.
 pub(super) fn suites(named: &[String]) -> Result<Vec<Scenario>, Failure> {
@@ -22,12 +25,6 @@ pub(super) fn suites(named: &[String]) -> Result<Vec<Scenario>, Failure> {
     Ok(scenarios)
 }
 
-/// The gateways that were named, `reference` if none was.
-pub(super) fn gateways(named: &[String]) -> Result<Vec<Gateway>, Failure> {
-    let named = if named.is_empty() { &[crate::gateway::REFERENCE.to_owned()] } else { named };
-    named.iter().map(|name| gateway(name)).collect()
-}
-
 /// One gateway, by name, folder or URL.
 pub(super) fn gateway(name: &str) -> Result<Gateway, Failure> {
     Gateway::resolve(name).map_err(|error| {
@@ -37,17 +34,14 @@ pub(super) fn gateway(name: &str) -> Result<Gateway, Failure> {
     })
 }
 
-/// Sees to it that the filters make sense and that something is left.
-pub(super) fn filters(
-    filters: &[String],
-    scenarios: &[Scenario],
-    gateways: &[Gateway],
-) -> Result<(), Failure> {
-    let ids: Vec<String> = gateways
-        .iter()
-        .flat_map(|gateway| scenarios.iter().map(|scenario| scenario.id(gateway.name()).to_string()))
-        .collect();
-    for filter in filters {
+/// Sees to it that every name is known, that each filter makes sense, and that something is left to run.
+pub(super) fn check(request: &RunRequest) -> Result<(), Failure> {
+    for name in &request.gateways {
+        gateway(name)?;
+    }
+    let everything = RunRequest { filters: Vec::new(), shard: None, ..request.clone() };
+    let ids = runner::cells(&everything).map_err(Failure::input)?;
+    for filter in &request.filters {
         let glob = glob(filter)?;
         if !ids.iter().any(|id| glob.is_match(id)) {
             let example = ids.first().map_or("", String::as_str);

@@ -165,3 +165,65 @@ fn a_full_disk_is_one() {
 fn the_version_is_told() {
     assert_eq!(gauntlet("--version").out, format!("gauntlet {}\n", env!("CARGO_PKG_VERSION")));
 }
+
+/// Every backend behind every upstream, explained without a hole.
+#[rstest]
+fn every_backend_is_explained(#[values("reference", "direct")] gateway: &str) {
+    let Value::Array(backends) = serde_json::from_str(&gauntlet("list backends --json").out).unwrap() else {
+        panic!("no array")
+    };
+    for backend in backends {
+        let name = backend["name"].as_str().unwrap();
+        let Ran { code, out, err } = gauntlet(&format!("explain {name} --gateway {gateway}"));
+        assert_eq!((code, err.as_str()), (0, ""), "{name}");
+        assert!(out.contains(&format!("gauntlet serve {name}")), "{out}");
+    }
+}
+
+#[rstest]
+#[case("explain-cell", "explain upstream/expired-leaf/strict::default/default::reference")]
+#[case("explain-combination", "explain tls12-only+expired-leaf/min-tls13")]
+#[case("explain-backend", "explain renegotiation-required-dual --gateway direct")]
+fn explanations(#[case] name: &str, #[case] arguments: &str) {
+    let Ran { code, out, err } = gauntlet(arguments);
+    assert_eq!((code, err.as_str()), (0, ""));
+    insta::assert_snapshot!(name, out);
+}
+
+#[test]
+fn an_external_gateway_is_told_its_routes() {
+    let arguments = "routes --gateway external --filter upstream/plain-good/strict::* --port-base 20000";
+    let Ran { code, out, err } = gauntlet(arguments);
+    assert_eq!((code, err.as_str()), (0, ""));
+    insta::assert_snapshot!("routes", out);
+    let table: Value = serde_json::from_str(&gauntlet(&format!("{arguments} --json")).out).unwrap();
+    assert_eq!(table["routes"][0]["backend"], "127.0.0.1:20000");
+}
+
+#[test]
+fn a_run_is_reported_on_every_face() {
+    let dir = tempdir().unwrap();
+    let filter = "upstream/*/strict::default/default::direct";
+    let arguments = format!("run --gateway direct --filter {filter} --seed 7 --out out --format json");
+    let Ran { code, out, err } = in_dir(dir.path(), &arguments);
+    let record: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("no record: {out}{err}"));
+    assert_eq!(record["schema"], "gauntlet.run/1");
+    assert_eq!(record["seed"], 7);
+    assert!(record["cells"].as_array().is_some_and(|cells| !cells.is_empty()));
+    let written = fs::read_to_string(dir.path().join("out/run.json")).unwrap();
+    assert_eq!(written, out);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(err, "", "progress is for terminals");
+}
+
+#[test]
+fn a_run_without_a_format_writes_every_file_and_shows_the_matrix() {
+    let dir = tempdir().unwrap();
+    let arguments = "run --gateway direct --filter upstream/plain-good/strict::* --out out";
+    let Ran { code, out, err } = in_dir(dir.path(), arguments);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("plain-good"), "{out}");
+    assert!(dir.path().join("out/run.json").is_file());
+    let junit = fs::read_to_string(dir.path().join("out/junit.xml")).unwrap();
+    assert!(junit.contains("name=\"upstream/plain-good/strict::default/default::direct\""), "{junit}");
+}
