@@ -131,6 +131,21 @@ impl Gateway {
         &self.claims
     }
 
+    /// The same gateway with the claims of another: an external one that is known to be an nginx.
+    #[must_use]
+    pub fn claiming(self, like: &Self) -> Self {
+        Self { claims: like.claims.clone(), ..self }
+    }
+
+    /// The host by which an external gateway is called, and whose certificate it shows.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match &self.way {
+            Way::External(external) => Some(&external.host),
+            Way::Direct | Way::Reference(_) | Way::Program(_) => None,
+        }
+    }
+
     /// Where this version is known not to do what it has to.
     #[must_use]
     pub fn deviations(&self) -> &[Deviation] {

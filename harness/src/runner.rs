@@ -8,7 +8,7 @@ mod drive;
 mod verdicts;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
     time::Instant,
@@ -49,6 +49,10 @@ pub struct RunRequest {
     pub pki: Option<PathBuf>,
     /// First port of the fleet; ephemeral if absent.
     pub port_base: Option<u16>,
+    /// Address the fleet listens on.
+    pub bind: IpAddr,
+    /// A gateway whose claims count for those that are already running and make none of their own.
+    pub claims: Option<String>,
     /// Deadlines.
     pub limits: Limits,
 }
@@ -68,6 +72,8 @@ impl RunRequest {
             now,
             pki: None,
             port_base: None,
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            claims: None,
             limits: Limits::default(),
         }
     }
@@ -134,11 +140,11 @@ pub fn cells(request: &RunRequest) -> Result<Vec<String>, RunError> {
 }
 
 /// What a gateway that is already running has to be set up for, if its run is given the same request: the fleet
-/// will listen on `address` from the request's first port on.
+/// will listen on the request's address, from its first port on.
 ///
 /// # Errors
 /// [`RunError`] when the request makes no sense.
-pub fn routes(request: &RunRequest, address: IpAddr) -> Result<GatewayPlan, RunError> {
+pub fn routes(request: &RunRequest) -> Result<GatewayPlan, RunError> {
     let base = request
         .port_base
         .ok_or_else(|| RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned()))?;
@@ -150,7 +156,7 @@ pub fn routes(request: &RunRequest, address: IpAddr) -> Result<GatewayPlan, RunE
     let addresses = (0..fleet.len())
         .map(|lane| {
             let port = u16::try_from(lane).ok().and_then(|lane| base.checked_add(lane));
-            port.map(|port| SocketAddr::new(address, port)).ok_or_else(|| {
+            port.map(|port| SocketAddr::new(request.bind, port)).ok_or_else(|| {
                 RunError::Request(format!(
                     "{} backends do not fit above port {base}; choose a lower --port-base, or fewer cells",
                     fleet.len()
@@ -229,8 +235,12 @@ async fn start_fleet(
     for column in columns {
         column.take_lanes(&mut plan);
     }
-    let options =
-        FleetOptions { port_base: request.port_base, limits: request.limits, ..FleetOptions::default() };
+    let options = FleetOptions {
+        bind: request.bind,
+        port_base: request.port_base,
+        limits: request.limits,
+        ..FleetOptions::default()
+    };
     Fleet::start(&plan, pki, &options).await.map_err(RunError::work)
 }
 

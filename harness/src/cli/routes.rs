@@ -21,7 +21,7 @@ use crate::{
 
 /// Prints the route table that an external gateway has to implement: listeners, upstreams, and a path for each cell.
 ///
-/// `gauntlet run --gateway URL` follows the same table if it is given the same --suite, --filter and --port-base.
+/// `gauntlet run --gateway URL` follows the same table if it is given the same --suite, --filter, --bind and --port-base.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The gateway: `external`, or the URL that `gauntlet run --gateway` will be given.
@@ -36,9 +36,9 @@ pub(super) struct Arguments {
     /// The first port of the backends.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     port_base: u16,
-    /// The address by which the gateway reaches the backends.
+    /// The address the backends will listen on, as for `gauntlet run`.
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    address: IpAddr,
+    bind: IpAddr,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -62,11 +62,12 @@ pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
         suites: arguments.suite.clone(),
         filters: arguments.filter.clone(),
         port_base: Some(arguments.port_base),
+        bind: arguments.bind,
         // No name or serial of a certificate is in the table.
         ..RunRequest::new(0, clock::now())
     };
     selection::check(&request)?;
-    let plan = runner::routes(&request, arguments.address).map_err(|error| match &error {
+    let plan = runner::routes(&request).map_err(|error| match &error {
         RunError::Request(_) => Failure::input(error),
         RunError::Work(_) => Failure::work(error),
     })?;

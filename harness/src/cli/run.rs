@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -54,6 +55,13 @@ pub(super) struct Arguments {
     /// The first port of the backends; ephemeral ones if absent.
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    /// The address the backends listen on. Anything but loopback opens weak TLS to other machines.
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+    /// The gateway whose claims hold for one that is already running, as in `--gateway https://… --claims nginx`;
+    /// without any, what happens is shown and nothing is judged.
+    #[arg(long, value_name = "NAME|DIR")]
+    claims: Option<String>,
     /// A folder for the record (run.json) and the reports.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -126,6 +134,8 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
         now: clock::now(),
         pki: arguments.pki.clone(),
         port_base: arguments.port_base,
+        bind: arguments.bind,
+        claims: arguments.claims.clone(),
         limits: Limits::default(),
     };
     selection::check(&request)?;

@@ -69,7 +69,7 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
     let filter = Filter::new(&request.filters)?;
     let mut columns = Vec::new();
     for name in named {
-        let gateway = Gateway::resolve(name).map_err(RunError::request)?;
+        let gateway = resolve(name, request.claims.as_deref())?;
         let mut column = Column { gateway, named: name.clone(), cells: Vec::new() };
         for scenario in scenarios.iter().filter(|scenario| applies(scenario, column.gateway.kind())) {
             let id = scenario.id(column.gateway.name());
@@ -90,6 +90,18 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
         )));
     }
     Ok(columns)
+}
+
+/// A gateway by its name; one that is already running makes the claims it is said to make.
+fn resolve(name: &str, claims: Option<&str>) -> Result<Gateway, RunError> {
+    let gateway = Gateway::resolve(name).map_err(RunError::request)?;
+    match (gateway.kind(), claims) {
+        (GatewayKind::External, Some(like)) => {
+            Ok(gateway.claiming(&Gateway::resolve(like).map_err(RunError::request)?))
+        }
+        (GatewayKind::External, None)
+        | (GatewayKind::Direct | GatewayKind::Reference | GatewayKind::Program, _) => Ok(gateway),
+    }
 }
 
 fn scenarios(suites: &[String]) -> Result<Vec<Scenario>, RunError> {

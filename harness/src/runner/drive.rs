@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -136,7 +136,11 @@ impl Drive<'_> {
     }
 
     fn targets(&self, running: &Running, paths: &[String]) -> Result<Vec<(Arc<Probe>, Target)>, RunError> {
-        let trust = ClientTrust::ours(self.pki, GATEWAY_NAME);
+        // An external gateway shows a certificate of its own, and it is not its clients' trust that is tested.
+        let trust = match self.column.gateway.host() {
+            Some(host) => ClientTrust { root: None, name: called(host).to_owned() },
+            None => ClientTrust::ours(self.pki, GATEWAY_NAME),
+        };
         let mut probes: BTreeMap<&str, Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for (cell, path) in self.called().zip(paths) {
@@ -154,7 +158,7 @@ impl Drive<'_> {
             let address = running.listener(listener).ok_or_else(|| {
                 RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
             })?;
-            let host = GATEWAY_NAME.to_owned();
+            let host = trust.name.clone();
             targets.push((probe, Target { address, host, path: path.clone(), nonce: cell.nonce.clone() }));
         }
         Ok(targets)
@@ -227,6 +231,12 @@ pub(super) fn gateway_plan(
         })
         .collect();
     (plan, paths)
+}
+
+/// The name to ask an external gateway for: an address is no server name (RFC 6066 section 3).
+fn called(host: &str) -> &str {
+    let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    if is_address { GATEWAY_NAME } else { host }
 }
 
 fn named<'a, T: Clone + 'a>(
