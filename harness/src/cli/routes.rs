@@ -145,6 +145,7 @@ impl RouteTable {
         lines.push("routes".to_owned());
         for Route { path, listener, upstream, backend, server_name, response_timeout, .. } in &self.routes {
             let wait = milliseconds(*response_timeout);
+            let listener = listener.as_deref().unwrap_or("every listener");
             lines.push(format!(
                 "  {listener}  {path}  {upstream}  https://{backend}/  as {server_name}  within {wait} ms"
             ));
@@ -175,7 +176,7 @@ mod tests {
             routes: vec![Route {
                 path: "/strict/20000/".to_owned(),
                 group: "strict".to_owned(),
-                listener: "default".to_owned(),
+                listener: None,
                 upstream: "strict".to_owned(),
                 backend: ([127, 0, 0, 1], 20_000).into(),
                 server_name: "backend.gauntlet.test".to_owned(),

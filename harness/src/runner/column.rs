@@ -230,7 +230,7 @@ pub struct Shard {
 
 /// A shard that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a shard; say I/N with I from 1 to N, as in 1/4")]
+#[error("--shard \"{0}\" makes no sense; it reads I/N with I from 1 to N, as in --shard 1/3")]
 pub struct ShardError(String);
 
 impl Shard {

@@ -222,7 +222,7 @@ pub(super) fn gateway_plan(
             let scenario = &cell.scenario;
             let backend = backends[cell.lane];
             let route =
-                plan.add_route(&scenario.listener.0, &scenario.upstream.0, backend, connect, response);
+                plan.add_route_on(&scenario.listener.0, &scenario.upstream.0, backend, connect, response);
             format!("{}{}", route.path, cell.nonce)
         })
         .collect();
