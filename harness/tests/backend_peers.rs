@@ -6,6 +6,7 @@ mod tool;
 
 use std::{sync::Arc, time::Duration};
 
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use rstest::rstest;
 use time::OffsetDateTime;
 use tls_gauntlet::{
@@ -19,6 +20,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_openssl::SslStream;
 use tool::{DEADLINE, NONCE, Target, is_installed};
 
 /// Opens a connection, sends a request, prints the answer.
@@ -308,6 +310,38 @@ async fn finish_tells_who_was_still_there_and_misses_nobody() {
     for address in [first, second] {
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
     }
+}
+
+#[tokio::test]
+async fn finish_says_goodbye_to_those_who_are_still_there() {
+    let fleet = fleet(&["plain-good"], Duration::ZERO).await;
+    let mut client = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    client.set_verify(SslVerifyMode::NONE);
+    let ssl = client.build().configure().unwrap().into_ssl("backend.gauntlet.test").unwrap();
+    let bare = TcpStream::connect(fleet.backends()[0].address()).await.unwrap();
+    let mut stream = Box::pin(SslStream::new(ssl, bare).unwrap());
+    stream.as_mut().connect().await.unwrap();
+    // An answer proves that the server, too, has completed the handshake.
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+    let ledgers = fleet.finish().await;
+
+    let entry = &ledgers[0][0];
+    assert_eq!((entry.outcome, entry.phase, entry.ended), (Handling::Accepted, Phase::Close, Ended::Stopped));
+    let mut rest = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut rest)).await.unwrap().expect("close_notify comes before FIN");
+}
+
+/// These wait in the kernel's queue, and nobody has let them in when `finish` is called.
+#[tokio::test]
+async fn finish_misses_nobody_who_is_at_the_door() {
+    let fleet = fleet(&["plain-good"; 20], DEADLINE).await;
+    for backend in fleet.backends() {
+        drop(std::net::TcpStream::connect(backend.address()).unwrap());
+    }
+    let ledgers = fleet.finish().await;
+
+    assert!(ledgers.iter().all(|ledger| ledger.len() == 1), "{ledgers:#?}");
 }
 
 #[tokio::test]

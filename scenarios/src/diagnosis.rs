@@ -237,6 +237,13 @@ fn refuser(cause: Cause, seen: &BackendSaw) -> Party {
         // The backend's own answer to a peer that will not renegotiate is an alert too.
         _ if usual == Party::Gateway => Party::Gateway,
         (None, Some(_)) => Party::Gateway,
+        // A server that finds nothing in common says so. One that has said nothing was left by its peer: OpenSSL
+        // drops an alert whose record has a version that it does not accept ("wrong version number").
+        (None, None)
+            if matches!(cause, Cause::NoCommonVersion | Cause::NoCommonCipher | Cause::NoCommonGroup) =>
+        {
+            Party::Gateway
+        }
         (Some(_), _) | (None, None) => usual,
     }
 }

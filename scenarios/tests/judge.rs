@@ -120,6 +120,10 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
     ),
     (Party::Backend, Phase::Handshake, Cause::NoCommonVersion)
 )]
+#[case::a_server_that_says_nothing_was_left_by_its_peer(
+    evidence(gateway_answers(502), vec![own_refusal(Cause::NoCommonVersion, None, Phase::Handshake)], &[]),
+    (Party::Gateway, Phase::Handshake, Cause::NoCommonVersion)
+)]
 #[case::a_404_explains_nothing(
     evidence(gateway_answers(404), vec![], &[]),
     (Party::Network, Phase::Close, Cause::Unexplained)

@@ -42,29 +42,25 @@ pub(super) async fn serve(stream: TcpStream, port: Arc<Port>, mut stages: watch:
     let tap = Tap::new(stream);
     let story = Arc::new(Story::new(tap.traffic()));
     let patience = port.limits().peer;
-    let told = async move {
-        let _ = stages.wait_for(|stage| *stage == Stage::Stopped).await;
-    };
-    let mut told = pin!(told);
+    let mut told = pin!(stages.wait_for(|stage| *stage == Stage::Stopped));
     let mut remains = None;
     let stop = tokio::select! {
         stop = while_alive(patience, story.traffic(), live(tap, &port, &story, &mut remains)) => {
             stop.unwrap_or(Stop::Silence)
         }
-        () = told.as_mut() => Stop::Told,
+        // Also when nobody is left who could tell: the backend has been dropped.
+        _ = told.as_mut() => Stop::Told,
     };
     port.ledger().write(story.conclude(&port, stop));
     drop(story);
     // The entry is written; what follows is courtesy towards the peer.
-    if let Some(tls) = remains {
-        let farewell = async {
-            tls.shut().await;
-            // A socket that is closed with bytes unread sends RST, and that could overtake our last words.
-            tls.drain().await;
-        };
+    let Some(tls) = remains else { return };
+    tls.shut().await;
+    if stop != Stop::Told {
+        // A socket that is closed with bytes unread sends RST, and that could overtake our last words.
         tokio::select! {
-            _ = timeout(patience, farewell) => {}
-            () = told => {}
+            _ = timeout(patience, tls.drain()) => {}
+            _ = told => {}
         }
     }
 }

@@ -168,6 +168,7 @@ pub struct Backend {
     address: SocketAddr,
     url: String,
     pki: Arc<Pki>,
+    /// Dropping it is the last word to the port's tasks: they stop.
     stage: watch::Sender<Stage>,
     task: JoinHandle<()>,
 }
@@ -254,12 +255,6 @@ impl Backend {
     pub async fn recorded(&self, entries: usize) {
         // The sender lives as long as this does.
         let _ = self.entries().wait_for(|count| *count >= entries).await;
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
