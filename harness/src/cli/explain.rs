@@ -35,13 +35,14 @@ pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let state = |scenario: &Scenario| state(scenario, &gateway);
     let text = match &target.upstream {
         Some(upstream) => {
-            let scenario = target.scenario(upstream)?;
-            page(&scenario, gateway.name(), name, &state(&scenario), width)
+            let (scenario, listed) = target.scenario(upstream)?;
+            let as_asked = listed.then_some(name);
+            page(&scenario, gateway.name(), as_asked, &state(&scenario), width)
         }
         None => {
             let mut routes = Vec::new();
             for (upstream, _) in catalogue().upstreams() {
-                let scenario = target.scenario(upstream)?;
+                let (scenario, _) = target.scenario(upstream)?;
                 routes.push((upstream.to_owned(), state(&scenario)));
             }
             overview(&target.backend()?, gateway.name(), &routes, width)
@@ -116,8 +117,8 @@ impl Target {
         catalogue().backend(&self.backend).map_err(Failure::input)
     }
 
-    /// The scenario of a suite, or one that could be in a suite but is not.
-    fn scenario(&self, upstream: &str) -> Result<Scenario, Failure> {
+    /// The scenario of a suite and `true`, or one that could be in a suite but is not, and `false`.
+    fn scenario(&self, upstream: &str) -> Result<(Scenario, bool), Failure> {
         let known = catalogue();
         let made = Scenario {
             suite: self.suite.clone().unwrap_or_else(|| "upstream".to_owned()),
@@ -138,12 +139,18 @@ impl Target {
                 && scenario.client.0 == made.client.0
                 && scenario.listener.0 == made.listener.0
         });
-        Ok(listed.unwrap_or(made))
+        Ok(listed.map_or((made, false), |listed| (listed, true)))
     }
 }
 
-/// One scenario, whole. `gateway` is its name in cells, `as_asked` how the reader can name it again.
-fn page(scenario: &Scenario, gateway: &str, as_asked: &str, statement: &Statement, width: usize) -> String {
+/// One scenario, whole. `gateway` is its name in cells, `as_asked` how a run names it, where a suite runs it.
+fn page(
+    scenario: &Scenario,
+    gateway: &str,
+    as_asked: Option<&str>,
+    statement: &Statement,
+    width: usize,
+) -> String {
     let id = scenario.id(gateway).to_string();
     let Scenario { client, listener, upstream, backend, why, source, .. } = scenario;
     let mut page = Page::new(width);
@@ -163,7 +170,10 @@ fn page(scenario: &Scenario, gateway: &str, as_asked: &str, statement: &Statemen
     page.entry("why", why);
     page.entry("source", source);
     page.blank();
-    page.command("run it", &format!("gauntlet run --gateway {} --filter {}", quoted(as_asked), quoted(&id)));
+    if let Some(gateway) = as_asked {
+        let command = format!("gauntlet run --gateway {} --filter {}", quoted(gateway), quoted(&id));
+        page.command("run it", &command);
+    }
     by_hand_lines(&mut page, backend);
     page.finish()
 }
@@ -296,7 +306,7 @@ mod tests {
     #[rstest]
     fn the_page_of_a_scenario(#[values(80, 140)] width: usize) {
         let target = Target::parse("renegotiation-required-dual/strict").unwrap();
-        let scenario = target.scenario("strict").unwrap();
+        let scenario = target.scenario("strict").unwrap().0;
         let mut expected =
             Expectation::refuse(Party::Gateway, Phase::Request, Cause::PostHandshakeAuthRefused);
         expected.statuses = vec![403];
@@ -309,7 +319,7 @@ mod tests {
         ];
         insta::assert_snapshot!(
             format!("page-{width}"),
-            page(&scenario, "nginx", "nginx", &Ok(expected), width)
+            page(&scenario, "nginx", Some("nginx"), &Ok(expected), width)
         );
     }
 

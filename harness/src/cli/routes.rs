@@ -177,7 +177,7 @@ mod tests {
             routes: vec![Route {
                 path: "/strict/20000/".to_owned(),
                 group: "strict".to_owned(),
-                listener: "default".to_owned(),
+                listener: None,
                 upstream: "strict".to_owned(),
                 backend: ([127, 0, 0, 1], 20_000).into(),
                 server_name: "backend.gauntlet.test".to_owned(),

@@ -27,7 +27,7 @@ pub fn render(record: &RunRecord) -> String {
         suite.timestamp = report.timestamp;
         suite.set_time(Duration::from_millis(cells.iter().map(|cell| cell.duration_ms).sum()));
         suite.add_properties(properties(record, gateway));
-        let leg = Leg::of(&cells);
+        let leg = Leg::of(name, &cells);
         suite.add_test_cases(cells.into_iter().map(|cell| test_case(cell, leg)));
         report.add_test_suite(suite);
     }

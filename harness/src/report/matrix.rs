@@ -46,7 +46,7 @@ impl<'a> Matrix<'a> {
     }
 
     fn of(suite: &'a str, cells: &[&'a CellRecord], record: &'a RunRecord) -> Self {
-        let leg = Leg::of(cells);
+        let leg = Leg::of(suite, cells);
         let mut places: BTreeMap<Place<'_>, &CellRecord> = BTreeMap::new();
         let mut rows: BTreeMap<(bool, &str), BTreeSet<(bool, &str)>> = BTreeMap::new();
         let mut columns = BTreeSet::new();
@@ -82,16 +82,26 @@ impl<'a> Matrix<'a> {
 }
 
 impl Leg {
-    pub(super) fn of(cells: &[&CellRecord]) -> Self {
-        let upstream: BTreeSet<_> = cells.iter().map(|cell| Self::Upstream.place(cell)).collect();
-        let listener: BTreeSet<_> = cells.iter().map(|cell| Self::Listener.place(cell)).collect();
-        // Where neither varies, what is out of the ordinary is what is looked at.
-        let ordinary = upstream.iter().all(|place| *place == ("plain-good", "strict"));
-        if listener.len() > upstream.len() || (listener.len() == upstream.len() && ordinary) {
-            Self::Listener
-        } else {
-            Self::Upstream
+    /// The leg with more combinations. A part of a suite is drawn as the whole is, however little of it was run.
+    pub(super) fn of(suite: &str, cells: &[&CellRecord]) -> Self {
+        match catalogue().scenarios(suite) {
+            Ok(scenarios) => Self::with_more(
+                scenarios.iter().map(|one| (one.backend.name.as_str(), one.upstream.0.as_str())),
+                scenarios.iter().map(|one| (one.client.0.as_str(), one.listener.0.as_str())),
+            ),
+            Err(_) => Self::with_more(
+                cells.iter().map(|cell| Self::Upstream.place(cell)),
+                cells.iter().map(|cell| Self::Listener.place(cell)),
+            ),
         }
+    }
+
+    fn with_more<'a>(
+        upstream: impl Iterator<Item = (&'a str, &'a str)>,
+        listener: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let (upstream, listener): (BTreeSet<_>, BTreeSet<_>) = (upstream.collect(), listener.collect());
+        if listener.len() > upstream.len() { Self::Listener } else { Self::Upstream }
     }
 
     fn place(self, cell: &CellRecord) -> (&str, &str) {
