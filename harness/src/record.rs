@@ -11,7 +11,7 @@ pub const SCHEMA: &str = "gauntlet.run/1";
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunRecord {
-    /// [`SCHEMA`].
+    /// The number of the schema: `gauntlet.run/1`.
     pub schema: String,
     /// What made the record.
     pub tool: Tool,

@@ -9,7 +9,7 @@ use openssl::{
     ex_data::Index,
     hash::MessageDigest,
     ssl::{Ssl, SslContextBuilder, SslVerifyMode},
-    x509::{X509, X509StoreContext, X509StoreContextRef},
+    x509::{X509, X509NameRef, X509StoreContext, X509StoreContextRef},
 };
 use tls_gauntlet_certs::{ClientRecipe, Error, Pki};
 use tls_gauntlet_scenarios::ClientCertificate;
@@ -56,22 +56,23 @@ fn index() -> &'static Index<Ssl, Arc<Shown>> {
     INDEX.get_or_init(|| Ssl::new_ex_index().expect("OpenSSL gives out an index"))
 }
 
-/// The client certificates that profiles name, by their SHA-256.
+/// The client certificates that profiles name, by subject and issuer: a gateway that was set up from `gauntlet certs`
+/// shows one that was issued in another run by the same authority.
 #[derive(Debug)]
-pub(super) struct Known(HashMap<String, ClientCertificate>);
+pub(super) struct Known(HashMap<[String; 2], ClientCertificate>);
 
 impl Known {
     pub(super) fn of(pki: &Pki) -> Result<Self, Error> {
         let mut known = HashMap::new();
         for word in ClientCertificate::ALL {
             let recipe: ClientRecipe = word.as_str().parse()?;
-            known.insert(pki.client(recipe)?.fingerprint(), *word);
+            known.insert(names(pki.client(recipe)?.leaf()), *word);
         }
         Ok(Self(known))
     }
 
     pub(super) fn name(&self, leaf: &X509) -> Option<ClientCertificate> {
-        self.0.get(&fingerprint(leaf)).copied()
+        self.0.get(&names(leaf)).copied()
     }
 }
 
@@ -81,9 +82,18 @@ pub(super) fn fingerprint(certificate: &X509) -> String {
     digest.map_or_else(|_| String::new(), |digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Subject and issuer.
+fn names(certificate: &X509) -> [String; 2] {
+    [subject(certificate), spelled(certificate.issuer_name())]
+}
+
 /// The subject of a certificate, as in `CN=good.client.gauntlet.test`.
 pub(super) fn subject(certificate: &X509) -> String {
-    let entries = certificate.subject_name().entries().map(|entry| {
+    spelled(certificate.subject_name())
+}
+
+fn spelled(name: &X509NameRef) -> String {
+    let entries = name.entries().map(|entry| {
         let kind = entry.object().nid().short_name().unwrap_or("?");
         let value = entry.data().to_string().unwrap_or_default();
         format!("{kind}={value}")

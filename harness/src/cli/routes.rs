@@ -21,7 +21,8 @@ use crate::{
 
 /// Prints the route table that an external gateway has to implement: listeners, upstreams, and a path for each cell.
 ///
-/// `gauntlet run --gateway URL` follows the same table if it is given the same --suite, --filter, --bind and --port-base.
+/// `gauntlet run --gateway URL` follows the same table if it is given the same --suite, --filter, --claims, --bind and
+/// --port-base.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The gateway: `external`, or the URL that `gauntlet run --gateway` will be given.
@@ -39,6 +40,9 @@ pub(super) struct Arguments {
     /// The address the backends will listen on, as for `gauntlet run`.
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
+    /// The gateway whose claims hold, as for `gauntlet run`.
+    #[arg(long, value_name = "NAME|DIR")]
+    claims: Option<String>,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -63,6 +67,7 @@ pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
         filters: arguments.filter.clone(),
         port_base: Some(arguments.port_base),
         bind: arguments.bind,
+        claims: arguments.claims.clone(),
         // No name or serial of a certificate is in the table.
         ..RunRequest::new(0, clock::now())
     };
