@@ -6,11 +6,13 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so; clippy sees helpers as no tests"
 )]
 
+mod chains;
 mod chance;
 mod exports;
 mod judges;
 mod pfx;
 mod recipes;
+mod servers;
 mod sharing;
 mod store;
 mod words;

@@ -1,6 +1,7 @@
 //! The `openssl` command of the distribution: another version than the one we link, in another process.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -41,12 +42,18 @@ pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
 
     let mut arguments = vec!["verify", "-x509_strict", "-no-CApath", "-no-CAstore"];
     arguments.extend(["-CAfile", &trusted, "-purpose", purpose, "-attime", &at]);
+    // The command alone lets everything pass; in TLS this is what OpenSSL insists on since 3.2, and Debian's before.
+    arguments.extend(["-auth_level", question.level]);
+    if question.trusted.subject_name().to_der().unwrap() != question.trusted.issuer_name().to_der().unwrap() {
+        arguments.push("-partial_chain");
+    }
     let untrusted = file("untrusted.pem", rest);
     if !rest.is_empty() {
         arguments.extend(["-untrusted", &untrusted]);
     }
     if let Some(name) = question.name {
-        arguments.extend(["-verify_hostname", name]);
+        let option = if name.parse::<IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
+        arguments.extend([option, name]);
     }
     arguments.push(&leaf);
 

@@ -12,7 +12,10 @@ pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
     let chain: Vec<CertificateDer<'static>> =
         question.chain.iter().map(|one| one.to_der().unwrap().into()).collect();
     let (leaf, rest) = chain.split_first().unwrap();
-    let leaf = EndEntityCert::try_from(leaf).unwrap();
+    let leaf = match EndEntityCert::try_from(leaf) {
+        Ok(leaf) => leaf,
+        Err(unreadable) => return vec![kind(&unreadable)],
+    };
     let trusted = CertificateDer::from(question.trusted.to_der().unwrap());
     let anchors = [anchor_from_trusted_cert(&trusted).unwrap()];
     let at = Duration::from_secs(question.at.unix_timestamp().try_into().unwrap());
