@@ -39,6 +39,7 @@ mod pfx;
 mod pki;
 mod recipe;
 mod revocation;
+mod rsa;
 mod serial;
 mod shape;
 mod store;

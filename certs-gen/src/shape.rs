@@ -4,9 +4,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{ClientRecipe, ServerRecipe};
 
-/// A certificate before it is made. A recipe is one field that differs from [`SOUND_SERVER`] or
-/// [`SOUND_CLIENT`]. (`Lifetime::EndsDuringRun` and the revocation extensions take their value from the
-/// [`Circumstances`](crate::Circumstances).)
+/// A certificate before it is made. A flaw is one field that differs from [`SOUND_SERVER`] or [`SOUND_CLIENT`]; a
+/// second one that differs is sound, and there so that the flaw can be. (`Lifetime::EndsDuringRun` and the
+/// revocation extensions take their value from the [`Circumstances`](crate::Circumstances).)
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) key: KeyKind,
@@ -74,9 +74,12 @@ impl ServerRecipe {
 
             Self::MissingExtendedKeyUsage => Shape { usage: Usage::Any, ..SOUND },
             Self::WrongExtendedKeyUsage => Shape { usage: Usage::Client, ..SOUND },
-            Self::WrongKeyUsage => Shape { usage: Usage::ServerThatCannotSign, ..SOUND },
             Self::CaAsLeaf => Shape { usage: Usage::ServerAndAuthority, ..SOUND },
-            Self::MalformedDer => Shape { usage: Usage::Illegible, ..SOUND },
+            // Up to TLS 1.2, OpenSSL serves an ECDSA certificate only if it can read there that the key may sign.
+            Self::WrongKeyUsage => {
+                Shape { key: KeyKind::Rsa2048, usage: Usage::ServerThatCannotSign, ..SOUND }
+            }
+            Self::MalformedDer => Shape { key: KeyKind::Rsa2048, usage: Usage::Illegible, ..SOUND },
 
             Self::UnknownCriticalExtension => Shape { extension: Extension::UnknownCritical, ..SOUND },
             Self::MustStaple => Shape { extension: Extension::MustStaple, ..SOUND },

@@ -104,7 +104,7 @@ pub enum ServerRecipe {
     IntermediateNoCa,
     /// The leaf is for client authentication only.
     WrongExtendedKeyUsage,
-    /// The key usage is `dataEncipherment` only, with which no TLS handshake can be made.
+    /// The key usage is `dataEncipherment` only, which is of no use in TLS. (The key is RSA-2048.)
     WrongKeyUsage,
     /// The leaf says it may issue certificates itself.
     CaAsLeaf,
@@ -112,7 +112,8 @@ pub enum ServerRecipe {
     UnknownCriticalExtension,
     /// Version 1: no extensions at all, the name in the common name.
     X509V1,
-    /// The extended key usage claims more bytes than it has; all around it is well-formed, so it can be sent.
+    /// The extended key usage claims more bytes than it has; all around it is well-formed, so it can be sent. (The
+    /// key is RSA-2048.)
     MalformedDer,
     /// One bit of the issuer's signature is wrong.
     TamperedSignature,

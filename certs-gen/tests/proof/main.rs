@@ -8,10 +8,13 @@
 
 mod chains;
 mod chance;
+mod contents;
 mod exports;
+mod handshakes;
 mod judges;
 mod pfx;
 mod recipes;
+mod revocation;
 mod servers;
 mod sharing;
 mod store;

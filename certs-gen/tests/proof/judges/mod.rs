@@ -18,6 +18,8 @@ pub(crate) struct Question<'a> {
     pub(crate) at: OffsetDateTime,
     /// How strong keys and digests must be: OpenSSL's security level. webpki has its own, fixed.
     pub(crate) level: &'a str,
+    /// The revocation lists, in DER, that everybody in the chain must not be on. None: nobody asks.
+    pub(crate) lists: &'a [Vec<u8>],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,7 @@ impl<'a> Question<'a> {
             name: Some(crate::HOST),
             at: crate::NOW,
             level: "2",
+            lists: &[],
         }
     }
 

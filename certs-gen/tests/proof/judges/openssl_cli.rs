@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
 
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Crl};
 
 use super::{Purpose, Question};
 
@@ -55,6 +55,12 @@ pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
         let option = if name.parse::<IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
         arguments.extend([option, name]);
     }
+    let lists: Vec<u8> = question.lists.iter().flat_map(|list| pem(list)).collect();
+    let lists_file = dir.path().join("lists.pem");
+    fs::write(&lists_file, &lists).unwrap();
+    if !lists.is_empty() {
+        arguments.extend(["-crl_check_all", "-CRLfile", lists_file.to_str().unwrap()]);
+    }
     arguments.push(&leaf);
 
     let output = run(&arguments);
@@ -69,6 +75,10 @@ fn complaint(line: &str) -> Option<String> {
     let (place, text) = line.strip_prefix("error ")?.split_once(" depth lookup: ")?;
     let (_, depth) = place.split_once(" at ")?;
     Some(format!("{text} at {depth}"))
+}
+
+fn pem(list: &[u8]) -> Vec<u8> {
+    X509Crl::from_der(list).unwrap().to_pem().unwrap()
 }
 
 fn save(path: &Path, certificates: &[X509]) -> String {
