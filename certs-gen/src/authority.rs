@@ -142,12 +142,13 @@ impl Link {
         root: &X509,
         serials: Serials,
         now: OffsetDateTime,
+        words: &[&str],
     ) -> Result<X509, Error> {
         let check = Error::openssl("cross-sign a root");
         let plan =
             LinkPlan { lifetime: Lifetime::AuthorityEnded, ..LinkPlan::new(BasicConstraints::Unconstrained) };
         let identifier = root.subject_key_id().map(|id| id.as_slice().to_vec()).unwrap_or_default();
-        let mut params = params("cross-signed", &plan, self.key(), serials, now, &[]);
+        let mut params = params("cross-signed", &plan, self.key(), serials, now, words);
         params.key_identifier_method = KeyIdMethod::PreSpecified(identifier);
         let der = params.signed_by(self.key(), &self.issuer).map_err(encode("cross-signed"))?;
         let mut parts = Parts::of(der.der());

@@ -238,7 +238,7 @@ impl Pki {
         let path = self.path(shape.issuer, &words, names)?;
 
         let mut params = leaf::params(shape, covered, &key, self.now, circumstances);
-        params.serial_number = Some(self.serials().of(words));
+        params.serial_number = Some(self.serials().of(words.iter().copied()));
         let certificate = match &path {
             Some(path) => params.signed_by(&key, path.issuer.issuer()),
             None => params.self_signed(&key),
@@ -257,7 +257,7 @@ impl Pki {
             Some(path) => (path.issuer, path.authorities),
             None => (Arc::new(Link::itself(leaf.clone(), params, key)), Vec::new()),
         };
-        let chain = self.chain(leaf, authorities, shape.sent)?;
+        let chain = self.chain(leaf, authorities, shape.sent, &words)?;
         Ok(Identity::new(subject, der, chain, shown, issuer))
     }
 

@@ -90,7 +90,13 @@ impl Pki {
     }
 
     /// The certificates that go on the wire.
-    pub(super) fn chain(&self, leaf: X509, path: Vec<X509>, sent: Sent) -> Result<Vec<X509>, Error> {
+    pub(super) fn chain(
+        &self,
+        leaf: X509,
+        path: Vec<X509>,
+        sent: Sent,
+        words: &[&str],
+    ) -> Result<Vec<X509>, Error> {
         let mut chain = vec![leaf];
         match sent {
             Sent::WithAuthorities => chain.extend(path),
@@ -112,7 +118,7 @@ impl Pki {
             Sent::CrossSigned => {
                 let expired = self.expired.branch();
                 chain.extend(path);
-                chain.push(expired.cross_sign(self.server.root(), self.serials(), self.now)?);
+                chain.push(expired.cross_sign(self.server.root(), self.serials(), self.now, words)?);
                 chain.push(expired.certificate().clone());
             }
         }
