@@ -45,7 +45,8 @@ impl Key {
     /// A new key, or for RSA a kept one, because making one takes as long as a thousand leaves: RSA-2048 comes out
     /// of the slot, the others are the process's.
     ///
-    /// Measured on two busy cores: RSA-1024 30 ms, 2048 100 ms, 3072 110 ms, 4096 750 ms, 8192 4 to 18 s.
+    /// Measured on two busy cores: RSA-1024 30 ms, 2048 100 ms, 3072 110 ms, 4096 160 to
+    /// 1100 ms, 8192 1 to 3 s (of two primes: 4 to 28 s).
     pub(crate) fn of(kind: KeyKind, rsa_2048: &Slot) -> Result<Self, Error> {
         static RSA_1024: Slot = Slot::new(None);
         static RSA_3072: Slot = Slot::new(None);
