@@ -1,60 +1,54 @@
-//! One hierarchy: a root to trust, and the intermediate that issues below it.
+//! One hierarchy: a root to trust, and what issues below it.
 
-use openssl::x509::X509;
+use std::sync::Arc;
+
+use openssl::x509::{X509, X509Crl};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyIdMethod,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa,
+    Issuer, KeyIdMethod, KeyUsagePurpose, NameConstraints,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::Error;
 use crate::key::Key;
+use crate::parts::{OldDigest, Parts};
 use crate::serial::Serials;
 use crate::shape::Lifetime;
 
-/// A root and its issuing intermediate.
+/// A root, its issuing intermediate, and a branch: an authority for authorities, from which the odd chains hang.
 ///
-/// The root's key signs the intermediate and is dropped: users are asked to trust the root, so nothing should
-/// be able to sign with it afterwards.
+/// The root's key signs these two and a revocation list, and is dropped: users are asked to trust the root, so
+/// nothing should be able to sign with it afterwards.
 pub(crate) struct Authority {
     root: X509,
-    intermediate: X509,
-    issuer: Issuer<'static, Key>,
+    root_crl: X509Crl,
+    intermediate: Arc<Link>,
+    branch: Arc<Link>,
 }
 
 impl Authority {
     /// Makes the hierarchy called `Gauntlet {title} Root {seed}`.
-    pub(crate) fn new(title: &str, seed: u64, now: OffsetDateTime) -> Result<Self, Error> {
+    pub(crate) fn new(title: &str, seed: u64, now: OffsetDateTime, root: Lifetime) -> Result<Self, Error> {
         let serials = Serials::new(seed, now);
         let root_name = format!("Gauntlet {title} Root {seed:08x}");
-        let root_key = Key::p256()?;
-        let root_params = params(&root_name, BasicConstraints::Unconstrained, &root_key, serials, now);
-        let root = root_params
-            .self_signed(&root_key)
-            .map_err(|source| Error::Encode { subject: root_name.clone(), source })?;
-        let root_issuer = Issuer::new(root_params, root_key);
+        let plan = LinkPlan { lifetime: root, ..LinkPlan::new(BasicConstraints::Unconstrained) };
+        let root = Link::root(&root_name, &plan, serials, now)?;
 
-        let name = format!("Gauntlet {title} Intermediate {seed:08x}");
-        let key = Key::p256()?;
-        let params = params(&name, BasicConstraints::Constrained(0), &key, serials, now);
-        let intermediate =
-            params.signed_by(&key, &root_issuer).map_err(|source| Error::Encode { subject: name, source })?;
-
-        let parse = |der: &[u8]| X509::from_der(der).map_err(Error::openssl("read back a new authority"));
+        let below = |name, constraints| {
+            let name = format!("Gauntlet {title} {name} {seed:08x}");
+            Link::below(&root, &name, Key::p256()?, &LinkPlan::new(constraints), serials, now, &[])
+        };
         Ok(Self {
-            root: parse(root.der())?,
-            intermediate: parse(intermediate.der())?,
-            issuer: Issuer::new(params, key),
+            intermediate: Arc::new(below("Intermediate", BasicConstraints::Constrained(0))?),
+            branch: Arc::new(below("Branch", BasicConstraints::Unconstrained)?),
+            root_crl: empty_crl(&root, &root_name, now)?,
+            root: root.certificate,
         })
     }
 
-    /// Puts a hierarchy together again whose intermediate has this common name and key.
-    pub(crate) fn restore(root: X509, intermediate: X509, name: &str, key: Key) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = common_name(name);
-        params.key_usages = key_usages();
-        params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
-        Self { root, intermediate, issuer: Issuer::new(params, key) }
+    /// Puts a hierarchy together again.
+    pub(crate) fn restore(root: X509, root_crl: X509Crl, intermediate: Link, branch: Link) -> Self {
+        Self { root, root_crl, intermediate: Arc::new(intermediate), branch: Arc::new(branch) }
     }
 
     /// What others trust.
@@ -62,14 +56,121 @@ impl Authority {
         &self.root
     }
 
-    /// What is sent along with a leaf.
-    pub(crate) fn intermediate(&self) -> &X509 {
+    /// The root's own revocation list. It is empty, and stays so.
+    pub(crate) fn root_crl(&self) -> &X509Crl {
+        &self.root_crl
+    }
+
+    /// What signs leaves, and is sent along with them.
+    pub(crate) fn intermediate(&self) -> &Arc<Link> {
         &self.intermediate
     }
 
-    /// What signs leaves: the intermediate.
+    /// What signs other authorities.
+    pub(crate) fn branch(&self) -> &Arc<Link> {
+        &self.branch
+    }
+}
+
+/// A certificate that issues others, and the key to do it with.
+pub(crate) struct Link {
+    certificate: X509,
+    issuer: Issuer<'static, Key>,
+}
+
+/// What a [`Link`] says, apart from its name and key.
+pub(crate) struct LinkPlan {
+    pub(crate) is_ca: IsCa,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) constraints: Option<NameConstraints>,
+    pub(crate) digest: Option<OldDigest>,
+}
+
+impl LinkPlan {
+    /// A sound authority.
+    pub(crate) const fn new(constraints: BasicConstraints) -> Self {
+        Self { is_ca: IsCa::Ca(constraints), lifetime: Lifetime::Authority, constraints: None, digest: None }
+    }
+}
+
+impl Link {
+    fn root(name: &str, plan: &LinkPlan, serials: Serials, now: OffsetDateTime) -> Result<Self, Error> {
+        let key = Key::p256()?;
+        let params = params(name, plan, &key, serials, now, &[]);
+        let root = params.self_signed(&key).map_err(encode(name))?;
+        Ok(Self { certificate: parse(root.der())?, issuer: Issuer::new(params, key) })
+    }
+
+    /// Issues an authority below another. `words` tell its serial number from that of others with its name.
+    pub(crate) fn below(
+        parent: &Self,
+        name: &str,
+        key: Key,
+        plan: &LinkPlan,
+        serials: Serials,
+        now: OffsetDateTime,
+        words: &[&str],
+    ) -> Result<Self, Error> {
+        let params = params(name, plan, &key, serials, now, words);
+        let mut der = params.signed_by(&key, &parent.issuer).map_err(encode(name))?.der().to_vec();
+        if let Some(digest) = plan.digest {
+            let mut parts = Parts::of(&der);
+            let signed = parts.sign_old(parent.key().private(), digest);
+            signed.map_err(Error::openssl("sign an authority"))?;
+            der = parts.to_der();
+        }
+        Ok(Self { certificate: parse(&der)?, issuer: Issuer::new(params, key) })
+    }
+
+    /// Puts a link together again whose certificate has this common name and key.
+    pub(crate) fn restore(certificate: X509, name: &str, key: Key) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = common_name(name);
+        params.key_usages = key_usages();
+        params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
+        Self { certificate, issuer: Issuer::new(params, key) }
+    }
+
+    /// A leaf that issued itself.
+    pub(crate) fn itself(certificate: X509, params: CertificateParams, key: Key) -> Self {
+        Self { certificate, issuer: Issuer::new(params, key) }
+    }
+
+    /// Certifies a root as if it were below this authority, until half a day ago.
+    pub(crate) fn cross_sign(
+        &self,
+        root: &X509,
+        serials: Serials,
+        now: OffsetDateTime,
+        words: &[&str],
+    ) -> Result<X509, Error> {
+        let check = Error::openssl("cross-sign a root");
+        let plan =
+            LinkPlan { lifetime: Lifetime::AuthorityEnded, ..LinkPlan::new(BasicConstraints::Unconstrained) };
+        let identifier = root.subject_key_id().map(|id| id.as_slice().to_vec()).unwrap_or_default();
+        let mut params = params("cross-signed", &plan, self.key(), serials, now, words);
+        params.key_identifier_method = KeyIdMethod::PreSpecified(identifier);
+        let der = params.signed_by(self.key(), &self.issuer).map_err(encode("cross-signed"))?;
+        let mut parts = Parts::of(der.der());
+        let mut adopt = || {
+            parts.set_subject(&root.subject_name().to_der()?);
+            parts.set_key(&root.public_key()?.public_key_to_der()?);
+            parts.sign(self.key().private())
+        };
+        adopt().map_err(check)?;
+        parse(&parts.to_der())
+    }
+
+    pub(crate) fn certificate(&self) -> &X509 {
+        &self.certificate
+    }
+
     pub(crate) fn issuer(&self) -> &Issuer<'static, Key> {
         &self.issuer
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        self.issuer.key()
     }
 }
 
@@ -82,17 +183,23 @@ pub(crate) fn common_name(name: &str) -> DistinguishedName {
 
 fn params(
     name: &str,
-    constraints: BasicConstraints,
+    plan: &LinkPlan,
     key: &Key,
     serials: Serials,
     now: OffsetDateTime,
+    words: &[&str],
 ) -> CertificateParams {
     let mut params = CertificateParams::default();
-    (params.not_before, params.not_after) = Lifetime::Authority.around(now);
-    params.serial_number = Some(serials.of(["authority", name]));
+    (params.not_before, params.not_after) = plan.lifetime.around(now, Duration::ZERO);
+    params.serial_number = Some(serials.of(["authority", name].into_iter().chain(words.iter().copied())));
     params.distinguished_name = common_name(name);
-    params.is_ca = IsCa::Ca(constraints);
-    params.key_usages = key_usages();
+    params.is_ca = plan.is_ca;
+    params.name_constraints = plan.constraints.clone();
+    params.key_usages = match plan.is_ca {
+        IsCa::Ca(_) => key_usages(),
+        // Saying that it must not sign would be a second flaw.
+        IsCa::ExplicitNoCa | IsCa::NoCa => Vec::new(),
+    };
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
     params
@@ -100,4 +207,27 @@ fn params(
 
 fn key_usages() -> Vec<KeyUsagePurpose> {
     vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign]
+}
+
+/// A root's list is made once, while there is a key to sign it with, and lasts as long as the root's intermediates.
+fn empty_crl(root: &Link, name: &str, now: OffsetDateTime) -> Result<X509Crl, Error> {
+    let (this_update, next_update) = Lifetime::Authority.around(now, Duration::ZERO);
+    let params = CertificateRevocationListParams {
+        this_update,
+        next_update,
+        crl_number: 1.into(),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::PreSpecified(root.key().identifier()),
+    };
+    let crl = params.signed_by(&root.issuer).map_err(encode(name))?;
+    X509Crl::from_der(crl.der()).map_err(Error::openssl("read back a new revocation list"))
+}
+
+fn encode(subject: &str) -> impl FnOnce(rcgen::Error) -> Error {
+    move |source| Error::Encode { subject: subject.to_owned(), source }
+}
+
+fn parse(der: &[u8]) -> Result<X509, Error> {
+    X509::from_der(der).map_err(Error::openssl("read back a new authority"))
 }

@@ -13,7 +13,7 @@ pub enum Error {
     /// A word that names no recipe or format.
     #[error("unknown {kind} `{word}`, expected one of {known}")]
     Unknown {
-        /// What was asked for: `server recipe`, `client recipe`, `format`.
+        /// What was asked for: `server recipe`, `client recipe`, `format`, `revocation list`, `OCSP response`.
         kind: &'static str,
         /// The word as given.
         word: String,
@@ -24,6 +24,10 @@ pub enum Error {
     /// A text that is neither a host name nor an IP address.
     #[error("`{0}` is neither a host name nor an IP address")]
     Name(String),
+
+    /// An address for revocation that a certificate cannot hold.
+    #[error("`{0}` cannot be an address in a certificate")]
+    Url(String),
 
     /// A server certificate was asked for without any name to put in it.
     #[error("a server certificate needs at least one name")]
@@ -79,7 +83,7 @@ pub enum Error {
     Pem {
         /// The file.
         path: PathBuf,
-        /// `certificate` or `private key`.
+        /// `certificate`, `private key` or `revocation list`.
         expected: &'static str,
         /// What OpenSSL said.
         source: ErrorStack,

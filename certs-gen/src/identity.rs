@@ -1,12 +1,13 @@
 //! A certificate that can be shown: leaf, chain and key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
 use openssl::x509::X509;
 
-use crate::key::Key;
+use crate::authority::Link;
 
 /// What one side of a handshake presents.
 pub struct Identity {
@@ -14,14 +15,21 @@ pub struct Identity {
     leaf_der: Vec<u8>,
     chain: Vec<X509>,
     key: PKey<Private>,
+    issuer: Arc<Link>,
 }
 
 impl Identity {
-    pub(crate) fn new(subject: String, leaf_der: Vec<u8>, chain: Vec<X509>, key: &Key) -> Self {
-        Self { subject, leaf_der, chain, key: key.private().clone() }
+    pub(crate) fn new(
+        subject: String,
+        leaf_der: Vec<u8>,
+        chain: Vec<X509>,
+        key: PKey<Private>,
+        issuer: Arc<Link>,
+    ) -> Self {
+        Self { subject, leaf_der, chain, key, issuer }
     }
 
-    /// The common name of the leaf.
+    /// The common name of the leaf, or for the recipes without one what it would have been.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -36,12 +44,21 @@ impl Identity {
         &self.leaf_der
     }
 
-    /// What goes on the wire: the leaf first, the root never.
+    /// What goes on the wire: the leaf first, the root never (but for [`ServerRecipe::WithRoot`]).
+    ///
+    /// [`ServerRecipe::WithRoot`]: crate::ServerRecipe::WithRoot
     pub fn chain(&self) -> &[X509] {
         &self.chain
     }
 
-    /// The private key of the leaf.
+    /// What goes on the wire, each certificate in DER, for those who do not send it with OpenSSL.
+    pub fn chain_der(&self) -> Vec<Vec<u8>> {
+        self.chain.iter().map(|one| one.to_der().expect("what was decoded can be encoded")).collect()
+    }
+
+    /// The private key of the leaf, or what [`ServerRecipe::MismatchedKey`] has in its place.
+    ///
+    /// [`ServerRecipe::MismatchedKey`]: crate::ServerRecipe::MismatchedKey
     pub fn key(&self) -> &PKey<Private> {
         &self.key
     }
@@ -54,6 +71,11 @@ impl Identity {
     /// The private key in PEM, as PKCS#8.
     pub fn key_pem(&self) -> String {
         text(self.key.private_key_to_pem_pkcs8())
+    }
+
+    /// Who issued the leaf, with the key to speak of its revocation.
+    pub(crate) fn issuer(&self) -> &Link {
+        &self.issuer
     }
 
     /// The SHA-256 of the leaf, in lower-case hexadecimal.

@@ -1,6 +1,6 @@
 //! The PKI of Gauntlet: recipes in, certificates out. Knows no sockets.
 //!
-//! A [`Pki`] is three hierarchies (server, client, untrusted), each a root and an issuing intermediate. A
+//! A [`Pki`] is four hierarchies (server, client, untrusted, expired), each a root and what issues below it. A
 //! recipe names one certificate and at most one flaw; everything else about it is sound, so whoever refuses it
 //! can have had one reason only. Time and chance are arguments: the same seed and clock give the same names and
 //! serial numbers (keys are always fresh).
@@ -21,22 +21,30 @@
 //! # Ok::<(), tls_gauntlet_certs::Error>(())
 //! ```
 //!
-//! rcgen encodes and OpenSSL signs: one crypto library for every key type, and no second C library to build.
+//! rcgen encodes and OpenSSL signs: one crypto library for every key type, and no second C library to build. What
+//! rcgen does not encode (old digests, version 1, most kinds of keys) is put into its certificates afterwards.
 
 mod authority;
+mod circumstances;
+mod covered;
 mod error;
 mod export;
 mod file;
 mod identity;
 mod key;
+mod lock;
 mod name;
+mod parts;
 mod pfx;
 mod pki;
 mod recipe;
+mod revocation;
+mod rsa;
 mod serial;
 mod shape;
 mod store;
 
+pub use circumstances::Circumstances;
 pub use error::Error;
 pub use export::{Format, write};
 pub use identity::Identity;
@@ -44,3 +52,4 @@ pub use name::Name;
 pub use pfx::PfxEncryption;
 pub use pki::Pki;
 pub use recipe::{ClientRecipe, ServerRecipe, WRONG_NAME};
+pub use revocation::{CrlKind, OcspKind};

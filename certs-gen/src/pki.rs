@@ -1,27 +1,36 @@
-//! The PKI: three hierarchies, and every identity that was asked of them.
+//! The PKI: four hierarchies, and every identity that was asked of them.
+
+mod leaf;
+mod path;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::slice;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use openssl::x509::X509;
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, SanType};
+use openssl::error::ErrorStack;
+use openssl::x509::{X509, X509Crl};
+use rcgen::SerialNumber;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::authority::{Authority, common_name};
-use crate::key::Key;
+use crate::authority::{Authority, Link};
+use crate::covered::Covered;
+use crate::key::{Key, Slot};
+use crate::lock::lock;
+use crate::parts::{OldDigest, Parts};
 use crate::serial::Serials;
-use crate::shape::{IssuedBy, KeyKind, Names, Sent, Shape, Usage};
-use crate::{ClientRecipe, Error, Identity, Name, ServerRecipe, WRONG_NAME, file, store};
+use crate::shape::{Form, Holder, Lifetime, Names, Shape};
+use crate::{
+    Circumstances, ClientRecipe, CrlKind, Error, Identity, Name, OcspKind, ServerRecipe, WRONG_NAME, file,
+    revocation, store,
+};
 
-const SERVER: &str = "Server";
-const CLIENT: &str = "Client";
-const UNTRUSTED: &str = "Untrusted";
-
-/// The longest common name there may be: `ub-common-name` of RFC 5280 A.1.
-const LONGEST_COMMON_NAME: usize = 64;
+/// The hierarchies, and how long their roots last.
+const SERVER: (&str, Lifetime) = ("Server", Lifetime::Authority);
+const CLIENT: (&str, Lifetime) = ("Client", Lifetime::Authority);
+const UNTRUSTED: (&str, Lifetime) = ("Untrusted", Lifetime::Authority);
+const EXPIRED: (&str, Lifetime) = ("Expired", Lifetime::AuthorityEnded);
 
 /// The authorities, and what they issued. Share it in an [`Arc`].
 pub struct Pki {
@@ -30,22 +39,24 @@ pub struct Pki {
     server: Authority,
     client: Authority,
     untrusted: Authority,
-    rsa: Mutex<Option<Key>>,
+    expired: Authority,
+    rsa: Slot,
+    rsa_intermediate: Mutex<Option<Arc<Link>>>,
     identities: Mutex<HashMap<Order, Arc<Identity>>>,
 }
 
 /// What an identity is remembered by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Order {
-    Server(ServerRecipe, Vec<Name>),
+    Server(ServerRecipe, Vec<Name>, Option<String>),
     Client(ClientRecipe),
 }
 
 impl Pki {
-    /// Makes three new authorities. The seed decides names and serial numbers; "yesterday" counts from `now`.
+    /// Makes four new authorities. The seed decides names and serial numbers; "yesterday" counts from `now`.
     pub fn new(seed: u64, now: OffsetDateTime) -> Result<Self, Error> {
         let now = usable(now)?;
-        Self::of(seed, now, |title| Authority::new(title, seed, now))
+        Self::of(seed, now, |(title, root)| Authority::new(title, seed, now, root))
     }
 
     /// Opens the authorities that [`save`](Self::save) left in `dir`; leaves are issued anew.
@@ -53,31 +64,60 @@ impl Pki {
     /// Fails, naming the file, if one is missing, does not fit the others, or is not valid at `now`.
     pub fn open(dir: &Path, seed: u64, now: OffsetDateTime) -> Result<Self, Error> {
         let now = usable(now)?;
-        Self::of(seed, now, |title| store::open(dir, title, now))
+        Self::of(seed, now, |(title, root)| store::open(dir, title, now, root))
     }
 
-    /// Keeps the authorities in `dir`: roots and intermediates for everybody to read, the keys of the
-    /// intermediates for the owner alone. (The roots' keys are not kept anywhere.)
+    /// Keeps the authorities in `dir`: roots, their revocation lists and what is below them for everybody to read,
+    /// the keys of what is below them for the owner alone. (The roots' keys are not kept anywhere.)
     pub fn save(&self, dir: &Path) -> Result<(), Error> {
         file::create_folder(dir)?;
-        store::save(dir, SERVER, &self.server)?;
-        store::save(dir, CLIENT, &self.client)?;
-        store::save(dir, UNTRUSTED, &self.untrusted)
+        store::save(dir, SERVER.0, &self.server)?;
+        store::save(dir, CLIENT.0, &self.client)?;
+        store::save(dir, UNTRUSTED.0, &self.untrusted)?;
+        store::save(dir, EXPIRED.0, &self.expired)
     }
 
     /// The identity of a server that goes by `names`; made once, then shared.
+    ///
+    /// The recipes about names take the first host name for the one to work with, and their certificates are for
+    /// [`ServerRecipe::dialled`].
     pub fn server(&self, recipe: ServerRecipe, names: &[Name]) -> Result<Arc<Identity>, Error> {
+        self.server_in(recipe, names, &Circumstances::default())
+    }
+
+    /// The same in circumstances, for the recipes that depend on any.
+    pub fn server_in(
+        &self,
+        recipe: ServerRecipe,
+        names: &[Name],
+        circumstances: &Circumstances,
+    ) -> Result<Arc<Identity>, Error> {
         let shape = recipe.shape();
         let wrong = Name::Dns(WRONG_NAME.to_owned());
         let names = match shape.names {
-            Names::AsAsked => names,
+            // Nobody's own name is in it, so it is one certificate for everybody.
             Names::Wrong => slice::from_ref(&wrong),
+            Names::AsAsked
+            | Names::CommonNameOnly
+            | Names::Addresses
+            | Names::Wildcard
+            | Names::Idn
+            | Names::Underscore
+            | Names::Nul
+            | Names::Uri
+            | Names::Many(_) => names,
         };
         names.iter().try_for_each(Name::check)?;
-        let first = names.first().ok_or(Error::NoName)?.to_string();
-        let subject = if first.len() <= LONGEST_COMMON_NAME { first } else { "Gauntlet server".to_owned() };
-        self.once(Order::Server(recipe, names.to_vec()), || {
-            self.issue(&["server", recipe.as_str()], shape, subject, names)
+        if names.is_empty() {
+            return Err(Error::NoName);
+        }
+        let covered = Covered::by(shape.names, names)?;
+        let circumstance = circumstances.word(shape)?;
+        self.once(Order::Server(recipe, names.to_vec(), circumstance.clone()), || {
+            let spelled = names.iter().map(Name::to_string).chain(circumstance);
+            let words: Vec<String> =
+                ["server".to_owned(), recipe.to_string()].into_iter().chain(spelled).collect();
+            self.issue(&words, shape, covered, names, circumstances)
         })
     }
 
@@ -85,9 +125,47 @@ impl Pki {
     pub fn client(&self, recipe: ClientRecipe) -> Result<Arc<Identity>, Error> {
         let subject = format!("{recipe}.client.gauntlet.test");
         self.once(Order::Client(recipe), || {
-            let name = Name::Dns(subject.clone());
-            self.issue(&["client", recipe.as_str()], recipe.shape(), subject, &[name])
+            let names = [Name::Dns(subject.clone())];
+            let words = ["client".to_owned(), recipe.to_string(), subject];
+            let covered = Covered::names(&names)?;
+            self.issue(&words, recipe.shape(), covered, &names, &Circumstances::default())
         })
+    }
+
+    /// The revocation list of what issues sound server certificates, in DER. What is
+    /// [`CrlKind::Revoked`] on it is every [`ServerRecipe::RevokedByCrl`] that was asked for until now.
+    pub fn crl(&self, kind: CrlKind) -> Result<Vec<u8>, Error> {
+        let revoked = self.serials_of(|order| match order {
+            Order::Server(recipe, ..) => *recipe == ServerRecipe::RevokedByCrl,
+            Order::Client(_) => false,
+        })?;
+        revocation::crl(self.server.intermediate(), kind, revoked, self.now)
+    }
+
+    /// The revocation list of what issues sound client certificates, in DER. What is
+    /// [`CrlKind::Revoked`] on it is [`ClientRecipe::Revoked`], once it was asked for.
+    pub fn client_crl(&self, kind: CrlKind) -> Result<Vec<u8>, Error> {
+        let revoked = self.serials_of(|order| match order {
+            Order::Client(recipe) => *recipe == ClientRecipe::Revoked,
+            Order::Server(..) => false,
+        })?;
+        revocation::crl(self.client.intermediate(), kind, revoked, self.now)
+    }
+
+    /// The server root's own, empty revocation list: nginx, for one, wants a list of every authority of a chain.
+    pub fn server_root_crl(&self) -> &X509Crl {
+        self.server.root_crl()
+    }
+
+    /// The client root's own, empty revocation list.
+    pub fn client_root_crl(&self) -> &X509Crl {
+        self.client.root_crl()
+    }
+
+    /// An OCSP response about the leaf of `identity`, in DER and signed by its issuer, to be stapled or served.
+    pub fn ocsp(&self, identity: &Identity, kind: OcspKind) -> Result<Vec<u8>, Error> {
+        revocation::ocsp(identity.leaf(), identity.issuer(), kind, self.now)
+            .map_err(Error::openssl("make an OCSP response"))
     }
 
     /// What a gateway must trust to reach sound backends.
@@ -105,10 +183,15 @@ impl Pki {
         self.untrusted.root()
     }
 
+    /// What leads [`ServerRecipe::ExpiredRoot`] to its reason, if trusted: a root that ended half a day ago.
+    pub fn expired_root(&self) -> &X509 {
+        self.expired.root()
+    }
+
     fn of(
         seed: u64,
         now: OffsetDateTime,
-        authority: impl Fn(&str) -> Result<Authority, Error>,
+        authority: impl Fn((&str, Lifetime)) -> Result<Authority, Error>,
     ) -> Result<Self, Error> {
         Ok(Self {
             seed,
@@ -116,7 +199,9 @@ impl Pki {
             server: authority(SERVER)?,
             client: authority(CLIENT)?,
             untrusted: authority(UNTRUSTED)?,
-            rsa: Mutex::default(),
+            expired: authority(EXPIRED)?,
+            rsa: Slot::default(),
+            rsa_intermediate: Mutex::default(),
             identities: Mutex::default(),
         })
     }
@@ -137,53 +222,61 @@ impl Pki {
 
     fn issue(
         &self,
-        words: &[&str],
+        words: &[String],
         shape: Shape,
-        subject: String,
+        covered: Covered,
         names: &[Name],
+        circumstances: &Circumstances,
     ) -> Result<Identity, Error> {
-        let key = self.key(shape.key)?;
-        let spelled: Vec<String> = names.iter().map(Name::to_string).collect();
-        let words = words.iter().copied().chain(spelled.iter().map(String::as_str));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let Lifetime::EndsDuringRun = shape.lifetime {
+            let end = self.now.checked_add(circumstances.expires_in);
+            usable(end.ok_or(Error::Clock(self.now))?)?;
+        }
+        let subject = covered.common_name.clone();
+        let key = Key::of(shape.key, &self.rsa)?;
+        let path = self.path(shape.issuer, &words, names)?;
 
-        let encode = |source| Error::Encode { subject: subject.clone(), source };
-        let mut params = leaf(&subject, shape, &key, names).map_err(encode)?;
-        params.serial_number = Some(Serials::new(self.seed, self.now).of(words));
-        (params.not_before, params.not_after) = shape.lifetime.around(self.now);
-
-        let authority = match shape.issuer {
-            IssuedBy::Server => Some(&self.server),
-            IssuedBy::Client => Some(&self.client),
-            IssuedBy::Untrusted => Some(&self.untrusted),
-            IssuedBy::Itself => None,
-        };
-        let certificate = match authority {
-            Some(authority) => params.signed_by(&key, authority.issuer()),
+        let mut params = leaf::params(shape, covered, &key, self.now, circumstances);
+        params.serial_number = Some(self.serials().of(words.iter().copied()));
+        let certificate = match &path {
+            Some(path) => params.signed_by(&key, path.issuer.issuer()),
             None => params.self_signed(&key),
         };
-        let der = certificate.map_err(encode)?.der().to_vec();
+        let certificate = certificate.map_err(|source| Error::Encode { subject: subject.clone(), source })?;
+        let signer = path.as_ref().map_or(&key, |path| path.issuer.key());
+        let der = finish(certificate.der(), shape.form, &key, signer)
+            .map_err(Error::openssl("sign a certificate"))?;
 
-        let mut chain = vec![X509::from_der(&der).map_err(Error::openssl("read back a new certificate"))?];
-        match shape.sent {
-            Sent::WithIntermediate => chain.extend(authority.map(|one| one.intermediate().clone())),
-            Sent::LeafOnly => {}
-        }
-        Ok(Identity::new(subject, der, chain, &key))
+        let leaf = X509::from_der(&der).map_err(Error::openssl("read back a new certificate"))?;
+        let shown = match shape.holder {
+            Holder::Owner => key.private().clone(),
+            Holder::Another => key.spoiled().map_err(Error::openssl("spoil a key"))?,
+        };
+        let (issuer, authorities) = match path {
+            Some(path) => (path.issuer, path.authorities),
+            None => (Arc::new(Link::itself(leaf.clone(), params, key)), Vec::new()),
+        };
+        let chain = self.chain(leaf, authorities, shape.sent, &words)?;
+        Ok(Identity::new(subject, der, chain, shown, issuer))
     }
 
-    /// A new P-256 key each time; one RSA key for all, because making one takes as long as a thousand leaves.
-    fn key(&self, kind: KeyKind) -> Result<Key, Error> {
-        match kind {
-            KeyKind::P256 => Key::p256(),
-            KeyKind::Rsa2048 => {
-                let mut kept = lock(&self.rsa);
-                let key = match kept.take() {
-                    Some(key) => key,
-                    None => Key::rsa2048()?,
-                };
-                Ok(kept.insert(key).clone())
-            }
-        }
+    fn serials(&self) -> Serials {
+        Serials::new(self.seed, self.now)
+    }
+
+    /// The numbers of what was issued so far to these orders, lowest first.
+    fn serials_of(&self, is_meant: impl Fn(&Order) -> bool) -> Result<Vec<SerialNumber>, Error> {
+        let number = |identity: &Identity| Ok(identity.leaf().serial_number().to_bn()?.to_vec());
+        let meant: Vec<Arc<Identity>> = lock(&self.identities)
+            .iter()
+            .filter(|(order, _)| is_meant(order))
+            .map(|(_, identity)| Arc::clone(identity))
+            .collect();
+        let numbers: Result<Vec<Vec<u8>>, ErrorStack> = meant.iter().map(|one| number(one)).collect();
+        let mut numbers = numbers.map_err(Error::openssl("read a serial number"))?;
+        numbers.sort();
+        Ok(numbers.into_iter().map(SerialNumber::from).collect())
     }
 }
 
@@ -197,30 +290,28 @@ impl fmt::Debug for Pki {
     }
 }
 
-/// What a leaf says, apart from its dates and its number.
-fn leaf(subject: &str, shape: Shape, key: &Key, names: &[Name]) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = common_name(subject);
-    params.subject_alt_names = names
-        .iter()
-        .map(|name| match name {
-            Name::Dns(name) => Ok(SanType::DnsName(name.as_str().try_into()?)),
-            Name::Ip(address) => Ok(SanType::IpAddress(*address)),
-        })
-        .collect::<Result<_, rcgen::Error>>()?;
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = match shape.key {
-        KeyKind::P256 => vec![KeyUsagePurpose::DigitalSignature],
-        // TLS 1.2 cipher suites with RSA key exchange encrypt with the key of the certificate.
-        KeyKind::Rsa2048 => vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment],
-    };
-    params.extended_key_usages = vec![match shape.usage {
-        Usage::Server => ExtendedKeyUsagePurpose::ServerAuth,
-        Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
-    }];
-    params.use_authority_key_identifier_extension = true;
-    params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
-    Ok(params)
+/// Does to a certificate what rcgen does not.
+fn finish(der: &[u8], form: Form, key: &Key, signer: &Key) -> Result<Vec<u8>, ErrorStack> {
+    let special = key.special_encoding();
+    if special.is_none() && matches!(form, Form::Regular) {
+        return Ok(der.to_vec());
+    }
+    let mut parts = Parts::of(der);
+    if let Some(special) = special {
+        parts.set_key(special);
+    }
+    let signer = signer.private();
+    match form {
+        Form::Regular => parts.sign(signer)?,
+        Form::Version1 => {
+            parts.make_version_1();
+            parts.sign(signer)?;
+        }
+        Form::Sha1 => parts.sign_old(signer, OldDigest::Sha1)?,
+        Form::Md5 => parts.sign_old(signer, OldDigest::Md5)?,
+        Form::Tampered => parts.tamper(),
+    }
+    Ok(parts.to_der())
 }
 
 /// The clock in UTC, if there is room for a certificate's years on both sides of it.
@@ -230,9 +321,4 @@ fn usable(now: OffsetDateTime) -> Result<OffsetDateTime, Error> {
         Some(utc) if (1952..9980).contains(&utc.year()) => Ok(utc),
         _ => Err(Error::Clock(now)),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is left half done under these locks, so a panic elsewhere does not spoil what they guard.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

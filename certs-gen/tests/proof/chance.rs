@@ -82,7 +82,7 @@ fn serials(seed: u64, now: OffsetDateTime) -> HashSet<String> {
     certificates(&pki).iter().map(|one| one.serial_number().to_bn().unwrap().to_string()).collect()
 }
 
-/// The roots, the intermediates, and leaves that differ in recipe, in side, in names and in nothing but where
+/// The roots, the intermediates, the odd chains, and leaves that differ in recipe, in side, in names and in nothing but where
 /// one name ends and the next begins.
 fn certificates(pki: &Pki) -> Vec<openssl::x509::X509> {
     let hosts = [
@@ -94,18 +94,23 @@ fn certificates(pki: &Pki) -> Vec<openssl::x509::X509> {
     let servers = ServerRecipe::ALL
         .iter()
         .flat_map(|recipe| hosts.iter().map(|names| pki.server(*recipe, names).unwrap()))
-        .map(|identity| identity.leaf().clone());
+        .flat_map(|identity| identity.chain().to_vec());
     let clients = ClientRecipe::ALL.iter().map(|recipe| pki.client(*recipe).unwrap().leaf().clone());
-    let mut all: Vec<openssl::x509::X509> = servers.chain(clients).collect();
-    // The wrong name is the same for everybody, and so is its certificate.
-    all.dedup_by(|one, other| one.to_der().unwrap() == other.to_der().unwrap());
-
+    let all: Vec<openssl::x509::X509> = servers.chain(clients).collect();
     let intermediates = [
         pki.server(ServerRecipe::Good, &hosts[0]).unwrap(),
         pki.client(ClientRecipe::Good).unwrap(),
         pki.client(ClientRecipe::Untrusted).unwrap(),
     ];
-    all.extend(intermediates.iter().map(|identity| identity.chain()[1].clone()));
-    all.extend([pki.server_root(), pki.client_root(), pki.untrusted_root()].map(Clone::clone));
-    all
+    let intermediates = intermediates.iter().map(|identity| identity.chain()[1].clone());
+    let roots =
+        [pki.server_root(), pki.client_root(), pki.untrusted_root(), pki.expired_root()].map(Clone::clone);
+
+    // Authorities are in many chains, and the wrong name is the same for everybody.
+    let mut seen = HashSet::new();
+    all.into_iter()
+        .chain(intermediates)
+        .chain(roots)
+        .filter(|one| seen.insert(one.to_der().unwrap()))
+        .collect()
 }

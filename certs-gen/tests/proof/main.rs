@@ -6,11 +6,16 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so; clippy sees helpers as no tests"
 )]
 
+mod chains;
 mod chance;
+mod contents;
 mod exports;
+mod handshakes;
 mod judges;
 mod pfx;
 mod recipes;
+mod revocation;
+mod servers;
 mod sharing;
 mod store;
 mod words;

@@ -93,3 +93,16 @@ fn a_password_that_c_cannot_hold_is_refused() {
     let refused = identity.pfx("a\0b", PfxEncryption::Modern);
     assert!(matches!(refused, Err(Error::Password)));
 }
+
+#[test]
+fn every_identity_can_be_a_file() {
+    let pki = pki();
+    for recipe in ServerRecipe::ALL {
+        let identity = pki.server(*recipe, &names(&[HOST])).unwrap();
+        let pfx = identity.pfx("secret", PfxEncryption::Modern).unwrap();
+        let read = Pkcs12::from_der(&pfx).unwrap().parse2("secret").unwrap();
+        assert!(read.pkey.unwrap().public_eq(identity.key()), "{recipe}");
+        assert_eq!(read.cert.unwrap(), *identity.leaf(), "{recipe}");
+        assert!(PKey::private_key_from_pem(identity.key_pem().as_bytes()).is_ok(), "{recipe}");
+    }
+}

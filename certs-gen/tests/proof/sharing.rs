@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use tls_gauntlet_certs::{ClientRecipe, Error, Identity, Name, Pki, ServerRecipe};
+use time::Duration;
+use tls_gauntlet_certs::{Circumstances, ClientRecipe, Error, Identity, Name, Pki, ServerRecipe};
 
 use crate::{HOST, names, pki};
 
@@ -18,6 +19,38 @@ fn the_same_request_gets_the_same_identity() {
 
     let client = pki.client(ClientRecipe::Good).unwrap();
     assert!(Arc::ptr_eq(&client, &pki.client(ClientRecipe::Good).unwrap()));
+}
+
+#[test]
+fn circumstances_make_another_identity_of_those_that_depend_on_them() {
+    let pki = pki();
+    let asked = |recipe, circumstances: &Circumstances| {
+        pki.server_in(recipe, &names(&[HOST]), circumstances).unwrap()
+    };
+    let usual = Circumstances::default();
+    let other = Circumstances {
+        expires_in: Duration::HOUR,
+        crl_url: "http://other.test/crl".to_owned(),
+        ocsp_url: "http://other.test/ocsp".to_owned(),
+    };
+    for recipe in ServerRecipe::ALL {
+        let is_same = Arc::ptr_eq(&asked(*recipe, &usual), &asked(*recipe, &other));
+        let depends = matches!(
+            recipe,
+            ServerRecipe::ExpiresDuringRun | ServerRecipe::RevokedByCrl | ServerRecipe::RevokedByOcsp
+        );
+        assert_eq!(is_same, !depends, "{recipe}");
+        assert!(Arc::ptr_eq(&asked(*recipe, &usual), &pki.server(*recipe, &names(&[HOST])).unwrap()));
+    }
+}
+
+#[test]
+fn long_keys_are_made_once_in_a_process() {
+    let key = |recipe| pki().server(recipe, &names(&[HOST])).unwrap().key_pem();
+    for recipe in [ServerRecipe::Rsa1024, ServerRecipe::Rsa8192, ServerRecipe::RsaPss] {
+        assert_eq!(key(recipe), key(recipe), "{recipe}");
+    }
+    assert_ne!(key(ServerRecipe::GoodRsa), key(ServerRecipe::GoodRsa));
 }
 
 #[test]

@@ -20,14 +20,29 @@ use crate::judges::Question;
 use crate::{HOST, NOW, names, pki};
 
 const FILES: &[&str] = &[
+    "client-branch.key",
+    "client-branch.pem",
     "client-intermediate.key",
     "client-intermediate.pem",
+    "client-root.crl",
     "client-root.pem",
+    "expired-branch.key",
+    "expired-branch.pem",
+    "expired-intermediate.key",
+    "expired-intermediate.pem",
+    "expired-root.crl",
+    "expired-root.pem",
+    "server-branch.key",
+    "server-branch.pem",
     "server-intermediate.key",
     "server-intermediate.pem",
+    "server-root.crl",
     "server-root.pem",
+    "untrusted-branch.key",
+    "untrusted-branch.pem",
     "untrusted-intermediate.key",
     "untrusted-intermediate.pem",
+    "untrusted-root.crl",
     "untrusted-root.pem",
 ];
 
@@ -52,6 +67,16 @@ fn what_is_issued_after_opening_holds_against_the_saved_roots() {
     Question { at, ..Question::client(&good, &client) }.must_answer(None, None);
     let elsewhere = pki.server(ServerRecipe::UntrustedRoot, &names(&[HOST])).unwrap();
     Question { at, ..Question::server(&elsewhere, &untrusted) }.must_answer(None, None);
+
+    // Odd chains hang from what was saved, too.
+    let deep = pki.server(ServerRecipe::ReversedChain, &names(&[HOST])).unwrap();
+    Question { at, ..Question::server(&deep, &server) }.must_answer(None, None);
+    let outlived = pki.server(ServerRecipe::ExpiredRoot, &names(&[HOST])).unwrap();
+    let expired = root("expired-root.pem");
+    Question { at, ..Question::server(&outlived, &expired) }
+        .must_answer(["certificate has expired at 2"], None);
+    let crossed = pki.server(ServerRecipe::CrossSignedOneExpired, &names(&[HOST])).unwrap();
+    Question { at, ..Question::server(&crossed, &server) }.must_answer(None, None);
 }
 
 #[test]
@@ -88,7 +113,14 @@ fn certificates_are_for_everybody_and_keys_for_the_owner() {
 
 #[rstest]
 fn a_missing_file_is_named(
-    #[values("server-root.pem", "client-intermediate.pem", "untrusted-intermediate.key")] name: &str,
+    #[values(
+        "server-root.pem",
+        "client-intermediate.pem",
+        "untrusted-intermediate.key",
+        "expired-branch.pem",
+        "server-root.crl"
+    )]
+    name: &str,
 ) {
     let dir = saved();
     fs::remove_file(dir.path().join(name)).unwrap();
@@ -97,6 +129,7 @@ fn a_missing_file_is_named(
 
 #[rstest]
 #[case("server-root.pem", "holds no certificate in PEM")]
+#[case("server-root.crl", "holds no revocation list in PEM")]
 #[case("server-intermediate.key", "holds no private key in PEM")]
 fn a_file_of_something_else_is_named(#[case] name: &str, #[case] because: &str) {
     let dir = saved();
@@ -108,6 +141,8 @@ fn a_file_of_something_else_is_named(#[case] name: &str, #[case] because: &str) 
 #[case::root("root.pem", "server-intermediate.pem", "was not issued by the root beside it")]
 #[case::intermediate("intermediate.pem", "server-intermediate.pem", "was not issued by the root beside it")]
 #[case::key("intermediate.key", "server-intermediate.key", "is not the key of the intermediate beside it")]
+#[case::branch("branch.pem", "server-branch.pem", "was not issued by the root beside it")]
+#[case::root_crl("root.crl", "server-root.crl", "was not issued by the root beside it")]
 fn a_file_out_of_another_authority_is_named(
     #[case] mixed_up: &str,
     #[case] at_fault: &str,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rstest::rstest;
-use tls_gauntlet_certs::{ClientRecipe, Format, Name, ServerRecipe};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Name, OcspKind, ServerRecipe};
 
 #[test]
 fn recipes_and_formats_are_read_back_as_themselves() {
@@ -12,6 +12,12 @@ fn recipes_and_formats_are_read_back_as_themselves() {
     }
     for recipe in ClientRecipe::ALL {
         assert_eq!(recipe.to_string().parse::<ClientRecipe>().unwrap(), *recipe);
+    }
+    for kind in CrlKind::ALL {
+        assert_eq!(kind.to_string().parse::<CrlKind>().unwrap(), *kind);
+    }
+    for kind in OcspKind::ALL {
+        assert_eq!(kind.to_string().parse::<OcspKind>().unwrap(), *kind);
     }
     for format in Format::ALL {
         assert_eq!(format.to_string().parse::<Format>().unwrap(), *format);
@@ -40,12 +46,22 @@ fn every_recipe_says_what_it_is_and_where_that_is_written() {
 fn a_typo_is_told_what_there_is() {
     assert_eq!(
         "expird".parse::<ClientRecipe>().unwrap_err().to_string(),
-        "unknown client recipe `expird`, expected one of good, untrusted, expired, self-signed"
+        "unknown client recipe `expird`, expected one of good, rsa, untrusted, expired, not-yet-valid, self-signed, \
+         wrong-extended-key-usage, revoked, weak"
+    );
+    let typo = "good ".parse::<ServerRecipe>().unwrap_err().to_string();
+    assert!(
+        typo.starts_with("unknown server recipe `good `, expected one of good, good-rsa, rsa-3072, "),
+        "{typo}"
+    );
+    assert_eq!(typo.split(", ").count(), ServerRecipe::ALL.len() + 1);
+    assert_eq!(
+        "godo".parse::<OcspKind>().unwrap_err().to_string(),
+        "unknown OCSP response `godo`, expected one of good, revoked, unknown, expired, garbage"
     );
     assert_eq!(
-        "good ".parse::<ServerRecipe>().unwrap_err().to_string(),
-        "unknown server recipe `good `, expected one of good, good-rsa, expired, not-yet-valid, wrong-name, \
-         self-signed, untrusted-root, missing-intermediate, wrong-extended-key-usage"
+        "full".parse::<CrlKind>().unwrap_err().to_string(),
+        "unknown revocation list `full`, expected one of empty, revoked, stale"
     );
     assert_eq!(
         "p12".parse::<Format>().unwrap_err().to_string(),

@@ -1,11 +1,12 @@
 //! The `openssl` command of the distribution: another version than the one we link, in another process.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
 
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Crl};
 
 use super::{Purpose, Question};
 
@@ -41,12 +42,24 @@ pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
 
     let mut arguments = vec!["verify", "-x509_strict", "-no-CApath", "-no-CAstore"];
     arguments.extend(["-CAfile", &trusted, "-purpose", purpose, "-attime", &at]);
+    // The command alone lets everything pass; in TLS this is what OpenSSL insists on since 3.2, and Debian's before.
+    arguments.extend(["-auth_level", question.level]);
+    if question.trusted.subject_name().to_der().unwrap() != question.trusted.issuer_name().to_der().unwrap() {
+        arguments.push("-partial_chain");
+    }
     let untrusted = file("untrusted.pem", rest);
     if !rest.is_empty() {
         arguments.extend(["-untrusted", &untrusted]);
     }
     if let Some(name) = question.name {
-        arguments.extend(["-verify_hostname", name]);
+        let option = if name.parse::<IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
+        arguments.extend([option, name]);
+    }
+    let lists: Vec<u8> = question.lists.iter().flat_map(|list| pem(list)).collect();
+    let lists_file = dir.path().join("lists.pem");
+    fs::write(&lists_file, &lists).unwrap();
+    if !lists.is_empty() {
+        arguments.extend(["-crl_check_all", "-CRLfile", lists_file.to_str().unwrap()]);
     }
     arguments.push(&leaf);
 
@@ -62,6 +75,10 @@ fn complaint(line: &str) -> Option<String> {
     let (place, text) = line.strip_prefix("error ")?.split_once(" depth lookup: ")?;
     let (_, depth) = place.split_once(" at ")?;
     Some(format!("{text} at {depth}"))
+}
+
+fn pem(list: &[u8]) -> Vec<u8> {
+    X509Crl::from_der(list).unwrap().to_pem().unwrap()
 }
 
 fn save(path: &Path, certificates: &[X509]) -> String {

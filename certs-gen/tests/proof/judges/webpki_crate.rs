@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+use webpki::{
+    ALL_VERIFICATION_ALGS, BorrowedCertRevocationList, CertRevocationList, EndEntityCert, Error,
+    ExpirationPolicy, KeyUsage, RevocationOptionsBuilder, anchor_from_trusted_cert,
+};
 
 use super::{Purpose, Question};
 
@@ -12,7 +15,10 @@ pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
     let chain: Vec<CertificateDer<'static>> =
         question.chain.iter().map(|one| one.to_der().unwrap().into()).collect();
     let (leaf, rest) = chain.split_first().unwrap();
-    let leaf = EndEntityCert::try_from(leaf).unwrap();
+    let leaf = match EndEntityCert::try_from(leaf) {
+        Ok(leaf) => leaf,
+        Err(unreadable) => return vec![kind(&unreadable)],
+    };
     let trusted = CertificateDer::from(question.trusted.to_der().unwrap());
     let anchors = [anchor_from_trusted_cert(&trusted).unwrap()];
     let at = Duration::from_secs(question.at.unix_timestamp().try_into().unwrap());
@@ -21,13 +27,21 @@ pub(crate) fn complaints(question: &Question<'_>) -> Vec<String> {
         Purpose::Client => KeyUsage::client_auth(),
     };
 
+    let read =
+        |list: &Vec<u8>| BorrowedCertRevocationList::from_der(list).unwrap().to_owned().unwrap().into();
+    let lists: Vec<CertRevocationList<'_>> = question.lists.iter().map(read).collect();
+    let lists: Vec<&CertRevocationList<'_>> = lists.iter().collect();
+    // An error means that there are no lists.
+    let revocation = RevocationOptionsBuilder::new(&lists)
+        .map(|options| options.with_expiration_policy(ExpirationPolicy::Enforce).build());
+
     let path = leaf.verify_for_usage(
         ALL_VERIFICATION_ALGS,
         &anchors,
         rest,
         UnixTime::since_unix_epoch(at),
         usage,
-        None,
+        revocation.ok(),
         None,
     );
     let name =

@@ -1,0 +1,116 @@
+//! Whom a server certificate is for: its common name and its alternative names.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rcgen::string::Ia5String;
+use rcgen::{CidrSubnet, GeneralSubtree, SanType};
+
+use crate::shape::Names;
+use crate::{Error, Name, WRONG_NAME};
+
+/// The common name of a leaf whose own names cannot be one.
+const NAMELESS: &str = "Gauntlet server";
+
+/// The longest common name there may be: `ub-common-name` of RFC 5280 A.1.
+const LONGEST_COMMON_NAME: usize = 64;
+
+/// Common name and alternative names.
+#[derive(Debug)]
+pub(crate) struct Covered {
+    pub(crate) common_name: String,
+    pub(crate) alternative_names: Vec<SanType>,
+}
+
+impl Covered {
+    /// What a recipe covers when it was asked to cover `asked`.
+    pub(crate) fn by(names: Names, asked: &[Name]) -> Result<Self, Error> {
+        let host = host(asked);
+        match names {
+            Names::AsAsked => Self::names(asked),
+            Names::Wrong => Self::names(&[Name::Dns(WRONG_NAME.to_owned())]),
+            Names::CommonNameOnly => Ok(Self { alternative_names: Vec::new(), ..Self::names(asked)? }),
+            Names::Addresses => Self::names(&addresses(asked)),
+            Names::Wildcard => Self::names(&[Name::Dns(format!("*.{host}"))]),
+            Names::Idn => Self::names(&[Name::Dns(idn(host))]),
+            Names::Underscore => Self::names(&[Name::Dns(underscore(host))]),
+            Names::Nul => Self::other(SanType::DnsName(ia5(format!("{host}\0.attacker.test"))?)),
+            Names::Uri => Self::other(SanType::URI(ia5(format!("spiffe://{host}/backend"))?)),
+            Names::Many(count) => Self::names(&many(count, host, asked)),
+        }
+    }
+
+    /// These names; the common name is the first.
+    pub(crate) fn names(names: &[Name]) -> Result<Self, Error> {
+        names.iter().try_for_each(Name::check)?;
+        let first = names.first().ok_or(Error::NoName)?.to_string();
+        let is_short = first.len() <= LONGEST_COMMON_NAME;
+        Ok(Self {
+            common_name: if is_short { first } else { NAMELESS.to_owned() },
+            alternative_names: names.iter().map(alternative_name).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// A single name that cannot be dialled. It is not the common name either, because there are clients that
+    /// look there when they find no host name among the alternative ones.
+    fn other(name: SanType) -> Result<Self, Error> {
+        Ok(Self { common_name: NAMELESS.to_owned(), alternative_names: vec![name] })
+    }
+}
+
+/// An A-label: `bücher` as it is written in DNS.
+pub(crate) fn idn(host: &str) -> String {
+    format!("xn--bcher-kva.{host}")
+}
+
+pub(crate) fn underscore(host: &str) -> String {
+    format!("under_score.{host}")
+}
+
+/// The names as an authority's constraints put them. A constraint covers all that is below it, so a wildcard's
+/// is what the star stands on.
+pub(crate) fn subtrees(names: &[Name]) -> Vec<GeneralSubtree> {
+    let subtree = |name: &Name| match name {
+        Name::Dns(name) => GeneralSubtree::DnsName(name.trim_start_matches("*.").to_owned()),
+        Name::Ip(address) => {
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(*address, bits))
+        }
+    };
+    names.iter().map(subtree).collect()
+}
+
+/// The first host name, without a star.
+fn host(asked: &[Name]) -> &str {
+    let host = asked.iter().find_map(|name| match name {
+        Name::Dns(name) => Some(name.trim_start_matches("*.")),
+        Name::Ip(_) => None,
+    });
+    host.unwrap_or("gauntlet.test")
+}
+
+fn addresses(asked: &[Name]) -> Vec<Name> {
+    let asked: Vec<Name> = asked.iter().filter(|name| matches!(name, Name::Ip(_))).cloned().collect();
+    if asked.is_empty() {
+        [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].map(Name::Ip).to_vec()
+    } else {
+        asked
+    }
+}
+
+/// What was asked for comes last: whoever finds it has read all the others.
+fn many(count: usize, host: &str, asked: &[Name]) -> Vec<Name> {
+    let others = count.saturating_sub(asked.len());
+    let others = (0..others).map(|number| Name::Dns(format!("name-{number:05}.{host}")));
+    others.chain(asked.iter().cloned()).collect()
+}
+
+fn alternative_name(name: &Name) -> Result<SanType, Error> {
+    Ok(match name {
+        Name::Dns(name) => SanType::DnsName(ia5(name.clone())?),
+        Name::Ip(address) => SanType::IpAddress(*address),
+    })
+}
+
+fn ia5(text: String) -> Result<Ia5String, Error> {
+    Ia5String::try_from(text.as_str()).map_err(|_| Error::Name(text))
+}

@@ -1,0 +1,116 @@
+//! RSA keys of four primes, because finding two long ones takes too long.
+
+use openssl::bn::{BigNum, BigNumContext, BigNumRef};
+use openssl::error::ErrorStack;
+use openssl::pkey::Private;
+use openssl::rsa::Rsa;
+use yasna::{DERWriterSeq, construct_der};
+
+/// The usual public exponent, F4.
+const EXPONENT: u32 = 65_537;
+
+/// An RSA key of four primes (RFC 8017 3.2). Nobody can tell from the public key or from a signature. OpenSSL
+/// reads the private key; others, ring and Go among them, may not.
+pub(crate) fn of_four_primes(bits: i32) -> Result<Rsa<Private>, ErrorStack> {
+    let mut context = BigNumContext::new()?;
+    loop {
+        let primes = [(); 4].map(|()| prime(bits / 4));
+        let [p, q, r, s] = primes;
+        let primes = [p?, q?, r?, s?];
+        let key = MultiPrime::of(&primes, &mut context)?;
+        // The product of four numbers that just have their lengths may lack a bit.
+        if key.modulus.num_bits() == bits {
+            return Rsa::private_key_from_der(&key.to_der());
+        }
+    }
+}
+
+/// A prime that the exponent goes with.
+fn prime(bits: i32) -> Result<BigNum, ErrorStack> {
+    let mut prime = BigNum::new()?;
+    loop {
+        prime.generate_prime(bits, false, None, None)?;
+        if prime.mod_word(EXPONENT)? != 1 {
+            return Ok(prime);
+        }
+    }
+}
+
+/// What `RSAPrivateKey` of RFC 8017 A.1.2 holds.
+struct MultiPrime<'a> {
+    primes: &'a [BigNum; 4],
+    modulus: BigNum,
+    private_exponent: BigNum,
+    /// The private exponent modulo each prime less one.
+    exponents: Vec<BigNum>,
+    /// The inverse of the second prime modulo the first, and of the product of all before modulo each of the rest.
+    coefficients: Vec<BigNum>,
+}
+
+impl<'a> MultiPrime<'a> {
+    fn of(primes: &'a [BigNum; 4], context: &mut BigNumContext) -> Result<Self, ErrorStack> {
+        let (mut modulus, mut totient) = (BigNum::from_u32(1)?, BigNum::from_u32(1)?);
+        let (mut less_one, mut products) = (Vec::new(), Vec::new());
+        for prime in primes {
+            products.push(BigNumRef::to_owned(&modulus)?);
+            let mut one_less = BigNumRef::to_owned(prime)?;
+            one_less.sub_word(1)?;
+            modulus = product(&modulus, prime, context)?;
+            totient = product(&totient, &one_less, context)?;
+            less_one.push(one_less);
+        }
+        let [p, q, r, s] = primes;
+        let private_exponent = inverse(&*BigNum::from_u32(EXPONENT)?, &totient, context)?;
+        let exponents = less_one.iter().map(|less_one| {
+            let mut exponent = BigNum::new()?;
+            exponent.nnmod(&private_exponent, less_one, context)?;
+            Ok(exponent)
+        });
+        let exponents = exponents.collect::<Result<_, ErrorStack>>()?;
+        let coefficients = vec![
+            inverse(q, p, context)?,
+            inverse(&products[2], r, context)?,
+            inverse(&products[3], s, context)?,
+        ];
+        Ok(Self { primes, modulus, private_exponent, exponents, coefficients })
+    }
+
+    fn to_der(&self) -> Vec<u8> {
+        let ([p, q, r, s], exponents, coefficients) = (self.primes, &self.exponents, &self.coefficients);
+        construct_der(|writer| {
+            writer.write_sequence(|key| {
+                let multi = 1;
+                key.next().write_u8(multi);
+                write(key, &self.modulus);
+                key.next().write_u32(EXPONENT);
+                let first_two =
+                    [&self.private_exponent, p, q, &exponents[0], &exponents[1], &coefficients[0]];
+                first_two.into_iter().for_each(|number| write(key, number));
+                key.next().write_sequence(|others| {
+                    for other in [[r, &exponents[2], &coefficients[1]], [s, &exponents[3], &coefficients[2]]]
+                    {
+                        others.next().write_sequence(|info| {
+                            other.into_iter().for_each(|number| write(info, number));
+                        });
+                    }
+                });
+            });
+        })
+    }
+}
+
+fn write(writer: &mut DERWriterSeq<'_>, number: &BigNumRef) {
+    writer.next().write_bigint_bytes(&number.to_vec(), true);
+}
+
+fn product(a: &BigNumRef, b: &BigNumRef, context: &mut BigNumContext) -> Result<BigNum, ErrorStack> {
+    let mut product = BigNum::new()?;
+    product.checked_mul(a, b, context)?;
+    Ok(product)
+}
+
+fn inverse(a: &BigNumRef, modulus: &BigNumRef, context: &mut BigNumContext) -> Result<BigNum, ErrorStack> {
+    let mut inverse = BigNum::new()?;
+    inverse.mod_inverse(a, modulus, context)?;
+    Ok(inverse)
+}

@@ -1,0 +1,122 @@
+//! What is in a certificate is what its recipe says, to the letter.
+
+use openssl::nid::Nid;
+use openssl::x509::X509;
+use rstest::rstest;
+use time::Duration;
+use tls_gauntlet_certs::{Circumstances, Error, Name, ServerRecipe};
+
+use crate::judges::Question;
+use crate::{HOST, NOW, names, pki};
+
+fn leaf(recipe: ServerRecipe, asked: &[&str]) -> X509 {
+    pki().server(recipe, &names(asked)).unwrap().leaf().clone()
+}
+
+/// The alternative names as `DNS:...`, `IP:...` and `URI:...`.
+fn alternative_names(leaf: &X509) -> Vec<String> {
+    let spell = |name: &openssl::x509::GeneralNameRef| match (name.dnsname(), name.uri(), name.ipaddress()) {
+        (Some(name), ..) => format!("DNS:{name}"),
+        (_, Some(uri), _) => format!("URI:{uri}"),
+        (.., Some(address)) => format!("IP:{}", address.len()),
+        (None, None, None) => "another kind".to_owned(),
+    };
+    leaf.subject_alt_names().map(|names| names.iter().map(spell).collect()).unwrap_or_default()
+}
+
+fn subject(leaf: &X509) -> Vec<String> {
+    let spell = |part: &openssl::x509::X509NameEntryRef| {
+        format!("{}={}", part.object().nid().short_name().unwrap(), part.data().to_string().unwrap())
+    };
+    leaf.subject_name().entries().map(spell).collect()
+}
+
+#[rstest]
+#[case(ServerRecipe::CnOnly, &[HOST], &["CN=orders.test"], &[])]
+#[case(ServerRecipe::NoCommonName, &[HOST], &["O=Gauntlet"], &["DNS:orders.test"])]
+#[case(ServerRecipe::NoSubject, &[HOST], &[], &["DNS:orders.test"])]
+#[case(ServerRecipe::IpSan, &[HOST], &["CN=127.0.0.1"], &["IP:4", "IP:16"])]
+#[case(ServerRecipe::IpSan, &[HOST, "::2"], &["CN=::2"], &["IP:16"])]
+#[case(ServerRecipe::Wildcard, &[HOST], &["CN=*.orders.test"], &["DNS:*.orders.test"])]
+#[case(ServerRecipe::Wildcard, &["*.orders.test"], &["CN=*.orders.test"], &["DNS:*.orders.test"])]
+#[case(ServerRecipe::WildcardTooDeep, &["::1", HOST], &["CN=*.orders.test"], &["DNS:*.orders.test"])]
+#[case(ServerRecipe::Idn, &["::1"], &["CN=xn--bcher-kva.gauntlet.test"], &["DNS:xn--bcher-kva.gauntlet.test"])]
+#[case(ServerRecipe::Underscore, &[HOST], &["CN=under_score.orders.test"], &["DNS:under_score.orders.test"])]
+#[case(ServerRecipe::NulInName, &[HOST], &["CN=Gauntlet server"], &["DNS:orders.test\0.attacker.test"])]
+#[case(ServerRecipe::UriSan, &[HOST], &["CN=Gauntlet server"], &["URI:spiffe://orders.test/backend"])]
+#[case(ServerRecipe::X509V1, &[HOST], &["CN=orders.test"], &[])]
+fn names_are_where_the_recipe_puts_them(
+    #[case] recipe: ServerRecipe,
+    #[case] asked: &[&str],
+    #[case] in_subject: &[&str],
+    #[case] alternative: &[&str],
+) {
+    let leaf = leaf(recipe, asked);
+    assert_eq!(subject(&leaf), in_subject);
+    assert_eq!(alternative_names(&leaf), alternative);
+}
+
+#[rstest]
+#[case(ServerRecipe::ThousandNames, 1_000)]
+#[case(ServerRecipe::TenThousandNames, 10_000)]
+fn many_names_end_with_those_asked_for(#[case] recipe: ServerRecipe, #[case] count: usize) {
+    let all = alternative_names(&leaf(recipe, &[HOST, "other.test"]));
+    assert_eq!(all.len(), count);
+    assert_eq!(all[0], "DNS:name-00000.orders.test");
+    assert_eq!(all[count - 2..], ["DNS:orders.test", "DNS:other.test"]);
+}
+
+#[rstest]
+#[case(ServerRecipe::Wildcard)]
+#[case(ServerRecipe::Idn)]
+fn a_host_with_no_room_for_a_label_is_refused(#[case] recipe: ServerRecipe) {
+    let longest = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
+    assert!(matches!(pki().server(recipe, &[Name::Dns(longest)]), Err(Error::Name(_))));
+}
+
+#[test]
+fn the_alternative_names_of_nobody_are_critical() {
+    let text = |recipe| String::from_utf8(leaf(recipe, &[HOST]).to_text().unwrap()).unwrap();
+    assert!(text(ServerRecipe::NoSubject).contains("Subject Alternative Name: critical"));
+    assert!(text(ServerRecipe::NoCommonName).contains("Subject Alternative Name: \n"));
+}
+
+#[rstest]
+#[case(ServerRecipe::Good, 0, Nid::ECDSA_WITH_SHA256)]
+#[case(ServerRecipe::Ed448, 0, Nid::ECDSA_WITH_SHA256)]
+#[case(ServerRecipe::Sha1SignedLeaf, 0, Nid::SHA1WITHRSAENCRYPTION)]
+#[case(ServerRecipe::Md5SignedLeaf, 0, Nid::MD5WITHRSAENCRYPTION)]
+#[case(ServerRecipe::Sha1SignedIntermediate, 0, Nid::ECDSA_WITH_SHA256)]
+#[case(ServerRecipe::Sha1SignedIntermediate, 1, Nid::SHA1WITHRSAENCRYPTION)]
+#[case(ServerRecipe::Sha1SignedIntermediate, 2, Nid::ECDSA_WITH_SHA256)]
+fn it_is_signed_with(#[case] recipe: ServerRecipe, #[case] depth: usize, #[case] algorithm: Nid) {
+    let identity = pki().server(recipe, &names(&[HOST])).unwrap();
+    assert_eq!(identity.chain()[depth].signature_algorithm().object().nid(), algorithm);
+}
+
+#[rstest]
+#[case(ServerRecipe::Good, 2)]
+#[case(ServerRecipe::X509V1, 0)]
+fn versions_count_from_zero(#[case] recipe: ServerRecipe, #[case] version: i32) {
+    assert_eq!(leaf(recipe, &[HOST]).version(), version);
+}
+
+#[rstest]
+#[case::before(Duration::seconds(29), None)]
+#[case::after(Duration::seconds(31), Some(("certificate has expired at 0", "CertExpired")))]
+fn it_expires_when_it_is_told_to(#[case] after: Duration, #[case] refusal: Option<(&str, &str)>) {
+    let pki = pki();
+    let circumstances = Circumstances { expires_in: Duration::seconds(30), ..Circumstances::default() };
+    let short = pki.server_in(ServerRecipe::ExpiresDuringRun, &names(&[HOST]), &circumstances).unwrap();
+    Question { at: NOW + after, ..Question::server(&short, pki.server_root()) }
+        .must_answer(refusal.map(|(openssl, _)| openssl), refusal.map(|(_, webpki)| webpki));
+}
+
+#[rstest]
+#[case::calendar(Duration::MAX)]
+#[case::certificate(Duration::days(3_000_000))]
+fn it_cannot_expire_beyond_the_calendar(#[case] expires_in: Duration) {
+    let circumstances = Circumstances { expires_in, ..Circumstances::default() };
+    let refused = pki().server_in(ServerRecipe::ExpiresDuringRun, &names(&[HOST]), &circumstances);
+    assert!(matches!(refused, Err(Error::Clock(_))));
+}
