@@ -108,11 +108,24 @@ pub(crate) fn offer_post_handshake_auth(context: &mut SslContextBuilder) {
     unsafe { openssl_sys::SSL_CTX_set_post_handshake_auth(context.as_ptr(), 1) }
 }
 
+/// How strong the Diffie-Hellman parameters of a server are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum DhStrength {
+    /// As strong as the key of the certificate.
+    AsCertificate,
+    /// 1024 bits, whatever the certificate.
+    Bits1024,
+}
+
 /// Lets a server choose Diffie-Hellman parameters by itself; without it the DHE suites are dead.
-pub(crate) fn dh_auto(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+pub(crate) fn dh_auto(context: &mut SslContextBuilder, strength: DhStrength) -> Result<(), ErrorStack> {
+    let mode: c_long = match strength {
+        DhStrength::AsCertificate => 1,
+        // Undocumented, but as old as the control itself: `ssl_get_auto_dh` in `t1_lib.c`.
+        DhStrength::Bits1024 => 2,
+    };
     // SAFETY: the context is live and this control takes no pointer. SSL_CTX_set_dh_auto(3)
-    let done =
-        unsafe { openssl_sys::SSL_CTX_ctrl(context.as_ptr(), SET_DH_AUTO, 1 as c_long, ptr::null_mut()) };
+    let done = unsafe { openssl_sys::SSL_CTX_ctrl(context.as_ptr(), SET_DH_AUTO, mode, ptr::null_mut()) };
     check(c_int::from(done == 1))
 }
 

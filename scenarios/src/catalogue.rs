@@ -164,6 +164,21 @@ impl Catalogue {
         Ok(scenarios)
     }
 
+    /// As [`expand`], with families.
+    fn expand_backends(&self, names: &[String]) -> Vec<String> {
+        let mut backends = Vec::new();
+        for name in expand(names, self.backends.keys()) {
+            match name.strip_suffix("/*") {
+                Some(family) => {
+                    let members = self.backends.iter().filter(|(_, entry)| entry.family == family);
+                    backends.extend(members.map(|(name, _)| name.clone()));
+                }
+                None => backends.push(name),
+            }
+        }
+        backends
+    }
+
     fn multiply(
         &self,
         suite: &str,
@@ -171,7 +186,7 @@ impl Catalogue {
         product: &Product,
         scenarios: &mut Vec<Scenario>,
     ) -> Result<(), UnknownName> {
-        for backend in expand(&product.backends, self.backends.keys()) {
+        for backend in self.expand_backends(&product.backends) {
             let composed = self.backend(&backend)?;
             for upstream in expand(&product.upstreams, self.upstreams.keys()) {
                 for listener in expand(&product.listeners, self.listeners.keys()) {

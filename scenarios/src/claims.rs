@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{Alert, Cause, Phase, TlsVersion, Versions, closed_list};
+use crate::words::{Alert, Cause, CipherSuite, Group, Phase, TlsVersion, Versions, closed_list};
 
 /// The claims of one gateway. A claim that is absent makes the cells that depend on it `unclaimed`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -11,6 +11,15 @@ pub struct Claims {
     /// Versions it can offer to a backend, when told to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_versions: Option<Versions>,
+    /// The cipher suites it offers to a backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_ciphers: Option<Vec<CipherSuite>>,
+    /// The key-exchange groups it offers to a backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_groups: Option<Vec<Group>>,
+    /// Whether it accepts Diffie-Hellman parameters of 1024 bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts_weak_dh: Option<bool>,
     /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows_renegotiation: Option<bool>,
@@ -120,6 +129,12 @@ closed_list! {
     ClaimName as "claim" {
         /// [`Claims::upstream_versions`]
         UpstreamVersions = "upstream-versions",
+        /// [`Claims::upstream_ciphers`]
+        UpstreamCiphers = "upstream-ciphers",
+        /// [`Claims::upstream_groups`]
+        UpstreamGroups = "upstream-groups",
+        /// [`Claims::accepts_weak_dh`]
+        AcceptsWeakDh = "accepts-weak-dh",
         /// [`Claims::follows_renegotiation`]
         FollowsRenegotiation = "follows-renegotiation",
         /// [`Claims::answers_post_handshake_auth`]
@@ -160,6 +175,14 @@ impl Claims {
                 TlsVersion::Tls12,
                 TlsVersion::Tls13,
             ])),
+            upstream_ciphers: Some(
+                CipherSuite::ALL.iter().copied().filter(|suite| suite.is_openssl_default()).collect(),
+            ),
+            upstream_groups: Some(
+                Group::ALL.iter().copied().filter(|group| *group != Group::Secp256r1Mlkem768).collect(),
+            ),
+            // At security level 0.
+            accepts_weak_dh: Some(true),
             follows_renegotiation: Some(true),
             answers_post_handshake_auth: Some(true),
             verifies: Some(Verifies::InHandshake),
@@ -215,6 +238,9 @@ impl Claims {
             own.splice(0..0, over);
         }
         lay(&mut self.upstream_versions, over.upstream_versions);
+        lay(&mut self.upstream_ciphers, over.upstream_ciphers);
+        lay(&mut self.upstream_groups, over.upstream_groups);
+        lay(&mut self.accepts_weak_dh, over.accepts_weak_dh);
         lay(&mut self.follows_renegotiation, over.follows_renegotiation);
         lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
         lay(&mut self.verifies, over.verifies);

@@ -42,6 +42,9 @@ impl Composed {
             summary: _,
             clause: _,
             versions,
+            ciphers,
+            groups,
+            dh_parameters,
             certificate,
             client_certificate,
             renegotiation,
@@ -50,12 +53,19 @@ impl Composed {
         } = other;
         let own = &mut self.profile;
         merge(&mut own.versions, versions).ok_or_else(|| contradiction("the protocol versions"))?;
+        merge(&mut own.ciphers, ciphers).ok_or_else(|| contradiction("the cipher suites"))?;
+        merge(&mut own.groups, groups).ok_or_else(|| contradiction("the key-exchange groups"))?;
+        merge(&mut own.dh_parameters, dh_parameters)
+            .ok_or_else(|| contradiction("the Diffie-Hellman parameters"))?;
         merge(&mut own.certificate, certificate).ok_or_else(|| contradiction("the server certificate"))?;
         merge(&mut own.client_certificate, client_certificate)
             .ok_or_else(|| contradiction("the demand for a client certificate"))?;
         merge(&mut own.renegotiation, renegotiation).ok_or_else(|| contradiction("renegotiation"))?;
         merge(&mut own.server_name, server_name).ok_or_else(|| contradiction("the server name policy"))?;
         merge(&mut own.fault, fault).ok_or_else(|| contradiction("the fault"))?;
+        if !own.has_usable_version() {
+            return Err(contradiction("which versions its cipher suites and groups are for"));
+        }
         own.summary = format!("{} {}", own.summary, other.summary);
         own.clause = format!("{}; {}", own.clause, other.clause);
         self.name = format!("{left}+{name}");

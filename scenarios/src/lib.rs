@@ -36,12 +36,13 @@ pub use diagnosis::Diagnosis;
 pub use evidence::{BackendSaw, ClientHelloFacts, ClientSaw, Ended, Evidence, Handling, Responder};
 pub use expectation::{BackendSight, Connection, Expectation};
 pub use profile::{
-    BackendProfile, ClientCertificatePolicy, ClientProfile, Demand, DemandTime, Fault, FaultAction,
-    FaultPhase, ListenerProfile, Need, Renegotiation, ServerNamePolicy, ServerNameSent, UpstreamProfile,
+    BackendProfile, ClientCertificatePolicy, ClientProfile, Demand, DemandTime, DhParameters, Fault,
+    FaultAction, FaultPhase, ListenerProfile, Need, Renegotiation, ServerNamePolicy, ServerNameSent,
+    UpstreamProfile,
 };
 pub use suite::{Product, Suite};
 pub use verdict::{Deviation, Verdict, VerdictKind};
 pub use words::{
-    Alert, Cause, ClientCertificate, Outcome, Party, Phase, ServerCertificate, TlsVersion, UnknownWord,
-    Versions,
+    Alert, Cause, CipherSuite, ClientCertificate, Group, Outcome, Party, Phase, ServerCertificate,
+    TlsVersion, UnknownWord, Versions,
 };

@@ -6,7 +6,8 @@ mod listener;
 mod upstream;
 
 pub use backend::{
-    BackendProfile, Demand, DemandTime, Fault, FaultAction, FaultPhase, Need, Renegotiation, ServerNamePolicy,
+    BackendProfile, Demand, DemandTime, DhParameters, Fault, FaultAction, FaultPhase, Need, Renegotiation,
+    ServerNamePolicy,
 };
 pub use client::{ClientProfile, ServerNameSent};
 pub use listener::{ClientCertificatePolicy, ListenerProfile};

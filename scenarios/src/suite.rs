@@ -10,12 +10,15 @@ pub struct Suite {
     pub summary: String,
     /// Who asks for it.
     pub source: String,
+    /// The gateways it runs on when no suite is named; every one if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
     /// The combinations; each product is multiplied out.
     #[serde(rename = "product")]
     pub products: Vec<Product>,
 }
 
-/// A product of names. `*` stands for every catalogue entry of the kind.
+/// A product of names. `*` stands for every catalogue entry of the kind, `FAMILY/*` for the backends of a family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Product {

@@ -2,10 +2,12 @@
 
 mod alert;
 mod certificate;
+mod cipher;
 mod version;
 
 pub use alert::Alert;
 pub use certificate::{ClientCertificate, ServerCertificate};
+pub use cipher::{CipherSuite, Group};
 pub use version::{TlsVersion, Versions};
 
 /// A word that is not in the closed list it was looked up in.

@@ -1,16 +1,16 @@
 //! The TLS context of a backend: everything OpenSSL can be told before a connection comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use openssl::ssl::{
     AlpnError, ClientHelloResponse, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod,
-    SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
+    SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion, cipher_name, select_next_proto,
 };
-use openssl::{stack::Stack, x509::store::X509StoreBuilder};
+use openssl::{provider::Provider, stack::Stack, x509::store::X509StoreBuilder};
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
-    BackendProfile, DemandTime, FaultPhase, Need, Renegotiation, ServerCertificate, ServerNamePolicy,
-    TlsVersion,
+    BackendProfile, CipherSuite, DemandTime, DhParameters, FaultPhase, Group, Need, Renegotiation,
+    ServerCertificate, ServerNamePolicy, TlsVersion,
 };
 
 use super::shown;
@@ -20,6 +20,9 @@ use crate::{ffi, wire::observer};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Settings {
     versions: Vec<TlsVersion>,
+    ciphers: Option<Vec<CipherSuite>>,
+    groups: Option<Vec<Group>>,
+    dh_parameters: Option<DhParameters>,
     certificate: ServerCertificate,
     client_certificate: Option<(DemandTime, Need)>,
     renegotiates: bool,
@@ -31,6 +34,9 @@ impl Settings {
     pub(super) fn of(profile: &BackendProfile) -> Self {
         Self {
             versions: profile.versions().iter().collect(),
+            ciphers: profile.ciphers.clone(),
+            groups: profile.groups.clone(),
+            dh_parameters: profile.dh_parameters,
             certificate: profile.certificate(),
             client_certificate: profile.client_certificate.map(|demand| (demand.asked, demand.need)),
             renegotiates: matches!(profile.renegotiation, Some(Renegotiation::AfterRequest)),
@@ -61,11 +67,25 @@ pub(super) fn server(
     pki: &Pki,
     names: &Arc<[Name]>,
 ) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
+    load_old_ciphers()?;
     let mut context = SslContext::builder(SslMethod::tls_server())?;
     // Level 0 and "ALL": a backend must be able to do what no current server would; what it does is then set.
     context.set_security_level(0);
     context.set_cipher_list("ALL:!aNULL:!eNULL:@SECLEVEL=0")?;
-    ffi::dh_auto(&mut context)?;
+    if let Some(ciphers) = &settings.ciphers {
+        set_ciphers(&mut context, ciphers)?;
+    }
+    if let Some(groups) = &settings.groups {
+        let names: Vec<_> = groups.iter().map(|group| group.as_str()).collect();
+        context.set_groups_list(&names.join(":"))?;
+    }
+    ffi::dh_auto(
+        &mut context,
+        match settings.dh_parameters {
+            None => ffi::DhStrength::AsCertificate,
+            Some(DhParameters::Bits1024) => ffi::DhStrength::Bits1024,
+        },
+    )?;
     context
         .set_mode(SslMode::AUTO_RETRY | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::ENABLE_PARTIAL_WRITE);
     set_versions(&mut context, &settings.versions)?;
@@ -99,6 +119,33 @@ pub(super) fn server(
     });
     observer::install(&mut context);
     Ok(context.build())
+}
+
+/// RC4 lives in the provider "legacy" (OSSL_PROVIDER-legacy(7)). Once loaded it stays.
+fn load_old_ciphers() -> Result<(), openssl::error::ErrorStack> {
+    static LEGACY: OnceLock<Provider> = OnceLock::new();
+    if LEGACY.get().is_none() {
+        let _ = LEGACY.set(Provider::try_load(None, "legacy", true)?);
+    }
+    Ok(())
+}
+
+/// Where a list has none for the versions up to 1.2, or none for 1.3, the profile does not accept those versions.
+fn set_ciphers(
+    context: &mut SslContextBuilder,
+    ciphers: &[CipherSuite],
+) -> Result<(), openssl::error::ErrorStack> {
+    let (latest, before): (Vec<CipherSuite>, Vec<CipherSuite>) =
+        ciphers.iter().partition(|cipher| cipher.fits(TlsVersion::Tls13));
+    if !latest.is_empty() {
+        let names: Vec<_> = latest.iter().map(|cipher| cipher.as_str()).collect();
+        context.set_ciphersuites(&names.join(":"))?;
+    }
+    if !before.is_empty() {
+        let names: Vec<_> = before.iter().map(|cipher| cipher_name(cipher.as_str())).collect();
+        context.set_cipher_list(&format!("{}:@SECLEVEL=0", names.join(":")))?;
+    }
+    Ok(())
 }
 
 fn set_versions(

@@ -48,6 +48,10 @@ pub(crate) fn allow(
             context.set_options(without(version));
         }
     }
+    // OpenSSL switches SSL 3.0 off by default.
+    if versions.contains(TlsVersion::Ssl3) {
+        context.clear_options(SslOptions::NO_SSLV3);
+    }
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_options(SslOptions::NO_TICKET);
     context.set_num_tickets(0)?;

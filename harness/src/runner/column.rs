@@ -71,7 +71,11 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
     for name in named {
         let gateway = resolve(name, request.claims.as_deref())?;
         let mut column = Column { gateway, named: name.clone(), cells: Vec::new() };
-        for scenario in scenarios.iter().filter(|scenario| applies(scenario, column.gateway.kind())) {
+        let is_wanted = |scenario: &&Scenario| {
+            applies(scenario, column.gateway.kind())
+                && (!request.suites.is_empty() || is_for(scenario, column.gateway.name()))
+        };
+        for scenario in scenarios.iter().filter(is_wanted) {
             let id = scenario.id(column.gateway.name());
             if filter.selects(&id) && request.shard.is_none_or(|shard| shard.holds(&id)) {
                 for turn in 0..request.repeat.max(1) {
@@ -111,6 +115,13 @@ fn scenarios(suites: &[String]) -> Result<Vec<Scenario>, RunError> {
         scenarios.extend(catalogue().scenarios(suite).map_err(RunError::request)?);
     }
     Ok(scenarios)
+}
+
+/// Whether this scenario's suite is for this gateway, or for all.
+fn is_for(scenario: &Scenario, gateway: &str) -> bool {
+    catalogue()
+        .suite(&scenario.suite)
+        .is_ok_and(|suite| suite.gateways.is_empty() || suite.gateways.iter().any(|name| name == gateway))
 }
 
 /// Our own client has no listener in front of it.

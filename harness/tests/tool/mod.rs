@@ -96,6 +96,26 @@ impl Target {
             .await
     }
 
+    /// One call of `gnutls-cli` that sends a request.
+    pub(crate) async fn gnutls(&self, priority: &str, arguments: &str) -> Said {
+        let folder = self.folder.path().display().to_string();
+        let mut command = Command::new("gnutls-cli");
+        command
+            .args(["--x509cafile", &format!("{folder}/root.pem"), "--port", &self.port()])
+            .args(["--sni-hostname", SERVER_NAME, "--verify-hostname", SERVER_NAME])
+            .args(["--priority", priority, "--crlf"])
+            .args(arguments.replace("{folder}", &folder).split_whitespace())
+            .arg("127.0.0.1");
+        run(command, &format!("GET /{NONCE} HTTP/1.1\nhost: {SERVER_NAME}\nconnection: close\n\n")).await
+    }
+
+    /// Every version and suite that nmap finds, by a TLS of its own.
+    pub(crate) async fn nmap(&self, script: &str) -> Said {
+        let mut command = Command::new("nmap");
+        command.args(["-Pn", "-n", "-p", &self.port(), "--script", script, "127.0.0.1"]);
+        run(command, "").await
+    }
+
     /// A Python program; `sys.argv` has port, host name and folder.
     pub(crate) async fn python(&self, program: &str) -> Said {
         let mut command = Command::new("python3");

@@ -98,6 +98,12 @@ impl Leg<'_> {
         };
         self.version = Some(version);
         self.steps.say(format!("gateway and backend agree on {version}"));
+        // In TLS 1.3 OpenSSL picks the suite before it looks at the extensions, up to TLS 1.2 after that.
+        if version == TlsVersion::Tls13
+            && let Some(stop) = self.algorithms(version)?
+        {
+            return Ok(Some(stop));
+        }
         if self.backend.server_name == Some(ServerNamePolicy::Required) && !self.upstream.send_server_name {
             self.steps.say("the backend requires a server name and the gateway sends none");
             return Ok(Some(self.stop(
@@ -107,6 +113,11 @@ impl Leg<'_> {
                 Connection::NoRequest,
             )));
         }
+        if version < TlsVersion::Tls13
+            && let Some(stop) = self.algorithms(version)?
+        {
+            return Ok(Some(stop));
+        }
         let server = self.server_certificate_refusal();
         let client = self.handshake_demand();
         // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
@@ -115,6 +126,41 @@ impl Leg<'_> {
             == Verifies::AfterHandshake
             && version < TlsVersion::Tls13;
         Ok(if backend_first { client.or(server) } else { server.or(client) })
+    }
+
+    /// Cipher suite, group and parameters, where the backend is particular about them.
+    fn algorithms(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
+        if let Some(accepted) = &self.backend.ciphers {
+            let offered =
+                self.claims.upstream_ciphers.as_ref().ok_or(Unclaimed(ClaimName::UpstreamCiphers))?;
+            if !accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
+                self.steps.say("the gateway offers none of the backend's cipher suites");
+                return Ok(Some(self.refused_by_backend(Cause::NoCommonCipher)));
+            }
+        }
+        if let Some(accepted) = &self.backend.groups {
+            let offered = self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups))?;
+            if !accepted.iter().any(|group| group.fits(version) && offered.contains(group)) {
+                self.steps.say("the gateway offers none of the backend's key-exchange groups");
+                // Up to TLS 1.2 the group is a part of the choice of a suite (RFC 8422 5.1).
+                let is_tls13 = version == TlsVersion::Tls13;
+                let cause = if is_tls13 { Cause::NoCommonGroup } else { Cause::NoCommonCipher };
+                return Ok(Some(self.refused_by_backend(cause)));
+            }
+        }
+        if self.backend.dh_parameters.is_some() && version < TlsVersion::Tls13 {
+            let accepts = self.claims.accepts_weak_dh.ok_or(Unclaimed(ClaimName::AcceptsWeakDh))?;
+            if !accepts {
+                self.steps.say("the gateway refuses the backend's Diffie-Hellman parameters");
+                let cause = Cause::NoCommonGroup;
+                return Ok(Some(self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn refused_by_backend(&self, cause: Cause) -> Stop {
+        self.stop(Party::Backend, Phase::Handshake, cause, Connection::NoRequest)
     }
 
     /// Without the extension `supported_versions` a server answers with the highest version it has below the

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{ServerCertificate, Versions, closed_list};
+use crate::words::{CipherSuite, Group, ServerCertificate, TlsVersion, Versions, closed_list};
 
 /// What one backend does. Every part that is absent behaves as in `plain-good`; profiles that set different parts
 /// compose (see [`crate::Composed`]).
@@ -16,6 +16,15 @@ pub struct BackendProfile {
     /// Protocol versions it accepts; 1.2 and 1.3 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versions: Option<Versions>,
+    /// The cipher suites it accepts, in its order; all that have a use if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<Vec<CipherSuite>>,
+    /// The key-exchange groups it accepts, in its order; all that current peers have if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Group>>,
+    /// The Diffie-Hellman parameters it picks up to TLS 1.2; as strong as its certificate if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dh_parameters: Option<DhParameters>,
     /// The certificate it shows; `good` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<ServerCertificate>,
@@ -34,10 +43,26 @@ pub struct BackendProfile {
 }
 
 impl BackendProfile {
-    /// The versions it accepts.
+    /// The versions it accepts: those that it is told to, as far as its cipher suites and groups leave any use for
+    /// them.
     #[must_use]
     pub fn versions(&self) -> Versions {
-        self.versions.clone().unwrap_or_else(Versions::current)
+        let told = self.versions.clone().unwrap_or_else(Versions::current);
+        told.only(|version| self.is_usable(version)).unwrap_or(told)
+    }
+
+    /// Whether cipher suites and groups leave a use for some version.
+    #[must_use]
+    pub fn has_usable_version(&self) -> bool {
+        self.versions().iter().any(|version| self.is_usable(version))
+    }
+
+    fn is_usable(&self, version: TlsVersion) -> bool {
+        let by_cipher =
+            self.ciphers.as_ref().is_none_or(|ciphers| ciphers.iter().any(|cipher| cipher.fits(version)));
+        let by_group =
+            self.groups.as_ref().is_none_or(|groups| groups.iter().any(|group| group.fits(version)));
+        by_cipher && by_group
     }
 
     /// The certificate it shows.
@@ -50,6 +75,14 @@ impl BackendProfile {
     #[must_use]
     pub fn fault_at(&self, phase: FaultPhase) -> Option<FaultAction> {
         self.fault.filter(|fault| fault.at == phase).map(|fault| fault.does)
+    }
+}
+
+closed_list! {
+    /// Diffie-Hellman parameters.
+    DhParameters as "Diffie-Hellman parameters" {
+        /// A prime of 1024 bits (the attack: Logjam).
+        Bits1024 = "1024-bits",
     }
 }
 

@@ -71,6 +71,13 @@ impl Versions {
         (!both.is_empty()).then_some(Self(both))
     }
 
+    /// Those of the set for which this is true, unless that is none.
+    #[must_use]
+    pub fn only(&self, is_kept: impl Fn(TlsVersion) -> bool) -> Option<Self> {
+        let kept: BTreeSet<_> = self.iter().filter(|version| is_kept(*version)).collect();
+        (!kept.is_empty()).then_some(Self(kept))
+    }
+
     /// The version two peers with these sets negotiate.
     #[must_use]
     pub fn negotiate(&self, other: &Self) -> Option<TlsVersion> {

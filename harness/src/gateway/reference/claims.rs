@@ -11,6 +11,10 @@ use super::ReferenceKnobs;
 pub fn claims(knobs: ReferenceKnobs) -> Claims {
     Claims {
         upstream_versions: Some(Versions::of(TlsVersion::ALL)),
+        // Its dialer is that of our own client.
+        upstream_ciphers: Claims::openssl_client().upstream_ciphers,
+        upstream_groups: Claims::openssl_client().upstream_groups,
+        accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
         follows_renegotiation: Some(knobs.renegotiation),
         answers_post_handshake_auth: Some(knobs.post_handshake_auth),
         verifies: Some(Verifies::InHandshake),
