@@ -15,7 +15,7 @@ use std::{
 use rstest::rstest;
 use time::macros::datetime;
 use tls_gauntlet::{
-    gateway::{Gateway, GatewayError, GatewayPlan, RunFolder, Running},
+    gateway::{BACKEND_NAME, Gateway, GatewayError, GatewayPlan, RunFolder, Running},
     limits::Limits,
     wait,
 };
@@ -227,7 +227,7 @@ fn plan() -> GatewayPlan {
     for (upstream, _) in plan.upstreams.clone() {
         for response in [limits.patient, limits.impatient] {
             let nobody = (Ipv4Addr::LOCALHOST, 1).into();
-            plan.add_route_on("default", &upstream, nobody, limits.patient, response);
+            plan.add_route_on("default", &upstream, (nobody, BACKEND_NAME), limits.patient, response);
         }
     }
     plan

@@ -305,6 +305,8 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
             Cause::ServerCertWrongUsage,
             Cause::ServerCertRevoked,
         ],
+        // A signature that the certificate's key did not make (RFC 8446 4.4.3).
+        Alert::DecryptError => &[Cause::ServerCertMalformed],
         Alert::NoRenegotiation => &[Cause::RenegotiationRefused],
         Alert::NoApplicationProtocol => &[Cause::AlpnMismatch],
         _ => &[Cause::Unexplained],

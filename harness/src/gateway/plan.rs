@@ -75,26 +75,27 @@ impl GatewayPlan {
         connect_timeout: Duration,
         response_timeout: Duration,
     ) -> &Route {
-        self.add(None, upstream, backend, connect_timeout, response_timeout)
+        self.add(None, upstream, (backend, BACKEND_NAME), connect_timeout, response_timeout)
     }
 
-    /// As [`add_route`](Self::add_route), for one listener: what others need not serve, they need not be set up for.
+    /// As [`add_route`](Self::add_route), for one listener (what others need not serve, they need not be set up for)
+    /// and for the server name of this backend's certificate.
     pub fn add_route_on(
         &mut self,
         listener: &str,
         upstream: &str,
-        backend: SocketAddr,
+        (backend, server_name): (SocketAddr, &str),
         connect_timeout: Duration,
         response_timeout: Duration,
     ) -> &Route {
-        self.add(Some(listener), upstream, backend, connect_timeout, response_timeout)
+        self.add(Some(listener), upstream, (backend, server_name), connect_timeout, response_timeout)
     }
 
     fn add(
         &mut self,
         listener: Option<&str>,
         upstream: &str,
-        backend: SocketAddr,
+        (backend, server_name): (SocketAddr, &str),
         connect_timeout: Duration,
         response_timeout: Duration,
     ) -> &Route {
@@ -104,7 +105,7 @@ impl GatewayPlan {
             listener: listener.map(str::to_owned),
             upstream: upstream.to_owned(),
             backend,
-            server_name: BACKEND_NAME.to_owned(),
+            server_name: server_name.to_owned(),
             connect_timeout,
             response_timeout,
         };
@@ -179,9 +180,15 @@ mod tests {
         let mut plan = GatewayPlan::new(Vec::new(), Vec::new(), Arc::new(pki), Limits::default());
         let (long, short) = (Duration::from_secs(30), Duration::from_secs(1));
         let mut path = |listener, upstream, port, response| {
-            plan.add_route_on(listener, upstream, (Ipv4Addr::LOCALHOST, port).into(), long, response)
-                .path
-                .clone()
+            plan.add_route_on(
+                listener,
+                upstream,
+                ((Ipv4Addr::LOCALHOST, port).into(), BACKEND_NAME),
+                long,
+                response,
+            )
+            .path
+            .clone()
         };
         assert_eq!(path("default", "strict", 4001, long), "/strict/4001/");
         assert_eq!(path("default", "strict", 4002, short), "/strict-2/4002/");

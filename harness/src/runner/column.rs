@@ -4,13 +4,17 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
+use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
     CellId, Claims, Composed, Expectation, FaultAction, FaultPhase, Outcome, Scenario, Unclaimed, catalogue,
     model,
 };
 
 use super::{DEFAULT_GATEWAY, RunError, RunRequest};
-use crate::{gateway::Gateway, record::GatewayKind};
+use crate::{
+    gateway::{BACKEND_NAME, Gateway},
+    record::GatewayKind,
+};
 
 /// One gateway and the cells that are called through it.
 #[derive(Debug)]
@@ -44,6 +48,12 @@ impl Cell {
     pub(super) fn stalls_at(&self) -> Option<FaultPhase> {
         let fault = self.scenario.backend.profile.fault?;
         (fault.does == FaultAction::Stall).then_some(fault.at)
+    }
+
+    /// The name that the certificate of its backend is for, as whoever dials the backend has to know.
+    pub(super) fn server_name(&self) -> String {
+        let recipe = self.scenario.backend.profile.certificate().as_str().parse::<ServerRecipe>();
+        recipe.map_or_else(|_| BACKEND_NAME.to_owned(), |recipe| recipe.dialled(BACKEND_NAME))
     }
 
     pub(super) fn is_called(&self) -> bool {

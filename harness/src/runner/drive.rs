@@ -20,7 +20,7 @@ use super::{
 use crate::{
     backend::{Backend, Fleet},
     client::{ClientTrust, Probe, Target},
-    gateway::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, RunFolder, Running},
+    gateway::{GATEWAY_NAME, GatewayPlan, RunFolder, Running},
     limits::Limits,
     record::{GatewayKind, Timing},
 };
@@ -84,16 +84,17 @@ impl Drive<'_> {
     }
 
     async fn directly(self) -> Result<Gathered, RunError> {
-        let mut probes: BTreeMap<(String, bool), Arc<Probe>> = BTreeMap::new();
+        let mut probes: BTreeMap<(String, String, bool), Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for cell in self.called() {
-            let key = (cell.scenario.upstream.0.clone(), cell.stalls_at().is_some());
+            let name = cell.server_name();
+            let key = (cell.scenario.upstream.0.clone(), name.clone(), cell.stalls_at().is_some());
             let probe = if let Some(probe) = probes.get(&key) {
                 probe.clone()
             } else {
-                let call = if key.1 { self.limits.impatient } else { self.limits.call };
+                let call = if key.2 { self.limits.impatient } else { self.limits.call };
                 let limits = Limits { call, ..self.limits };
-                let probe = Probe::for_upstream(&cell.scenario.upstream.1, BACKEND_NAME, self.pki, limits)
+                let probe = Probe::for_upstream(&cell.scenario.upstream.1, &name, self.pki, limits)
                     .map_err(RunError::work)?;
                 let probe = Arc::new(probe);
                 probes.insert(key, probe.clone());
@@ -101,7 +102,7 @@ impl Drive<'_> {
             };
             let target = Target {
                 address: self.backends[cell.lane],
-                host: BACKEND_NAME.to_owned(),
+                host: name,
                 path: format!("/{}", cell.nonce),
                 nonce: cell.nonce.clone(),
             };
@@ -224,7 +225,8 @@ pub(super) fn gateway_plan(
         .map(|cell| {
             let (connect, response) = patience(cell, &limits);
             let scenario = &cell.scenario;
-            let backend = backends[cell.lane];
+            let name = cell.server_name();
+            let backend = (backends[cell.lane], name.as_str());
             let route =
                 plan.add_route_on(&scenario.listener.0, &scenario.upstream.0, backend, connect, response);
             format!("{}{}", route.path, cell.nonce)

@@ -178,7 +178,8 @@ impl Leg<'_> {
         let certificate = self.backend.certificate();
         let chain = certificate.chain_flaw().filter(|_| self.upstream.verify_chain);
         let name = certificate.name_flaw().filter(|_| self.upstream.verify_name);
-        let cause = chain.or(name)?;
+        let broken = certificate.breaks_handshake().then_some(Cause::ServerCertMalformed);
+        let cause = chain.or(name).or(broken)?;
         self.steps.say(format!("the gateway refuses the backend's certificate: {cause}"));
         Some(self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest))
     }
@@ -283,7 +284,7 @@ impl Leg<'_> {
         BackendSight {
             connection: Some(Connection::Request),
             tls_version: self.version,
-            server_name: Some(self.upstream.send_server_name),
+            server_name: Some(self.upstream.send_server_name && !self.backend.certificate().is_for_address()),
             client_certificate: Some(self.shown()),
             renegotiations: Some(self.renegotiations),
         }

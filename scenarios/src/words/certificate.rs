@@ -23,6 +23,96 @@ closed_list! {
         MissingIntermediate = "missing-intermediate",
         /// For clients only.
         WrongExtendedKeyUsage = "wrong-extended-key-usage",
+        /// A sound certificate with an RSA-3072 key.
+        Rsa3072 = "rsa-3072",
+        /// A sound certificate with an RSA-4096 key.
+        Rsa4096 = "rsa-4096",
+        /// A sound certificate with an RSA-8192 key.
+        Rsa8192 = "rsa-8192",
+        /// A sound certificate whose RSA key may sign with PSS only.
+        RsaPss = "rsa-pss",
+        /// A sound certificate with a P-384 key.
+        P384 = "p384",
+        /// A sound certificate with a P-521 key.
+        P521 = "p521",
+        /// A sound certificate with an Ed25519 key.
+        Ed25519 = "ed25519",
+        /// A sound certificate with an Ed448 key.
+        Ed448 = "ed448",
+        /// A sound certificate with an ML-DSA-65 key, which no quantum computer can forge.
+        MlDsa65 = "ml-dsa-65",
+        /// The subject has no common name; the names are where they belong.
+        NoCommonName = "no-common-name",
+        /// The subject is empty, and the alternative names are critical, as they then must be.
+        NoSubject = "no-subject",
+        /// The leaf certificate is for IP addresses only.
+        IpSan = "ip-san",
+        /// The leaf certificate is for every name one label below the host.
+        Wildcard = "wildcard",
+        /// The leaf certificate is for an internationalised name, written as an A-label.
+        Idn = "idn",
+        /// The leaf certificate does not say what it is for, so it is for everything.
+        MissingExtendedKeyUsage = "missing-extended-key-usage",
+        /// The leaf certificate is for 1,000 names, the host's own the last of them.
+        ThousandNames = "thousand-names",
+        /// Another path, that ends at an expired root, is sent along with the sound one.
+        CrossSignedOneExpired = "cross-signed-one-expired",
+        /// The intermediate may issue for some names only, and these are the names.
+        NameConstraintsKept = "name-constraints-kept",
+        /// The chain is ten certificates long.
+        Chain10Deep = "chain-10-deep",
+        /// The chain is fifty certificates long.
+        Chain50Deep = "chain-50-deep",
+        /// The leaf comes first, but its two intermediates come in the wrong order.
+        ReversedChain = "reversed-chain",
+        /// Every certificate of the chain is sent twice.
+        DuplicatedChain = "duplicated-chain",
+        /// The root is sent along with the chain.
+        WithRoot = "with-root",
+        /// Certificates that have nothing to do with the leaf are sent along.
+        WithUnrelated = "with-unrelated",
+        /// The leaf certificate demands that its server staples an OCSP response.
+        MustStaple = "must-staple",
+        /// The leaf certificate has its name in the common name only.
+        CnOnly = "cn-only",
+        /// The leaf certificate has a wildcard, and the host is two labels below it.
+        WildcardTooDeep = "wildcard-too-deep",
+        /// The leaf certificate is for a name with an underscore.
+        Underscore = "underscore",
+        /// The leaf certificate's name is the host's up to a NUL, and then somebody else's.
+        NulInName = "nul-in-name",
+        /// The leaf certificate is for a SPIFFE identity and for no host name.
+        UriSan = "uri-san",
+        /// The intermediate that issued the leaf expired half a day ago.
+        ExpiredIntermediate = "expired-intermediate",
+        /// The intermediate must not issue for these names, and did.
+        NameConstraintsViolated = "name-constraints-violated",
+        /// There is an authority below one that allows none below it.
+        PathLengthExceeded = "path-length-exceeded",
+        /// The leaf was issued by a certificate that is no authority.
+        IntermediateNoCa = "intermediate-no-ca",
+        /// The key of the leaf certificate may encipher data, but not sign.
+        WrongKeyUsage = "wrong-key-usage",
+        /// The leaf certificate is an authority's.
+        CaAsLeaf = "ca-as-leaf",
+        /// The leaf certificate has a critical extension that nobody knows.
+        UnknownCriticalExtension = "unknown-critical-extension",
+        /// The leaf certificate is of version 1, so it has no extensions and no alternative names.
+        X509V1 = "x509-v1",
+        /// The extended key usage of the leaf certificate is not DER.
+        MalformedDer = "malformed-der",
+        /// The signature of the leaf certificate was changed by one bit.
+        TamperedSignature = "tampered-signature",
+        /// The server does not have the key of the leaf certificate.
+        MismatchedKey = "mismatched-key",
+        /// The leaf certificate has an RSA-1024 key, which is too weak.
+        Rsa1024 = "rsa-1024",
+        /// The leaf certificate is signed with SHA-1.
+        Sha1SignedLeaf = "sha1-signed-leaf",
+        /// The leaf certificate is signed with MD5.
+        Md5SignedLeaf = "md5-signed-leaf",
+        /// The intermediate that issued the leaf is signed with SHA-1.
+        Sha1SignedIntermediate = "sha1-signed-intermediate",
     }
 }
 
@@ -31,30 +121,81 @@ impl ServerCertificate {
     #[must_use]
     pub const fn chain_flaw(self) -> Option<Cause> {
         match self {
-            Self::Good | Self::GoodRsa | Self::WrongName => None,
-            Self::Expired => Some(Cause::ServerCertExpired),
-            Self::NotYetValid => Some(Cause::ServerCertNotYetValid),
-            Self::SelfSigned | Self::UntrustedRoot | Self::MissingIntermediate => {
-                Some(Cause::ServerCertUntrusted)
+            Self::Good
+            | Self::GoodRsa
+            | Self::WrongName
+            | Self::Rsa3072
+            | Self::Rsa4096
+            | Self::Rsa8192
+            | Self::RsaPss
+            | Self::P384
+            | Self::P521
+            | Self::Ed25519
+            | Self::Ed448
+            | Self::MlDsa65
+            | Self::NoCommonName
+            | Self::NoSubject
+            | Self::IpSan
+            | Self::Wildcard
+            | Self::Idn
+            | Self::MissingExtendedKeyUsage
+            | Self::ThousandNames
+            | Self::CrossSignedOneExpired
+            | Self::NameConstraintsKept
+            | Self::Chain10Deep
+            | Self::Chain50Deep
+            | Self::ReversedChain
+            | Self::DuplicatedChain
+            | Self::WithRoot
+            | Self::WithUnrelated
+            | Self::MustStaple
+            | Self::CnOnly
+            | Self::Underscore
+            | Self::CaAsLeaf
+            | Self::X509V1
+            | Self::Rsa1024
+            | Self::Sha1SignedLeaf
+            | Self::Md5SignedLeaf
+            | Self::Sha1SignedIntermediate
+            | Self::WildcardTooDeep
+            | Self::NulInName
+            | Self::UriSan
+            | Self::MismatchedKey => None,
+            Self::Expired | Self::ExpiredIntermediate => Some(Cause::ServerCertExpired),
+            Self::NameConstraintsViolated | Self::UnknownCriticalExtension | Self::TamperedSignature => {
+                Some(Cause::ServerCertMalformed)
             }
-            Self::WrongExtendedKeyUsage => Some(Cause::ServerCertWrongUsage),
+            Self::NotYetValid => Some(Cause::ServerCertNotYetValid),
+            Self::SelfSigned
+            | Self::UntrustedRoot
+            | Self::MissingIntermediate
+            | Self::PathLengthExceeded
+            | Self::IntermediateNoCa
+            | Self::MalformedDer => Some(Cause::ServerCertUntrusted),
+            Self::WrongExtendedKeyUsage | Self::WrongKeyUsage => Some(Cause::ServerCertWrongUsage),
         }
     }
 
     /// Why a peer that checks the name refuses it.
     #[must_use]
     pub const fn name_flaw(self) -> Option<Cause> {
-        match self {
-            Self::WrongName => Some(Cause::ServerCertNameMismatch),
-            Self::Good
-            | Self::GoodRsa
-            | Self::Expired
-            | Self::NotYetValid
-            | Self::SelfSigned
-            | Self::UntrustedRoot
-            | Self::MissingIntermediate
-            | Self::WrongExtendedKeyUsage => None,
+        if matches!(self, Self::WrongName | Self::WildcardTooDeep | Self::NulInName | Self::UriSan) {
+            Some(Cause::ServerCertNameMismatch)
+        } else {
+            None
         }
+    }
+
+    /// Whether it is for an address, which is no server name (RFC 6066 section 3).
+    #[must_use]
+    pub const fn is_for_address(self) -> bool {
+        matches!(self, Self::IpSan)
+    }
+
+    /// Whether its key cannot prove possession, so that the handshake fails whatever is verified.
+    #[must_use]
+    pub const fn breaks_handshake(self) -> bool {
+        matches!(self, Self::MismatchedKey)
     }
 }
 
