@@ -20,6 +20,10 @@ pub struct Claims {
     /// Whether it accepts Diffie-Hellman parameters of 1024 bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepts_weak_dh: Option<bool>,
+    /// Whether it accepts certificates with short keys and old signatures: RSA-1024, SHA-1, MD5 (OpenSSL: security
+    /// level 0 or 1, `SSL_CTX_set_security_level(3)`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts_weak_certificates: Option<bool>,
     /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows_renegotiation: Option<bool>,
@@ -135,6 +139,8 @@ closed_list! {
         UpstreamGroups = "upstream-groups",
         /// [`Claims::accepts_weak_dh`]
         AcceptsWeakDh = "accepts-weak-dh",
+        /// [`Claims::accepts_weak_certificates`]
+        AcceptsWeakCertificates = "accepts-weak-certificates",
         /// [`Claims::follows_renegotiation`]
         FollowsRenegotiation = "follows-renegotiation",
         /// [`Claims::answers_post_handshake_auth`]
@@ -183,6 +189,8 @@ impl Claims {
             ),
             // At security level 0.
             accepts_weak_dh: Some(true),
+            // It runs at security level 0, to be able to meet everything.
+            accepts_weak_certificates: Some(true),
             follows_renegotiation: Some(true),
             answers_post_handshake_auth: Some(true),
             verifies: Some(Verifies::InHandshake),
@@ -241,6 +249,7 @@ impl Claims {
         lay(&mut self.upstream_ciphers, over.upstream_ciphers);
         lay(&mut self.upstream_groups, over.upstream_groups);
         lay(&mut self.accepts_weak_dh, over.accepts_weak_dh);
+        lay(&mut self.accepts_weak_certificates, over.accepts_weak_certificates);
         lay(&mut self.follows_renegotiation, over.follows_renegotiation);
         lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
         lay(&mut self.verifies, over.verifies);

@@ -19,6 +19,9 @@ pub struct Expectation {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// What else it may be called: one flaw can break two rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub or_cause: Option<Cause>,
     /// The HTTP statuses the client may see.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<u16>,
@@ -78,6 +81,7 @@ impl Expectation {
             by: None,
             phase: None,
             cause: None,
+            or_cause: None,
             statuses: vec![200],
             alerts: Vec::new(),
             may_close: false,
@@ -94,6 +98,7 @@ impl Expectation {
             by: Some(by),
             phase: Some(phase),
             cause: Some(cause),
+            or_cause: None,
             statuses: Vec::new(),
             alerts: Vec::new(),
             may_close: false,

@@ -121,7 +121,7 @@ fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Ver
     if let Some(mismatch) = handed_over(expected, evidence) {
         return Verdict::FailOpen { mismatch };
     }
-    let right_cause = expected.cause.is_some_and(|cause| seen.allows(cause));
+    let right_cause = expected.cause.into_iter().chain(expected.or_cause).any(|cause| seen.allows(cause));
     if !right_cause || expected.by != seen.by || expected.phase != seen.phase {
         return Verdict::WrongCause {
             mismatch: format!("{}; expected {}", refusal_in_words(seen, evidence), cause_in_words(expected)),

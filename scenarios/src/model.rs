@@ -13,7 +13,7 @@ use crate::{
     compose::Composed,
     expectation::{BackendSight, Connection, Expectation},
     profile::UpstreamProfile,
-    words::{Cause, Outcome, Party, Phase, TlsVersion},
+    words::{Cause, Party, Phase, TlsVersion},
 };
 
 /// What must happen when this scenario runs through a gateway with these claims.
@@ -68,6 +68,7 @@ struct Stop {
     by: Party,
     phase: Phase,
     cause: Cause,
+    or_cause: Option<Cause>,
     version: Option<TlsVersion>,
     connection: Connection,
 }
@@ -110,7 +111,7 @@ impl Stop {
         };
         Expectation {
             backend,
-            outcome: Outcome::Refuse,
+            or_cause: self.or_cause,
             ..Expectation::refuse(self.by, self.phase, self.cause)
         }
     }

@@ -190,3 +190,24 @@ fn the_model_is_total_over_every_pair_of_parts() {
         }
     }
 }
+
+#[rstest]
+#[case("expired-intermediate", Some(Cause::ServerCertExpired), None)]
+#[case("path-length-exceeded", Some(Cause::ServerCertUntrusted), None)]
+#[case("intermediate-no-ca", Some(Cause::ServerCertUntrusted), Some(Cause::ServerCertWrongUsage))]
+#[case("wildcard-too-deep", Some(Cause::ServerCertNameMismatch), None)]
+#[case("tampered-signature", Some(Cause::ServerCertMalformed), None)]
+#[case("sha1-signed-leaf", Some(Cause::ServerCertWeak), None)]
+#[case("reversed-chain", None, None)]
+#[case("ml-dsa-65", None, None)]
+fn what_a_chain_is_refused_for(
+    #[case] backend: &str,
+    #[case] cause: Option<Cause>,
+    #[case] or_cause: Option<Cause>,
+) {
+    let careful = Claims { accepts_weak_certificates: Some(false), ..claims() };
+    let expected = model::expect(&scenario("default", "default", "strict", backend), &careful).unwrap();
+    assert_eq!((expected.cause, expected.or_cause), (cause, or_cause));
+    let blind = model::expect(&scenario("default", "default", "no-verify", backend), &careful).unwrap();
+    assert_eq!(blind.outcome, Outcome::Reach);
+}

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -280,9 +280,11 @@ impl UpstreamFacts {
 
 impl GroupFacts {
     fn new(route: &Route, upstream: UpstreamFacts) -> Self {
+        // An address is no server name (RFC 6066 section 3).
+        let is_name = route.server_name.parse::<IpAddr>().is_err();
         Self {
             name: route.group.clone(),
-            upstream,
+            upstream: UpstreamFacts { send_server_name: upstream.send_server_name && is_name, ..upstream },
             address: route.backend.ip().to_string(),
             server_name: route.server_name.clone(),
             connect_timeout: route.connect_timeout.as_millis(),

@@ -42,8 +42,18 @@ pub(super) fn testimonies(cell: &CellRecord) -> Vec<Testimony> {
 /// What had to happen, in one sentence.
 #[must_use]
 pub(crate) fn expected(expectation: &Expectation) -> String {
-    let Expectation { outcome, by, phase, cause, statuses, alerts, may_close, backend, steps: _ } =
-        expectation;
+    let Expectation {
+        outcome,
+        by,
+        phase,
+        cause,
+        or_cause: _,
+        statuses,
+        alerts,
+        may_close,
+        backend,
+        steps: _,
+    } = expectation;
     let mut client: Vec<String> = statuses.iter().map(u16::to_string).collect();
     client.extend(alerts.iter().map(|alert| format!("alert {alert}")));
     if *may_close {

@@ -180,6 +180,7 @@ fn reached(
             by: None,
             phase: None,
             cause: None,
+            or_cause: None,
             candidates: Vec::new(),
         }),
         client_saw: Some(ClientSaw {

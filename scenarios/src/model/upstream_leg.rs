@@ -83,7 +83,7 @@ impl Leg<'_> {
             FaultAction::OmitCloseNotify => return None,
         };
         self.steps.say(words);
-        Some(Stop { by, phase, cause, version: None, connection })
+        Some(Stop { by, phase, cause, or_cause: None, version: None, connection })
     }
 
     fn handshake(&mut self) -> Result<Option<Stop>, Unclaimed> {
@@ -118,7 +118,7 @@ impl Leg<'_> {
         {
             return Ok(Some(stop));
         }
-        let server = self.server_certificate_refusal();
+        let server = self.server_certificate_refusal()?;
         let client = self.handshake_demand();
         // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
         // backend's refusal comes before its own. In TLS 1.3 its handshake ends before the backend has looked.
@@ -174,14 +174,22 @@ impl Leg<'_> {
         Ok(if lists { Party::Backend } else { Party::Gateway })
     }
 
-    fn server_certificate_refusal(&mut self) -> Option<Stop> {
+    fn server_certificate_refusal(&mut self) -> Result<Option<Stop>, Unclaimed> {
         let certificate = self.backend.certificate();
         let chain = certificate.chain_flaw().filter(|_| self.upstream.verify_chain);
         let name = certificate.name_flaw().filter(|_| self.upstream.verify_name);
         let broken = certificate.breaks_handshake().then_some(Cause::ServerCertMalformed);
-        let cause = chain.or(name).or(broken)?;
+        let weak = if certificate.is_weak() && self.upstream.verify_chain {
+            let accepts = self.claims.accepts_weak_certificates;
+            let accepts = accepts.ok_or(Unclaimed(ClaimName::AcceptsWeakCertificates))?;
+            (!accepts).then_some(Cause::ServerCertWeak)
+        } else {
+            None
+        };
+        let Some(cause) = chain.or(name).or(weak).or(broken) else { return Ok(None) };
         self.steps.say(format!("the gateway refuses the backend's certificate: {cause}"));
-        Some(self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest))
+        let stop = self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest);
+        Ok(Some(Stop { or_cause: certificate.other_flaw(), ..stop }))
     }
 
     fn handshake_demand(&mut self) -> Option<Stop> {
@@ -277,7 +285,7 @@ impl Leg<'_> {
     }
 
     fn stop(&self, by: Party, phase: Phase, cause: Cause, connection: Connection) -> Stop {
-        Stop { by, phase, cause, version: self.version, connection }
+        Stop { by, phase, cause, or_cause: None, version: self.version, connection }
     }
 
     fn sight(&self) -> BackendSight {

@@ -186,6 +186,26 @@ impl ServerCertificate {
         }
     }
 
+    /// Whether it is sound but for a short key or an old signature.
+    #[must_use]
+    pub const fn is_weak(self) -> bool {
+        matches!(
+            self,
+            Self::Rsa1024 | Self::Sha1SignedLeaf | Self::Md5SignedLeaf | Self::Sha1SignedIntermediate
+        )
+    }
+
+    /// What else a peer may hold against the chain: one flaw can break two rules, and which of them a library
+    /// looks at first is its own affair.
+    #[must_use]
+    pub const fn other_flaw(self) -> Option<Cause> {
+        match self {
+            // No authority: neither allowed to issue nor of the right purpose.
+            Self::IntermediateNoCa => Some(Cause::ServerCertWrongUsage),
+            _ => None,
+        }
+    }
+
     /// Whether it is for an address, which is no server name (RFC 6066 section 3).
     #[must_use]
     pub const fn is_for_address(self) -> bool {
