@@ -237,7 +237,9 @@ fn collect<T: DeserializeOwned>(folder: &Dir<'_>, kind: &str, entries: &mut BTre
 fn not_found<'a>(kind: &'static str, name: &str, known: impl Iterator<Item = &'a String>) -> UnknownName {
     let nearest = known.map(|known| (distance(name, known), known)).min();
     let hint = match nearest {
-        Some((steps, known)) if steps <= 3.max(name.len() / 3) => format!("; did you mean \"{known}\"?"),
+        Some((steps, known)) if steps <= 3.max(name.len() / 3) && steps < name.len() => {
+            format!("; did you mean \"{known}\"?")
+        }
         Some(_) | None => String::new(),
     };
     UnknownName::NotFound { kind, name: name.to_owned(), hint }
