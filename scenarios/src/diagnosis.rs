@@ -118,13 +118,19 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
         return refusal;
     }
     if said.is_empty() {
-        return Refusal::unexplained(client.phase);
+        // HTTP where TLS was expected is answered below the gateway's HTTP, where not every gateway has a log.
+        let plain = client.plaintext && client.status == Some(BAD_REQUEST);
+        return if plain { not_tls() } else { Refusal::unexplained(client.phase) };
     }
     // The gateway answered in HTTP and its log says why; what it refuses before any connection to the backend, it
     // refuses in its own client's request.
     let mut refusal = by_log(said, Phase::Request);
     if refusal.by == Party::Backend {
         refusal.by = Party::Gateway;
+    }
+    // Who answers in HTTP over TLS has finished its client's handshake.
+    if refusal.phase == Phase::Handshake && client.tls_version.is_some() {
+        refusal.phase = Phase::Request;
     }
     refusal
 }
@@ -150,12 +156,16 @@ fn client_alone(client: &ClientSaw) -> Refusal {
         }
         (phase, Some(Ended::TimedOut)) => Refusal { by: Party::Gateway, phase, causes: vec![Cause::Timeout] },
         // HTTP was spoken where TLS was expected, and the other side hung up without a word.
-        (_, Some(Ended::ClosedByPeer | Ended::ResetByPeer)) if client.plaintext => {
-            Refusal { by: Party::Gateway, phase: Phase::Handshake, causes: vec![Cause::NotTls] }
-        }
+        (_, Some(Ended::ClosedByPeer | Ended::ResetByPeer)) if client.plaintext => not_tls(),
         (phase, _) => Refusal::unexplained(phase),
     }
 }
+
+fn not_tls() -> Refusal {
+    Refusal { by: Party::Gateway, phase: Phase::Handshake, causes: vec![Cause::NotTls] }
+}
+
+const BAD_REQUEST: u16 = 400;
 
 /// A connection arrived at the backend: the backend and the gateway's log are the witnesses.
 fn refusal_at_backend(evidence: &Evidence) -> Refusal {
@@ -290,7 +300,8 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
     match alert {
         Alert::ProtocolVersion => &[Cause::NoCommonVersion],
         Alert::UnknownCa => &[Cause::ServerCertUntrusted],
-        Alert::CertificateExpired => &[Cause::ServerCertExpired],
+        // "Has expired or is not currently valid" (RFC 8446 6.2): BoringSSL says it to one that is not valid yet.
+        Alert::CertificateExpired => &[Cause::ServerCertExpired, Cause::ServerCertNotYetValid],
         Alert::CertificateRevoked => &[Cause::ServerCertRevoked],
         Alert::UnsupportedCertificate => &[Cause::ServerCertWrongUsage],
         // OpenSSL's ssl_x509err2alert says bad_certificate to one that is not valid yet; Go and BoringSSL say it to

@@ -160,6 +160,30 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
     evidence(gateway_answers(400), vec![], &[Cause::ClientCertMissing]),
     (Party::Gateway, Phase::Request, Cause::ClientCertMissing)
 )]
+#[case::who_answers_in_http_over_tls_has_finished_the_handshake(
+    evidence(
+        ClientSaw { tls_version: Some(TlsVersion::Tls13), ..gateway_answers(421) },
+        vec![],
+        &[Cause::SniUnknown]
+    ),
+    (Party::Gateway, Phase::Request, Cause::SniUnknown)
+)]
+#[case::http_is_answered_in_http_without_a_log(
+    evidence(ClientSaw { plaintext: true, ..gateway_answers(400) }, vec![], &[]),
+    (Party::Gateway, Phase::Handshake, Cause::NotTls)
+)]
+#[case::another_status_explains_nothing_of_it(
+    evidence(ClientSaw { plaintext: true, ..gateway_answers(404) }, vec![], &[]),
+    (Party::Network, Phase::Close, Cause::Unexplained)
+)]
+#[case::boringssl_calls_expired_what_is_not_valid_yet(
+    evidence(
+        gateway_answers(503),
+        vec![refused_by_alert(Alert::CertificateExpired)],
+        &[Cause::ServerCertNotYetValid]
+    ),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertNotYetValid)
+)]
 #[case::the_backend_answers_for_itself(
     evidence(
         answered(403, Responder::Backend),

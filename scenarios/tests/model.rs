@@ -40,6 +40,7 @@ fn claims() -> Claims {
             serves_missing_names: Some(false),
             plain_http: Some(PlainHttp::Close),
             client_certificate_status: None,
+            misdirected_status: None,
         },
         ..Claims::openssl_client()
     }
@@ -150,6 +151,27 @@ fn what_the_listener_does(#[case] client: &str, #[case] listener: &str, #[case] 
     }
 }
 
+#[rstest]
+#[case("wrong-sni", "client-cert-optional", Some(Cause::SniUnknown))]
+#[case("no-sni", "client-cert-optional", Some(Cause::SniMissing))]
+#[case("no-sni", "client-cert-required", Some(Cause::ClientCertMissing))]
+#[case("wrong-sni", "default", None)]
+#[case("default", "client-cert-optional", None)]
+fn a_gateway_may_compare_host_and_server_name_where_it_asks_for_certificates(
+    #[case] client: &str,
+    #[case] listener: &str,
+    #[case] cause: Option<Cause>,
+) {
+    let mut comparing = claims();
+    comparing.listener.serves_missing_names = Some(true);
+    comparing.listener.misdirected_status = Some(421);
+    let expected = model::expect(&scenario(client, listener, "strict", "plain-good"), &comparing).unwrap();
+    assert_eq!(expected.cause, cause);
+    if matches!(cause, Some(Cause::SniUnknown | Cause::SniMissing)) {
+        assert_eq!((expected.phase, &expected.statuses[..]), (Some(Phase::Request), &[421][..]));
+    }
+}
+
 #[test]
 fn a_gateway_that_verifies_late_lets_the_backend_refuse_first_up_to_tls12() {
     let late = Claims { verifies: Some(Verifies::AfterHandshake), ..claims() };
@@ -162,9 +184,53 @@ fn a_gateway_that_verifies_late_lets_the_backend_refuse_first_up_to_tls12() {
 }
 
 #[rstest]
+#[case::old_ciphers_let_the_server_answer(true, Party::Gateway, Cause::NoCommonVersion)]
+#[case::young_ciphers_leave_it_nothing_to_answer_with(false, Party::Backend, Cause::NoCommonCipher)]
+fn who_refuses_a_version_depends_on_the_ciphers(
+    #[case] old_ciphers: bool,
+    #[case] by: Party,
+    #[case] cause: Cause,
+) {
+    let claims = Claims { lists_old_ciphers: Some(old_ciphers), ..claims() };
+    let refusal = |upstream: &str| {
+        let cell = scenario("default", "default", upstream, "tls10-only");
+        let expected = model::expect(&cell, &claims).unwrap();
+        (expected.by.unwrap(), expected.cause.unwrap())
+    };
+    assert_eq!(refusal("max-tls12"), (by, cause));
+    assert_eq!(
+        refusal("strict"),
+        (Party::Backend, Cause::NoCommonVersion),
+        "supported_versions says it first"
+    );
+}
+
+#[rstest]
+#[case("wrong-client-cert", "client-cert-required", Some(Cause::ClientCertMissing), None)]
+#[case("wrong-client-cert", "client-cert-optional", None, None)]
+#[case("wrong-client-cert", "renegotiation-required", Some(Cause::ClientCertMissing), None)]
+#[case("expired-client-cert", "client-cert-optional", Some(Cause::ClientCertExpired), None)]
+#[case("strict", "client-cert-required", None, Some(ClientCertificate::Good))]
+fn a_certificate_whose_issuer_is_not_listed_may_be_withheld(
+    #[case] upstream: &str,
+    #[case] backend: &str,
+    #[case] cause: Option<Cause>,
+    #[case] shown: Option<ClientCertificate>,
+) {
+    let withholding = Claims { withholds_unlisted_certificates: Some(true), ..claims() };
+    let expected = model::expect(&scenario("default", "default", upstream, backend), &withholding).unwrap();
+    assert_eq!(expected.cause, cause);
+    if cause.is_none() {
+        assert_eq!(expected.backend.client_certificate, Some(shown));
+    }
+}
+
+#[rstest]
 #[case("strict", "renegotiation-required", Claims { follows_renegotiation: None, ..claims() }, ClaimName::FollowsRenegotiation)]
 #[case("strict", "expired-leaf", Claims { status: Vec::new(), ..claims() }, ClaimName::Status)]
 #[case("strict", "plain-good", Claims { upstream_versions: None, ..claims() }, ClaimName::UpstreamVersions)]
+#[case("max-tls12", "tls10-only", Claims { lists_old_ciphers: None, ..claims() }, ClaimName::ListsOldCiphers)]
+#[case("wrong-client-cert", "client-cert-required", Claims { withholds_unlisted_certificates: None, ..claims() }, ClaimName::WithholdsUnlistedCertificates)]
 #[case("strict", "post-handshake-auth-required", Claims { answers_post_handshake_auth: None, ..claims() }, ClaimName::AnswersPostHandshakeAuth)]
 fn a_missing_claim_is_named(
     #[case] upstream: &str,

@@ -321,6 +321,9 @@ impl Break {
     }
 
     fn of_stack(stack: &ErrorStack) -> Self {
+        if let Some(error) = system_error(stack) {
+            return Self::of_socket(&error);
+        }
         let reasons = Reasons::of(stack);
         if reasons.has(UNEXPECTED_EOF) { Self::Truncated } else { Self::Tls(reasons) }
     }
@@ -348,6 +351,17 @@ impl Break {
         }
     }
 }
+
+/// The operating system's error, where OpenSSL has put it on its own stack and has nothing to add: since 3.2 a write
+/// to a connection that was reset ends like that (tls_retry_write_records in ssl/record/methods/tls_common.c).
+fn system_error(stack: &ErrorStack) -> Option<io::Error> {
+    let [error] = stack.errors() else { return None };
+    // ERR_SYSTEM_FLAG in openssl/err.h: the rest of the code is errno.
+    let code = u32::try_from(error.code()).ok().filter(|code| code & SYSTEM_FLAG != 0)?;
+    Some(io::Error::from_raw_os_error((code & !SYSTEM_FLAG).cast_signed()))
+}
+
+const SYSTEM_FLAG: u32 = 1 << 31;
 
 /// What OpenSSL gave as its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub struct Manifest {
 pub struct Program {
     /// Its names, looked up on `PATH`.
     pub names: Vec<String>,
-    /// Where else it may be.
+    /// Where else it may be; relative paths begin in the working directory or a folder above it.
     #[serde(default)]
     pub paths: Vec<PathBuf>,
     /// The environment variable that overrides all of that with a path.

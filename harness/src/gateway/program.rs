@@ -205,7 +205,7 @@ fn find(manifest: &Manifest) -> Result<PathBuf, Missing> {
     let on_path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&on_path)
         .flat_map(|folder| program.names.iter().map(move |name| folder.join(name)))
-        .chain(program.paths.iter().cloned())
+        .chain(program.paths.iter().flat_map(|path| from_here_upwards(path)))
         .find(|path| is_program(path))
         .ok_or_else(|| Missing {
             program: name,
@@ -214,6 +214,16 @@ fn find(manifest: &Manifest) -> Result<PathBuf, Missing> {
                 None => "install it or pass --gateway reference".to_owned(),
             },
         })
+}
+
+/// Where a path may be: an absolute one is itself, a relative one begins in the working directory or a folder above
+/// it, as a project's own tools do.
+fn from_here_upwards(path: &Path) -> Vec<PathBuf> {
+    if path.is_absolute() {
+        return vec![path.to_owned()];
+    }
+    let here = env::current_dir().unwrap_or_default();
+    here.ancestors().map(|folder| folder.join(path)).collect()
 }
 
 fn is_program(path: &Path) -> bool {

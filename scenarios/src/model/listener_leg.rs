@@ -30,13 +30,18 @@ pub(super) fn walk(
         steps.say("the gateway refuses the server name");
         return refused_in_tls(cause, Some(version), claims).map(Err);
     }
-    match certificate_refusal(client, listener) {
-        Some(cause) => {
-            steps.say(format!("the listener refuses the client: {cause}"));
-            refused_certificate(cause, version, claims).map(Err)
-        }
-        None => Ok(Ok(())),
+    if let Some(cause) = certificate_refusal(client, listener) {
+        steps.say(format!("the listener refuses the client: {cause}"));
+        return refused_certificate(cause, version, claims).map(Err);
     }
+    Ok(match misdirected(client, listener, claims) {
+        Some(refused) => {
+            steps
+                .say("the listener asks for certificates and the host of the request is not the server name");
+            Err(refused)
+        }
+        None => Ok(()),
+    })
 }
 
 fn plain_http(claims: &Claims) -> Result<Expectation, Unclaimed> {
@@ -69,6 +74,17 @@ fn certificate_refusal(client: &ClientProfile, listener: &ListenerProfile) -> Op
         (ClientCertificatePolicy::Required, None) => Some(Cause::ClientCertMissing),
         (ClientCertificatePolicy::Optional | ClientCertificatePolicy::Required, Some(shown)) => shown.flaw(),
     }
+}
+
+/// The host of every request is the gateway's name.
+fn misdirected(client: &ClientProfile, listener: &ListenerProfile, claims: &Claims) -> Option<Expectation> {
+    let status = claims.listener.misdirected_status?;
+    let cause = match (listener.client_certificate, client.server_name) {
+        (ClientCertificatePolicy::Ignored, _) | (_, ServerNameSent::Right) => return None,
+        (_, ServerNameSent::Wrong) => Cause::SniUnknown,
+        (_, ServerNameSent::None) => Cause::SniMissing,
+    };
+    Some(Expectation { statuses: vec![status], ..stopped(Phase::Request, cause) })
 }
 
 fn refused_certificate(cause: Cause, version: TlsVersion, claims: &Claims) -> Result<Expectation, Unclaimed> {

@@ -18,7 +18,7 @@ pub(super) fn walk(
     claims: &Claims,
     steps: &mut Steps,
 ) -> Result<Result<BackendSight, Stop>, Unclaimed> {
-    let mut leg = Leg { upstream, backend, claims, steps, version: None, renegotiations: 0 };
+    let mut leg = Leg { upstream, backend, claims, steps, version: None, shown: None, renegotiations: 0 };
     if let Some(stop) = leg.arrive() {
         return Ok(Err(stop));
     }
@@ -41,6 +41,8 @@ struct Leg<'a> {
     claims: &'a Claims,
     steps: &'a mut Steps,
     version: Option<TlsVersion>,
+    /// The client certificate that the backend gets to see.
+    shown: Option<ClientCertificate>,
     renegotiations: u32,
 }
 
@@ -93,8 +95,8 @@ impl Leg<'_> {
         let accepted = self.backend.versions();
         let Some(version) = offered.negotiate(&accepted) else {
             self.steps.say(format!("the gateway offers {offered}, the backend accepts {accepted}"));
-            let by = self.refuser_of_versions(&offered, &accepted)?;
-            return Ok(Some(self.stop(by, Phase::Handshake, Cause::NoCommonVersion, Connection::NoRequest)));
+            let (by, cause) = self.refusal_of_versions(&offered, &accepted)?;
+            return Ok(Some(self.stop(by, Phase::Handshake, cause, Connection::NoRequest)));
         };
         self.version = Some(version);
         self.steps.say(format!("gateway and backend agree on {version}"));
@@ -119,7 +121,7 @@ impl Leg<'_> {
             return Ok(Some(stop));
         }
         let server = self.server_certificate_refusal()?;
-        let client = self.handshake_demand();
+        let client = self.handshake_demand()?;
         // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
         // backend's refusal comes before its own. In TLS 1.3 its handshake ends before the backend has looked.
         let backend_first = self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))?
@@ -164,14 +166,27 @@ impl Leg<'_> {
     }
 
     /// Without the extension `supported_versions` a server answers with the highest version it has below the
-    /// client's (RFC 5246 E.1), and it is the client that refuses that.
-    fn refuser_of_versions(&self, offered: &Versions, accepted: &Versions) -> Result<Party, Unclaimed> {
+    /// client's (RFC 5246 E.1), and it is the client that refuses that; unless the client's cipher suites are all
+    /// younger than that version (RFC 5289 4), so that the server finds none to answer with.
+    fn refusal_of_versions(
+        &self,
+        offered: &Versions,
+        accepted: &Versions,
+    ) -> Result<(Party, Cause), Unclaimed> {
         let answered_lower = accepted.min() < offered.max();
         if offered.contains(TlsVersion::Tls13) || !answered_lower {
-            return Ok(Party::Backend);
+            return Ok((Party::Backend, Cause::NoCommonVersion));
         }
-        let lists = self.claims.always_lists_versions.ok_or(Unclaimed(ClaimName::AlwaysListsVersions))?;
-        Ok(if lists { Party::Backend } else { Party::Gateway })
+        if self.claims.always_lists_versions.ok_or(Unclaimed(ClaimName::AlwaysListsVersions))? {
+            return Ok((Party::Backend, Cause::NoCommonVersion));
+        }
+        let old_ciphers = offered.max() < TlsVersion::Tls12
+            || self.claims.lists_old_ciphers.ok_or(Unclaimed(ClaimName::ListsOldCiphers))?;
+        Ok(if old_ciphers {
+            (Party::Gateway, Cause::NoCommonVersion)
+        } else {
+            (Party::Backend, Cause::NoCommonCipher)
+        })
     }
 
     fn server_certificate_refusal(&mut self) -> Result<Option<Stop>, Unclaimed> {
@@ -192,21 +207,46 @@ impl Leg<'_> {
         Ok(Some(Stop { or_cause: certificate.other_flaw(), ..stop }))
     }
 
-    fn handshake_demand(&mut self) -> Option<Stop> {
-        let demand =
-            self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::Handshake)?;
+    fn handshake_demand(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        let demand = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::Handshake);
+        let Some(demand) = demand else { return Ok(None) };
         self.steps.say("the backend asks for a client certificate in the handshake");
         self.demand_refusal(demand, Phase::Handshake, Connection::NoRequest)
     }
 
-    fn demand_refusal(&mut self, demand: Demand, phase: Phase, connection: Connection) -> Option<Stop> {
-        let cause = match (self.upstream.client_certificate, demand.need) {
-            (Some(shown), _) => shown.flaw()?,
-            (None, Need::Required) => Cause::ClientCertMissing,
-            (None, Need::Optional) => return None,
+    fn demand_refusal(
+        &mut self,
+        demand: Demand,
+        phase: Phase,
+        connection: Connection,
+    ) -> Result<Option<Stop>, Unclaimed> {
+        self.shown = self.answer()?;
+        let cause = match (self.shown, demand.need) {
+            (Some(shown), _) => shown.flaw(),
+            (None, Need::Required) => Some(Cause::ClientCertMissing),
+            (None, Need::Optional) => None,
         };
+        let Some(cause) = cause else { return Ok(None) };
         self.steps.say(format!("the backend refuses the gateway: {cause}"));
-        Some(self.stop(Party::Backend, phase, cause, connection))
+        Ok(Some(self.stop(Party::Backend, phase, cause, connection)))
+    }
+
+    /// The client certificate with which the gateway answers a backend that names the authority it trusts.
+    fn answer(&mut self) -> Result<Option<ClientCertificate>, Unclaimed> {
+        let Some(certificate) = self.upstream.client_certificate else { return Ok(None) };
+        if certificate.is_listed() {
+            return Ok(Some(certificate));
+        }
+        let withholds = self
+            .claims
+            .withholds_unlisted_certificates
+            .ok_or(Unclaimed(ClaimName::WithholdsUnlistedCertificates))?;
+        if withholds {
+            self.steps.say(
+                "the gateway withholds its certificate: the backend does not list the certificate's issuer",
+            );
+        }
+        Ok((!withholds).then_some(certificate))
     }
 
     /// What the backend wants once it has read the request: a certificate, or a renegotiation for its own sake.
@@ -228,7 +268,7 @@ impl Leg<'_> {
             if let Some(stop) = self.renegotiate()? {
                 return Ok(Some(stop));
             }
-            let stop = self.demand_refusal(demand, Phase::Request, Connection::Request);
+            let stop = self.demand_refusal(demand, Phase::Request, Connection::Request)?;
             if stop.is_some() {
                 self.renegotiations = 0;
             }
@@ -247,7 +287,7 @@ impl Leg<'_> {
                 Connection::Request,
             )));
         }
-        Ok(if answers { self.demand_refusal(demand, Phase::Request, Connection::Request) } else { None })
+        if answers { self.demand_refusal(demand, Phase::Request, Connection::Request) } else { Ok(None) }
     }
 
     fn renegotiate(&mut self) -> Result<Option<Stop>, Unclaimed> {
@@ -293,21 +333,8 @@ impl Leg<'_> {
             connection: Some(Connection::Request),
             tls_version: self.version,
             server_name: Some(self.upstream.send_server_name && !self.backend.certificate().is_for_address()),
-            client_certificate: Some(self.shown()),
+            client_certificate: Some(self.shown),
             renegotiations: Some(self.renegotiations),
         }
-    }
-
-    /// The client certificate that the backend gets to see.
-    fn shown(&self) -> Option<ClientCertificate> {
-        let demand = self.backend.client_certificate?;
-        let asked = match demand.asked {
-            DemandTime::Handshake => true,
-            DemandTime::AfterRequest => {
-                self.version < Some(TlsVersion::Tls13)
-                    || self.claims.answers_post_handshake_auth == Some(true)
-            }
-        };
-        self.upstream.client_certificate.filter(|_| asked)
     }
 }

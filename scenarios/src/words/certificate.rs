@@ -243,4 +243,13 @@ impl ClientCertificate {
             Self::Expired => Some(Cause::ClientCertExpired),
         }
     }
+
+    /// Whether its issuer is the authority that backends and listeners name when they ask for a certificate.
+    #[must_use]
+    pub const fn is_listed(self) -> bool {
+        match self {
+            Self::Good | Self::Expired => true,
+            Self::Untrusted | Self::SelfSigned => false,
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         verifies: Some(Verifies::InHandshake),
         // OpenSSL sends the extension only with TLS 1.3 among the versions (RFC 8446 4.2.1).
         always_lists_versions: Some(false),
+        lists_old_ciphers: Some(true),
+        withholds_unlisted_certificates: Some(false),
         status: vec![
             status(&[Cause::Timeout], knobs.timeout_status),
             // The response is read whole before any of it is passed on, so a cut one is a failure like the others.
@@ -47,6 +49,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
             ],
             serves_unknown_names: Some(true),
             serves_missing_names: Some(true),
+            misdirected_status: None,
             plain_http: Some(PlainHttp::Close),
         },
     }
