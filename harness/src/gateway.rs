@@ -164,14 +164,14 @@ impl Gateway {
             .map(|entry| entry.because.as_str())
     }
 
-    /// What a line of its log means: the cause of the first pattern that fits.
+    /// What a line of its log means: the causes of the first pattern that fits.
     #[must_use]
     pub fn causes(&self, line: &str) -> Vec<Cause> {
         if matches!(self.way, Way::Reference(_)) {
             return reference::cause_in(line).into_iter().collect();
         }
         let fits = self.log.iter().find(|entry| entry.pattern.0.is_match(line));
-        fits.map(|entry| entry.cause).into_iter().collect()
+        fits.into_iter().flat_map(|entry| [entry.cause].into_iter().chain(entry.or.iter().copied())).collect()
     }
 
     /// Starts it, set up for the plan; its files and its log are in the folder. When this returns, every listener

@@ -18,7 +18,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_certs::Pki;
 
 use crate::{
-    backend::{Fleet, FleetOptions},
+    backend::{Backend, Fleet, FleetOptions},
     gateway::GatewayPlan,
     limits::Limits,
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
@@ -192,6 +192,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
     let gathered = drive::all(&columns, &pki, &fleet, request, on_event).await?;
 
     clock.begin("evidence");
+    let backends: Vec<_> = fleet.backends().iter().map(Backend::address).collect();
     let ledgers = fleet.finish().await;
 
     clock.begin("verdicts");
@@ -206,7 +207,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
             kind: gateway.kind(),
         });
         timings.extend(gathered.timings.clone());
-        cells.extend(verdicts::of(column, gathered, &ledgers));
+        cells.extend(verdicts::of(column, gathered, &ledgers, &backends));
     }
     cells.sort_by(|left, right| left.id.cmp(&right.id));
     clock.end();

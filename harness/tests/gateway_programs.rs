@@ -30,17 +30,21 @@ const HOLD: &str = "GAUNTLET_TEST_HOLD";
 
 #[rstest]
 #[tokio::test]
-async fn the_vendors_checker_accepts_the_files(#[values("nginx", "haproxy", "envoy", "caddy")] name: &str) {
+async fn the_vendors_checker_accepts_the_files(
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+) {
     let Some(gateway) = installed(name) else { return };
-    gateway.check(&plan(), &RunFolder::new().unwrap()).await.unwrap();
+    gateway.check(&plan(&gateway), &RunFolder::new().unwrap()).await.unwrap();
 }
 
 #[rstest]
 #[tokio::test]
-async fn a_gateway_starts_and_leaves_nothing(#[values("nginx", "haproxy", "envoy", "caddy")] name: &str) {
+async fn a_gateway_starts_and_leaves_nothing(
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
-    let mut running = gateway.start(&plan(), &folder).await.unwrap();
+    let mut running = gateway.start(&plan(&gateway), &folder).await.unwrap();
     let group = running.processes()[0];
     assert_eq!(running.died(), None);
     assert!(members(group).len() >= 2, "guard, gateway and perhaps workers: {:?}", members(group));
@@ -58,11 +62,11 @@ async fn a_gateway_starts_and_leaves_nothing(#[values("nginx", "haproxy", "envoy
 #[rstest]
 #[tokio::test]
 async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
-    #[values("nginx", "haproxy", "envoy", "caddy")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
-    let mut running = gateway.start(&plan(), &folder).await.unwrap();
+    let mut running = gateway.start(&plan(&gateway), &folder).await.unwrap();
     let [group, process] = running.processes()[..] else { panic!("{:?}", running.processes()) };
     kill(process);
     let died = wait::until(GONE, "the death to be noticed", async || running.died()).await;
@@ -73,10 +77,10 @@ async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
 
 #[rstest]
 #[tokio::test]
-async fn a_gateway_takes_up_a_new_plan(#[values("nginx", "haproxy", "caddy")] name: &str) {
+async fn a_gateway_takes_up_a_new_plan(#[values("nginx", "haproxy", "caddy", "traefik")] name: &str) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
-    let mut plan = plan();
+    let mut plan = plan(&gateway);
     let mut running = gateway.start(&plan, &folder).await.unwrap();
     let before = running.listener("default");
     plan.routes.truncate(1);
@@ -95,7 +99,8 @@ async fn a_gateway_takes_up_a_new_plan(#[values("nginx", "haproxy", "caddy")] na
 async fn whoever_holds_a_gateway() {
     let Ok(name) = env::var(HOLD) else { return };
     let folder = RunFolder::new().unwrap();
-    let running = Gateway::resolve(&name).unwrap().start(&plan(), &folder).await.unwrap();
+    let gateway = Gateway::resolve(&name).unwrap();
+    let running = gateway.start(&plan(&gateway), &folder).await.unwrap();
     println!("\nheld {} {}", running.processes()[0], folder.path().display());
     std::future::pending::<()>().await;
 }
@@ -103,7 +108,7 @@ async fn whoever_holds_a_gateway() {
 #[rstest]
 #[tokio::test]
 async fn nothing_outlives_us_even_if_we_are_killed(
-    #[values("nginx", "haproxy", "envoy", "caddy")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
 ) {
     if installed(name).is_none() {
         return;
@@ -174,7 +179,7 @@ fn an_unknown_name_names_the_known_ones() {
     let error = Gateway::resolve("ngimx").unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, nginx; "
+            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, nginx, traefik; "
         ),
         "{error}"
     );
@@ -185,7 +190,7 @@ async fn a_missing_program_says_how_to_get_it() {
     let folder = own("name = \"mine\"", "no-such-program", "");
     let gateway = Gateway::resolve(folder.path().to_str().unwrap()).unwrap();
     assert_eq!(gateway.version(), None);
-    let error = gateway.start(&plan(), &RunFolder::new().unwrap()).await.unwrap_err();
+    let error = gateway.start(&plan(&gateway), &RunFolder::new().unwrap()).await.unwrap_err();
     assert!(matches!(error, GatewayError::Missing { .. }));
     assert_eq!(
         error.to_string(),
@@ -205,7 +210,9 @@ fn a_mistake_in_an_own_manifest_has_file_line_and_column() {
 }
 
 #[rstest]
-fn shipped_gateways_leave_nothing_unclaimed(#[values("nginx", "haproxy", "envoy", "caddy")] name: &str) {
+fn shipped_gateways_leave_nothing_unclaimed(
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+) {
     let gateway = Gateway::resolve(name).unwrap();
     let claims = gateway.claims();
     assert!(claims.upstream_versions.is_some() && claims.listener.versions.is_some());
@@ -222,12 +229,19 @@ fn shipped_gateways_leave_nothing_unclaimed(#[values("nginx", "haproxy", "envoy"
     );
 }
 
-/// Every listener and every upstream of the catalogue, and routes to a port where nobody listens.
-fn plan() -> GatewayPlan {
+/// Every listener and every upstream of the catalogue that this gateway can be set up for, and routes to a port where
+/// nobody listens.
+fn plan(gateway: &Gateway) -> GatewayPlan {
     let pki = Arc::new(Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap());
     let limits = Limits::default();
-    let listeners = catalogue().listeners().map(|(name, profile)| (name.to_owned(), profile.clone()));
-    let upstreams = catalogue().upstreams().map(|(name, profile)| (name.to_owned(), profile.clone()));
+    let listeners = catalogue()
+        .listeners()
+        .filter(|(name, _)| gateway.impossible(name, "").is_none())
+        .map(|(name, profile)| (name.to_owned(), profile.clone()));
+    let upstreams = catalogue()
+        .upstreams()
+        .filter(|(name, _)| gateway.impossible("", name).is_none())
+        .map(|(name, profile)| (name.to_owned(), profile.clone()));
     let mut plan = GatewayPlan::new(listeners.collect(), upstreams.collect(), pki, limits);
     for (upstream, _) in plan.upstreams.clone() {
         for response in [limits.patient, limits.impatient] {
@@ -280,7 +294,8 @@ start = ["-p", "{{{{ dir }}}}", "-e", "stderr", "-c", "{{{{ dir }}}}/nginx.conf"
 async fn start_own(configuration: &str) -> String {
     let folder = own("name = \"mine\"", "nginx", configuration);
     let gateway = Gateway::resolve(folder.path().to_str().unwrap()).unwrap();
-    let started: Result<Running, GatewayError> = gateway.start(&plan(), &RunFolder::new().unwrap()).await;
+    let started: Result<Running, GatewayError> =
+        gateway.start(&plan(&gateway), &RunFolder::new().unwrap()).await;
     started.unwrap_err().to_string()
 }
 

@@ -71,6 +71,10 @@ pub struct ListenerClaims {
     /// Whether it answers a client that sends no server name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serves_missing_names: Option<bool>,
+    /// The HTTP status with which it refuses a server name that it does not serve, for those that finish the handshake
+    /// first; absent for those that refuse in TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name_status: Option<u16>,
     /// The HTTP status with which it refuses a request whose host is not the server name of the handshake, on listeners
     /// that ask for client certificates (RFC 9110 15.5.20); absent for those that do not compare the two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -279,6 +283,7 @@ impl Claims {
         lay_all(&mut self.listener.alert, over.listener.alert);
         lay(&mut self.listener.serves_unknown_names, over.listener.serves_unknown_names);
         lay(&mut self.listener.serves_missing_names, over.listener.serves_missing_names);
+        lay(&mut self.listener.server_name_status, over.listener.server_name_status);
         lay(&mut self.listener.misdirected_status, over.listener.misdirected_status);
         lay(&mut self.listener.plain_http, over.listener.plain_http);
         self

@@ -40,6 +40,7 @@ fn claims() -> Claims {
             serves_missing_names: Some(false),
             plain_http: Some(PlainHttp::Close),
             client_certificate_status: None,
+            server_name_status: None,
             misdirected_status: None,
         },
         ..Claims::openssl_client()
@@ -149,6 +150,16 @@ fn what_the_listener_does(#[case] client: &str, #[case] listener: &str, #[case] 
         assert_eq!(expected.by, Some(Party::Gateway));
         assert_eq!(expected.backend.connection, Some(Connection::None), "the backend hears nothing of it");
     }
+}
+
+#[test]
+fn a_server_name_may_be_refused_in_http() {
+    let mut strict = claims();
+    strict.listener.server_name_status = Some(421);
+    let cell = scenario("no-sni", "client-cert-required", "strict", "plain-good");
+    let expected = model::expect(&cell, &strict).unwrap();
+    assert_eq!((expected.phase, expected.cause), (Some(Phase::Request), Some(Cause::SniMissing)));
+    assert_eq!((&expected.statuses[..], &expected.alerts[..]), (&[421][..], &[][..]));
 }
 
 #[rstest]

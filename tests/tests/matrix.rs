@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tls_gauntlet::trials::main(&["reference", "direct", "nginx", "haproxy", "envoy", "caddy"])
+    tls_gauntlet::trials::main(&["reference", "direct", "nginx", "haproxy", "envoy", "caddy", "traefik"])
 }

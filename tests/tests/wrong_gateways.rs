@@ -43,6 +43,7 @@ fn run_backends(gateway: &str, backends: &[&str]) -> tls_gauntlet::record::RunRe
 #[case::haproxy("haproxy", "haproxy.cfg.j2", "verify required ca-file {{ server_root }}", "verify none")]
 #[case::envoy("envoy", "envoy.yaml.j2", "{% if upstream.verify_chain %}", "{% if false %}")]
 #[case::caddy("caddy", "Caddyfile.j2", "{% if group.upstream.verify_chain %}", "{% if false %}")]
+#[case::traefik("traefik", "dynamic.yml.j2", "{% if group.upstream.verify_chain %}", "{% if false %}")]
 fn verification_switched_off_is_fail_open(
     #[case] gateway: &str,
     #[case] file: &str,

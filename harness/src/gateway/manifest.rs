@@ -75,8 +75,9 @@ pub struct Run {
     /// Folders that the program wants to find in the run folder.
     #[serde(default)]
     pub folders: Vec<String>,
-    /// Arguments that make the program check the files and end with a status.
-    pub check: Vec<String>,
+    /// Arguments that make the program check the files and end with a status; absent: it has no checker.
+    #[serde(default)]
+    pub check: Option<Vec<String>>,
     /// Arguments that make the program run in the foreground.
     pub start: Vec<String>,
     /// Its environment, on top of ours; `HOME`, `TMPDIR` and the `XDG` homes lead into the run folder anyway.
@@ -105,6 +106,8 @@ pub enum Reload {
     Signal(Signal),
     /// The program with these arguments.
     Command(Vec<String>),
+    /// Nothing: it watches its files.
+    Watch,
 }
 
 /// A signal, as `kill -s` spells it.
@@ -135,6 +138,9 @@ pub struct LogLine {
     pub pattern: Pattern,
     /// The cause it names.
     pub cause: Cause,
+    /// Other causes that it may stand for.
+    #[serde(default)]
+    pub or: Vec<Cause>,
 }
 
 /// Something that a gateway cannot be set up for. What is absent fits everything.
@@ -333,7 +339,7 @@ impossible = [{ upstream = "legacy", because = "too old" }]
         "before = \"new\"",
         "gateway.toml:20:10: \"new\" is no version; write it as 1.23.4"
     )]
-    #[case("check = [\"-t\"]\n", "", "gateway.toml:6:1: missing field `check`")]
+    #[case("start = [\"-f\", \"{{ dir }}/mine.conf\"]\n", "", "gateway.toml:6:1: missing field `start`")]
     #[case("[run]", "[run", "gateway.toml:6:5: ")]
     #[case(
         "start =",

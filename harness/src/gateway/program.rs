@@ -163,7 +163,8 @@ impl Program {
         facts: &Facts,
         dir: &Path,
     ) -> Result<(), GatewayError> {
-        let arguments = facts.arguments(&self.manifest, "run.check", &self.manifest.run.check)?;
+        let Some(check) = &self.manifest.run.check else { return Ok(()) };
+        let arguments = facts.arguments(&self.manifest, "run.check", check)?;
         let mut command = self.command(path, facts, dir)?;
         command.args(&arguments).stdin(Stdio::null());
         let output = tokio::process::Command::from(command)

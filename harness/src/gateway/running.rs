@@ -125,6 +125,7 @@ impl RunningProgram {
                 let sent = self.group.signal(signal, process);
                 sent.map_err(|error| program.failed("tell it to reload", error.to_string()))?;
             }
+            Reload::Watch => {}
             Reload::Command(arguments) => {
                 let mut command = program.command(program.path()?, &facts, &self.dir)?;
                 command.args(facts.arguments(&program.manifest, "run.reload", &arguments)?);

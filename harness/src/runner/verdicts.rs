@@ -1,6 +1,9 @@
 //! Joins the evidence of the three witnesses and has it judged.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::SocketAddr,
+};
 
 use globset::{Glob, GlobMatcher};
 use tls_gauntlet_scenarios::{
@@ -14,14 +17,20 @@ use super::{
 use crate::{gateway::Gateway, record::CellRecord, record::GatewayKind};
 
 /// The records of the cells that were asked for.
-pub(super) fn of(column: &Column, gathered: Gathered, ledgers: &[Vec<BackendSaw>]) -> Vec<CellRecord> {
-    let said = by_nonce(&gathered.log);
+pub(super) fn of(
+    column: &Column,
+    gathered: Gathered,
+    ledgers: &[Vec<BackendSaw>],
+    backends: &[SocketAddr],
+) -> Vec<CellRecord> {
+    let means = |line: &str| !column.gateway.causes(line).is_empty();
+    let said = Said::of(&gathered.log, backends, means);
     let deviations = Deviations::of(&column.gateway);
     let direct = column.gateway.kind() == GatewayKind::Direct;
     let mut found: Vec<Option<Found>> = Vec::new();
     for (cell, call) in column.cells.iter().zip(gathered.calls) {
         found.push(call.map(|call| {
-            let lines = said.get(cell.nonce.as_str()).cloned().unwrap_or_default();
+            let lines = said.about(&cell.nonce, backends[cell.lane]);
             let evidence = Evidence {
                 client_saw: call.saw,
                 backend_saw: ledgers[cell.lane].clone(),
@@ -118,21 +127,50 @@ fn worst_of_repeated(records: impl Iterator<Item = CellRecord>) -> Vec<CellRecor
     kept
 }
 
-/// The lines of a log that carry each nonce.
-fn by_nonce(log: &[String]) -> HashMap<&str, Vec<String>> {
-    let mut said: HashMap<&str, Vec<String>> = HashMap::new();
-    for line in log {
-        let mut known = Vec::new();
-        for (start, _) in line.match_indices("n-") {
-            let Some(nonce) = line.get(start..start + NONCE_LENGTH) else { continue };
-            let is_nonce = nonce.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit());
-            if is_nonce && !known.contains(&nonce) {
-                known.push(nonce);
-                said.entry(nonce).or_default().push(line.clone());
+/// The lines of a log, by whom they are about.
+struct Said<'a> {
+    by_nonce: HashMap<&'a str, Vec<&'a str>>,
+    /// Those that mean something without a nonce, by the one backend that they name: an error that is met below HTTP
+    /// knows no request, but every cell has a backend of its own.
+    by_backend: HashMap<SocketAddr, Vec<&'a str>>,
+}
+
+impl<'a> Said<'a> {
+    fn of(log: &'a [String], backends: &[SocketAddr], means: impl Fn(&str) -> bool) -> Self {
+        let backends: HashSet<_> = backends.iter().copied().collect();
+        let mut said = Self { by_nonce: HashMap::new(), by_backend: HashMap::new() };
+        for line in log {
+            let nonces = nonces(line);
+            for nonce in &nonces {
+                said.by_nonce.entry(nonce).or_default().push(line);
+            }
+            if nonces.is_empty() && means(line) {
+                let named: Vec<_> = addresses(line).intersection(&backends).copied().collect();
+                if let [backend] = named[..] {
+                    said.by_backend.entry(backend).or_default().push(line);
+                }
             }
         }
+        said
     }
-    said
+
+    fn about(&self, nonce: &str, backend: SocketAddr) -> Vec<String> {
+        let lines = self.by_nonce.get(nonce).into_iter().chain(self.by_backend.get(&backend)).flatten();
+        lines.map(|line| (*line).to_owned()).collect()
+    }
+}
+
+/// The nonces in a line, each once.
+fn nonces(line: &str) -> BTreeSet<&str> {
+    let starts = line.match_indices("n-").map(|(start, _)| start);
+    let candidates = starts.filter_map(|start| line.get(start..start + NONCE_LENGTH));
+    candidates.filter(|nonce| nonce.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit())).collect()
+}
+
+/// The addresses with a port in a line, each once.
+fn addresses(line: &str) -> HashSet<SocketAddr> {
+    let words = line.split(|letter: char| !(letter.is_ascii_hexdigit() || ".:[]".contains(letter)));
+    words.filter_map(|word| word.trim_end_matches([':', '.']).parse().ok()).collect()
 }
 
 /// `n-` and 16 hexadecimal digits.
@@ -165,5 +203,29 @@ impl<'a> Deviations<'a> {
         let id = &cell.id;
         let name = format!("{}/{}::{}/{}", id.backend, id.upstream, id.client, id.listener);
         self.0.iter().find(|(glob, _)| glob.is_match(&name)).map(|(_, deviation)| *deviation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_about_its_nonce_or_else_about_the_backend_it_names() {
+        let log = [
+            "GET /strict/4001/n-0123456789abcdef 502 127.0.0.1:4001",
+            r#"{"error":"dial tcp 127.0.0.1:4001: connect: connection refused"}"#,
+            "error: read tcp 127.0.0.1:50000->127.0.0.1:4002: read: connection reset by peer",
+            "error on [::1]:4003, n-nothing",
+            "error somewhere in 127.0.0.1:4001, 127.0.0.1:4002",
+            "using 127.0.0.1:4002",
+        ]
+        .map(str::to_owned);
+        let backends = ["127.0.0.1:4001", "127.0.0.1:4002", "[::1]:4003"].map(|it| it.parse().unwrap());
+        let said = Said::of(&log, &backends, |line| line.contains("error"));
+        let about = |nonce: &str, backend: usize| said.about(nonce, backends[backend]);
+        assert_eq!(about("n-0123456789abcdef", 0), log[..2]);
+        assert_eq!(about("n-fedcba9876543210", 1), log[2..3]);
+        assert_eq!(about("n-fedcba9876543210", 2), log[3..4]);
     }
 }

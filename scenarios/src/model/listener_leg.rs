@@ -28,7 +28,10 @@ pub(super) fn walk(
     steps.say(format!("client and listener agree on {version}"));
     if let Some(cause) = server_name_refusal(client, claims)? {
         steps.say("the gateway refuses the server name");
-        return refused_in_tls(cause, Some(version), claims).map(Err);
+        return match claims.listener.server_name_status {
+            Some(status) => Ok(Err(refused_in_http(cause, status))),
+            None => refused_in_tls(cause, Some(version), claims).map(Err),
+        };
     }
     if let Some(cause) = certificate_refusal(client, listener) {
         steps.say(format!("the listener refuses the client: {cause}"));
@@ -84,12 +87,12 @@ fn misdirected(client: &ClientProfile, listener: &ListenerProfile, claims: &Clai
         (_, ServerNameSent::Wrong) => Cause::SniUnknown,
         (_, ServerNameSent::None) => Cause::SniMissing,
     };
-    Some(Expectation { statuses: vec![status], ..stopped(Phase::Request, cause) })
+    Some(refused_in_http(cause, status))
 }
 
 fn refused_certificate(cause: Cause, version: TlsVersion, claims: &Claims) -> Result<Expectation, Unclaimed> {
     match claims.listener.client_certificate_status {
-        Some(status) => Ok(Expectation { statuses: vec![status], ..stopped(Phase::Request, cause) }),
+        Some(status) => Ok(refused_in_http(cause, status)),
         None => refused_in_tls(cause, Some(version), claims),
     }
 }
@@ -105,6 +108,10 @@ fn refused_in_tls(
         may_close: claim.may_close,
         ..stopped(Phase::Handshake, cause)
     })
+}
+
+fn refused_in_http(cause: Cause, status: u16) -> Expectation {
+    Expectation { statuses: vec![status], ..stopped(Phase::Request, cause) }
 }
 
 /// The gateway stops the client, and the backend hears nothing of it.

@@ -49,6 +49,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
             ],
             serves_unknown_names: Some(true),
             serves_missing_names: Some(true),
+            server_name_status: None,
             misdirected_status: None,
             plain_http: Some(PlainHttp::Close),
         },
