@@ -20,6 +20,12 @@ pub struct Claims {
     /// Whether it accepts Diffie-Hellman parameters of 1024 bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepts_weak_dh: Option<bool>,
+    /// The application protocols it offers to a backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_protocols: Option<Vec<String>>,
+    /// Whether the host of its requests is the server name that it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_is_server_name: Option<bool>,
     /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows_renegotiation: Option<bool>,
@@ -135,6 +141,10 @@ closed_list! {
         UpstreamGroups = "upstream-groups",
         /// [`Claims::accepts_weak_dh`]
         AcceptsWeakDh = "accepts-weak-dh",
+        /// [`Claims::upstream_protocols`]
+        UpstreamProtocols = "upstream-protocols",
+        /// [`Claims::host_is_server_name`]
+        HostIsServerName = "host-is-server-name",
         /// [`Claims::follows_renegotiation`]
         FollowsRenegotiation = "follows-renegotiation",
         /// [`Claims::answers_post_handshake_auth`]
@@ -183,6 +193,8 @@ impl Claims {
             ),
             // At security level 0.
             accepts_weak_dh: Some(true),
+            upstream_protocols: Some(Vec::new()),
+            host_is_server_name: Some(true),
             follows_renegotiation: Some(true),
             answers_post_handshake_auth: Some(true),
             verifies: Some(Verifies::InHandshake),
@@ -241,6 +253,8 @@ impl Claims {
         lay(&mut self.upstream_ciphers, over.upstream_ciphers);
         lay(&mut self.upstream_groups, over.upstream_groups);
         lay(&mut self.accepts_weak_dh, over.accepts_weak_dh);
+        lay(&mut self.upstream_protocols, over.upstream_protocols);
+        lay(&mut self.host_is_server_name, over.host_is_server_name);
         lay(&mut self.follows_renegotiation, over.follows_renegotiation);
         lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
         lay(&mut self.verifies, over.verifies);

@@ -15,6 +15,8 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         upstream_ciphers: Claims::openssl_client().upstream_ciphers,
         upstream_groups: Claims::openssl_client().upstream_groups,
         accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
+        upstream_protocols: Some(Vec::new()),
+        host_is_server_name: Some(true),
         follows_renegotiation: Some(knobs.renegotiation),
         answers_post_handshake_auth: Some(knobs.post_handshake_auth),
         verifies: Some(Verifies::InHandshake),
