@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "the one place where C is called; every call says why it may be")]
 
 use std::{
-    ffi::{CStr, c_char, c_int, c_long, c_void},
+    ffi::{CStr, c_char, c_int, c_long, c_uint, c_void},
     io,
     os::fd::RawFd,
     ptr, slice,
@@ -127,6 +127,23 @@ pub(crate) fn dh_auto(context: &mut SslContextBuilder, strength: DhStrength) -> 
     // SAFETY: the context is live and this control takes no pointer. SSL_CTX_set_dh_auto(3)
     let done = unsafe { openssl_sys::SSL_CTX_ctrl(context.as_ptr(), SET_DH_AUTO, mode, ptr::null_mut()) };
     check(c_int::from(done == 1))
+}
+
+/// The body of the extension `server_name`, while the client-hello callback runs.
+pub(crate) fn server_name_extension(ssl: &SslRef) -> Option<&[u8]> {
+    const SERVER_NAME: c_uint = 0;
+    let (mut bytes, mut length) = (ptr::null(), 0);
+    // SAFETY: the connection is live; on success the two places are set to a buffer that OpenSSL keeps for the
+    // duration of the callback, during which the connection is borrowed. SSL_client_hello_get0_ext(3)
+    unsafe {
+        let found = openssl_sys::SSL_client_hello_get0_ext(
+            ssl.as_ptr(),
+            SERVER_NAME,
+            &raw mut bytes,
+            &raw mut length,
+        );
+        if found == 1 && !bytes.is_null() { Some(slice::from_raw_parts(bytes, length)) } else { None }
+    }
 }
 
 /// The name of the negotiated key-exchange group, as OpenSSL spells it.

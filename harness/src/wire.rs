@@ -2,6 +2,7 @@
 
 pub mod client_hello;
 mod fingerprint;
+pub(crate) mod gate;
 mod names;
 pub mod observer;
 pub mod tap;

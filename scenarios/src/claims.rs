@@ -24,6 +24,12 @@ pub struct Claims {
     /// level 0 or 1, `SSL_CTX_set_security_level(3)`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepts_weak_certificates: Option<bool>,
+    /// The application protocols it offers to a backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_protocols: Option<Vec<String>>,
+    /// Whether the host of its requests is the server name that it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_is_server_name: Option<bool>,
     /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows_renegotiation: Option<bool>,
@@ -156,6 +162,10 @@ closed_list! {
         AcceptsWeakDh = "accepts-weak-dh",
         /// [`Claims::accepts_weak_certificates`]
         AcceptsWeakCertificates = "accepts-weak-certificates",
+        /// [`Claims::upstream_protocols`]
+        UpstreamProtocols = "upstream-protocols",
+        /// [`Claims::host_is_server_name`]
+        HostIsServerName = "host-is-server-name",
         /// [`Claims::follows_renegotiation`]
         FollowsRenegotiation = "follows-renegotiation",
         /// [`Claims::answers_post_handshake_auth`]
@@ -210,6 +220,8 @@ impl Claims {
             accepts_weak_dh: Some(true),
             // It runs at security level 0, to be able to meet everything.
             accepts_weak_certificates: Some(true),
+            upstream_protocols: Some(Vec::new()),
+            host_is_server_name: Some(true),
             follows_renegotiation: Some(true),
             answers_post_handshake_auth: Some(true),
             verifies: Some(Verifies::InHandshake),
@@ -271,6 +283,8 @@ impl Claims {
         lay(&mut self.upstream_groups, over.upstream_groups);
         lay(&mut self.accepts_weak_dh, over.accepts_weak_dh);
         lay(&mut self.accepts_weak_certificates, over.accepts_weak_certificates);
+        lay(&mut self.upstream_protocols, over.upstream_protocols);
+        lay(&mut self.host_is_server_name, over.host_is_server_name);
         lay(&mut self.follows_renegotiation, over.follows_renegotiation);
         lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
         lay(&mut self.verifies, over.verifies);

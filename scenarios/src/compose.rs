@@ -1,6 +1,6 @@
 //! Composition: `tls12-only+expired-leaf` is a backend too, unless its parts contradict each other.
 
-use crate::profile::BackendProfile;
+use crate::profile::{ApplicationProtocols, BackendProfile};
 
 /// A backend made of one or more catalogue entries, with the name it goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,9 @@ impl Composed {
             client_certificate,
             renegotiation,
             server_name,
+            application_protocols,
             fault,
+            fault_on,
         } = other;
         let own = &mut self.profile;
         merge(&mut own.versions, versions).ok_or_else(|| contradiction("the protocol versions"))?;
@@ -62,9 +64,15 @@ impl Composed {
             .ok_or_else(|| contradiction("the demand for a client certificate"))?;
         merge(&mut own.renegotiation, renegotiation).ok_or_else(|| contradiction("renegotiation"))?;
         merge(&mut own.server_name, server_name).ok_or_else(|| contradiction("the server name policy"))?;
+        merge(&mut own.application_protocols, application_protocols)
+            .ok_or_else(|| contradiction("the application protocols"))?;
+        merge(&mut own.fault_on, fault_on).ok_or_else(|| contradiction("the connections with a fault"))?;
         merge(&mut own.fault, fault).ok_or_else(|| contradiction("the fault"))?;
         if !own.has_usable_version() {
             return Err(contradiction("which versions its cipher suites and groups are for"));
+        }
+        if own.application_protocols == Some(ApplicationProtocols::H2Only) && own.asks_late() {
+            return Err(contradiction("what HTTP/2 forbids after a request"));
         }
         own.summary = format!("{} {}", own.summary, other.summary);
         own.clause = format!("{}; {}", own.clause, other.clause);

@@ -236,6 +236,8 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         | Cause::Timeout
         | Cause::Reset
         | Cause::Truncated
+        | Cause::Aborted
+        | Cause::Misdirected
         | Cause::Unexplained => None,
     }
 }
@@ -350,6 +352,8 @@ pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
         | Cause::Timeout
         | Cause::Reset
         | Cause::Truncated
+        | Cause::Aborted
+        | Cause::Misdirected
         | Cause::NotTls
         | Cause::Unexplained => &[],
     }

@@ -237,7 +237,9 @@ pub(crate) const fn usual_refuser(cause: Cause) -> Party {
         | Cause::SniMissing
         | Cause::SniUnknown
         | Cause::Reset
-        | Cause::Truncated => Party::Backend,
+        | Cause::Truncated
+        | Cause::Aborted
+        | Cause::Misdirected => Party::Backend,
         Cause::ConnectionRefused | Cause::Unexplained => Party::Network,
     }
 }

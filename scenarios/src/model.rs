@@ -13,7 +13,7 @@ use crate::{
     compose::Composed,
     expectation::{BackendSight, Connection, Expectation},
     profile::UpstreamProfile,
-    words::{Cause, Party, Phase, TlsVersion},
+    words::{Alert, Cause, Party, Phase, TlsVersion},
 };
 
 /// What must happen when this scenario runs through a gateway with these claims.
@@ -71,15 +71,31 @@ struct Stop {
     or_cause: Option<Cause>,
     version: Option<TlsVersion>,
     connection: Connection,
+    says: Says,
+}
+
+/// What the refused side gets to see of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// What the cause usually comes with.
+    Usual,
+    /// A connection that ends, and nothing else.
+    Nothing,
+    /// This alert.
+    Alert(Alert),
+    /// A response of the backend itself.
+    Status(u16),
+    /// The head of a response that never becomes whole.
+    Head,
 }
 
 impl Stop {
     /// What the gateway's client sees of it: a status out of the gateway's claims.
     fn through_gateway(self, claims: &Claims) -> Result<Expectation, Unclaimed> {
         let mut expectation = self.expectation();
-        if self.cause == Cause::PostHandshakeAuthRefused {
+        if let Says::Status(status) = self.says {
             // The backend itself answers, and the answer passes through.
-            expectation.statuses = vec![FORBIDDEN];
+            expectation.statuses = vec![status];
         } else {
             let claim = claims.status_for(self.cause, self.phase, self.version)?;
             expectation.statuses.clone_from(&claim.statuses);
@@ -92,14 +108,17 @@ impl Stop {
     fn seen_directly(self) -> Expectation {
         let mut expectation = self.expectation();
         expectation.by = Some(if self.by == Party::Gateway { Party::Client } else { self.by });
-        expectation.alerts = crate::diagnosis::alerts_of(self.cause).to_vec();
+        expectation.alerts = match self.says {
+            Says::Nothing => Vec::new(),
+            Says::Alert(alert) => vec![alert],
+            Says::Usual | Says::Status(_) | Says::Head => crate::diagnosis::alerts_of(self.cause).to_vec(),
+        };
         expectation.may_close = expectation.by != Some(Party::Backend) || expectation.alerts.is_empty();
-        if self.cause == Cause::PostHandshakeAuthRefused {
-            expectation.statuses = vec![FORBIDDEN];
-        }
-        if self.phase == Phase::Response && self.cause == Cause::Reset {
-            expectation.statuses = vec![200];
-        }
+        expectation.statuses = match self.says {
+            Says::Status(status) => vec![status],
+            Says::Head => vec![200],
+            Says::Usual | Says::Nothing | Says::Alert(_) => Vec::new(),
+        };
         expectation
     }
 
@@ -116,6 +135,9 @@ impl Stop {
         }
     }
 }
+
+/// What a backend answers to a request for another host (RFC 9110 15.5.20).
+const MISDIRECTED: u16 = 421;
 
 /// What a backend answers that wants a client certificate and cannot ask for it.
 const FORBIDDEN: u16 = 403;

@@ -6,8 +6,8 @@ mod listener;
 mod upstream;
 
 pub use backend::{
-    BackendProfile, Demand, DemandTime, DhParameters, Fault, FaultAction, FaultPhase, Need, Renegotiation,
-    ServerNamePolicy,
+    ApplicationProtocols, BackendProfile, Demand, DemandTime, DhParameters, Fault, FaultAction, FaultOn,
+    FaultPhase, Need, Renegotiation, ServerNamePolicy,
 };
 pub use client::{ClientProfile, ServerNameSent};
 pub use listener::{ClientCertificatePolicy, ListenerProfile};

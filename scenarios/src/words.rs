@@ -155,6 +155,10 @@ closed_list! {
         Reset = "reset",
         /// A peer ended the connection in the middle of a message.
         Truncated = "truncated",
+        /// A peer gave up with an alert that says no more.
+        Aborted = "aborted",
+        /// The request's host is not the name that the connection was made for.
+        Misdirected = "misdirected",
         /// What answered does not speak TLS.
         NotTls = "not-tls",
         /// No witness could name a cause. Never expected; never a pass.

@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use rstest::rstest;
-use tls_gauntlet_scenarios::{CellId, catalogue};
+use tls_gauntlet_scenarios::{CellId, Fault, catalogue};
 
 #[test]
 fn every_backend_says_what_it_does_and_where_that_is_written() {
     for (name, family, profile) in catalogue().backends() {
         assert!(profile.summary.ends_with('.'), "{family}/{name}: the summary is a sentence");
         assert!(!profile.clause.is_empty(), "{family}/{name}: the clause is missing");
+        assert!(profile.fault.is_none_or(Fault::makes_sense), "{family}/{name}: no such fault");
+        assert!(profile.has_usable_version(), "{family}/{name}: no version is of any use");
     }
     assert!(catalogue().backends().count() >= 27);
 }

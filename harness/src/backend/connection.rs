@@ -14,7 +14,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use openssl::ssl::Ssl;
-use tls_gauntlet_scenarios::{Cause, FaultAction, FaultPhase, Phase};
+use tls_gauntlet_scenarios::{ApplicationProtocols, Cause, Fault, FaultAction, FaultPhase, Phase};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     cue::Cue,
-    exchange::Exchange,
+    exchange::{Exchange, GARBAGE},
     executor::Executor,
     port::{Port, Stage},
     shared_tls::SharedTls,
@@ -33,6 +33,7 @@ use super::{
     story::{Stop, Story, Witnesses},
 };
 use crate::wire::{
+    gate::{Gate, LastMessage},
     observer,
     tap::{Tap, Traffic},
 };
@@ -40,7 +41,7 @@ use crate::wire::{
 /// Serves a connection. Leaves one entry in the ledger, however it ends.
 pub(super) async fn serve(stream: TcpStream, port: Arc<Port>, mut stages: watch::Receiver<Stage>) {
     let tap = Tap::new(stream);
-    let story = Arc::new(Story::new(tap.traffic()));
+    let story = Arc::new(Story::new(tap.traffic(), port.next_fault()));
     let patience = port.limits().peer;
     let mut told = pin!(stages.wait_for(|stage| *stage == Stage::Stopped));
     let mut remains = None;
@@ -67,19 +68,36 @@ pub(super) async fn serve(stream: TcpStream, port: Arc<Port>, mut stages: watch:
 
 /// Everything up to the point where this side has no more to do; `remains` is what has to be closed after that.
 async fn live(tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Option<SharedTls>) -> Stop {
-    if port.profile().fault_at(FaultPhase::Accept) == Some(FaultAction::PlainHttp) {
-        return speak_plainly(tap, story).await;
+    if let Some(action) = story.fault_at(FaultPhase::Accept) {
+        return instead_of_tls(action, tap, story).await;
+    }
+    if story.fault_at(FaultPhase::ClientHello) == Some(FaultAction::RefuseSplit) && comes_split(&tap).await {
+        story.refuse(Cause::Reset, Phase::Handshake);
+        // A socket that is dead already needs no reset.
+        let _ = tap.reset_on_drop();
+        return Stop::Fault;
     }
     let Ok(tls) = start(tap, port, story) else { return Stop::Over };
     *remains = Some(tls.clone());
     if let Err(failure) = tls.accept().await {
-        return match port.profile().fault_at(FaultPhase::ClientHello) {
-            Some(action) if failure.is_pause => stop_at_client_hello(action, tls, story, remains).await,
+        let is_shut = tls.change_tap(Tap::take_gate);
+        return match story.fault() {
+            Some(fault) if is_shut => instead_of_a_handshake(fault.does, &tls, story, remains).await,
+            Some(fault) if failure.is_pause && fault.at == FaultPhase::ClientHello => {
+                instead_of_a_handshake(fault.does, &tls, story, remains).await
+            }
+            // The only other one who pauses: a server name was required.
+            _ if failure.is_pause => {
+                let has_name = story.hello().is_some_and(|hello| hello.server_name.is_some());
+                let cause = if has_name { Cause::SniUnknown } else { Cause::SniMissing };
+                story.refuse(cause, Phase::Handshake);
+                Stop::Fault
+            }
             _ => Stop::Over,
         };
     }
     story.accept();
-    if port.profile().fault_at(FaultPhase::Close) == Some(FaultAction::OmitCloseNotify) {
+    if story.fault_at(FaultPhase::Close) == Some(FaultAction::OmitCloseNotify) {
         tls.omit_close_notify();
     }
     let exchange = Arc::new(Exchange {
@@ -89,22 +107,60 @@ async fn live(tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Opti
         cue: Arc::new(Cue::default()),
     });
     match converse(&exchange).await {
+        Conversation::Over { .. } if speaks_h2_only(port) && !story.has_request() => {
+            story.refuse(Cause::AlpnMismatch, Phase::Request);
+            Stop::Fault
+        }
         Conversation::Over { not_http: true } => Stop::NotHttp,
-        Conversation::Over { not_http: false } if has_omitted(port, story) => Stop::Fault,
+        Conversation::Over { not_http: false } if has_omitted(story) => Stop::Fault,
         Conversation::Over { not_http: false } => Stop::Over,
         Conversation::Cut => {
             delivered(&tls).await;
-            story.refuse(Cause::Reset, Phase::Response);
-            reset(&tls, remains);
+            let does_reset = story.fault().is_some_and(|fault| fault.does == FaultAction::Reset);
+            if does_reset {
+                story.refuse(Cause::Reset, Phase::Response);
+                reset(&tls, remains);
+            } else if !story.is_answered() {
+                story.refuse(Cause::Truncated, Phase::Response);
+            }
             Stop::Fault
         }
     }
 }
 
+fn speaks_h2_only(port: &Port) -> bool {
+    port.profile().application_protocols == Some(ApplicationProtocols::H2Only)
+}
+
+/// Whether the first segment holds less than the first record.
+async fn comes_split(tap: &Tap) -> bool {
+    // The longest record (RFC 8446 5.1) and its head.
+    let mut first = [0; 5 + 16384];
+    match tap.peek(&mut first).await {
+        Ok(length @ 5..) => length < 5 + usize::from(u16::from_be_bytes([first[3], first[4]])),
+        Ok(length) => length > 0,
+        Err(_) => false,
+    }
+}
+
 fn start(tap: Tap, port: &Port, story: &Story) -> Result<SharedTls, openssl::error::ErrorStack> {
-    let mut ssl = Ssl::new(port.context())?;
+    let mut ssl = Ssl::new(port.context(story.fault()))?;
+    let mut tap = tap;
     let observer = observer::attach(&mut ssl);
     let shown = port.profile().client_certificate.map(|_| shown::attach(&mut ssl));
+    match story.fault() {
+        Some(Fault { at: FaultPhase::ClientHello, does: FaultAction::Drip }) => tap.drip(),
+        Some(Fault { at: FaultPhase::ServerHello, .. }) => {
+            tap.put_gate(Gate::new(LastMessage::ServerHello, Arc::clone(&observer)));
+        }
+        Some(Fault { at: FaultPhase::Certificate, .. }) => {
+            tap.put_gate(Gate::new(LastMessage::Certificate, Arc::clone(&observer)));
+        }
+        Some(Fault { at: FaultPhase::Finished, .. }) => {
+            tap.put_gate(Gate::new(LastMessage::BeforeFinished, Arc::clone(&observer)));
+        }
+        Some(_) | None => {}
+    }
     let tls = SharedTls::new(ssl, tap)?;
     story.watch(Witnesses { tls: tls.clone(), observer, shown });
     Ok(tls)
@@ -126,25 +182,82 @@ async fn speak_plainly(mut tap: Tap, story: &Story) -> Stop {
     Stop::Fault
 }
 
-async fn stop_at_client_hello(
+/// What a faulty backend does with a fresh TCP connection.
+async fn instead_of_tls(action: FaultAction, mut tap: Tap, story: &Story) -> Stop {
+    match action {
+        FaultAction::PlainHttp => return speak_plainly(tap, story).await,
+        FaultAction::Stall => story.refuse(Cause::Timeout, Phase::Handshake),
+        FaultAction::Reset => {
+            story.refuse(Cause::Reset, Phase::Handshake);
+            // A socket that is dead already needs no reset.
+            let _ = tap.reset_on_drop();
+            return Stop::Fault;
+        }
+        FaultAction::Close => {
+            story.refuse(Cause::Truncated, Phase::Handshake);
+            // Whoever cannot be told is gone.
+            let _ = tap.shutdown().await;
+        }
+        FaultAction::Garbage => {
+            story.refuse(Cause::NotTls, Phase::Handshake);
+            let _ = tap.write_all(GARBAGE).await;
+        }
+        FaultAction::RefuseConnection
+        | FaultAction::OmitCloseNotify
+        | FaultAction::Alert
+        | FaultAction::Drip
+        | FaultAction::WrongRecordLength
+        | FaultAction::RefuseSplit
+        | FaultAction::GoAway => {}
+    }
+    // Until the peer has gone: closing with bytes unread would be a reset.
+    while matches!(tap.read(&mut [0; 4096]).await, Ok(1..)) {}
+    if action == FaultAction::Stall { Stop::Over } else { Stop::Fault }
+}
+
+/// What a faulty backend does in the middle of a handshake.
+async fn instead_of_a_handshake(
     action: FaultAction,
-    tls: SharedTls,
+    tls: &SharedTls,
     story: &Story,
     remains: &mut Option<SharedTls>,
 ) -> Stop {
+    /// The fatal alert `internal_error` (RFC 8446 6).
+    const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
+    /// A handshake record of 65,535 bytes; 2^14 + 256 are allowed.
+    const TOO_LONG: &[u8] = &[22, 3, 3, 0xff, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     match action {
         FaultAction::Stall => {
             story.refuse(Cause::Timeout, Phase::Handshake);
             tls.drain().await;
-            Stop::Over
+            return Stop::Over;
         }
         FaultAction::Reset => {
             story.refuse(Cause::Reset, Phase::Handshake);
-            reset(&tls, remains);
-            Stop::Fault
+            delivered(tls).await;
+            reset(tls, remains);
         }
-        FaultAction::PlainHttp | FaultAction::RefuseConnection | FaultAction::OmitCloseNotify => Stop::Over,
+        FaultAction::Close => story.refuse(Cause::Truncated, Phase::Handshake),
+        FaultAction::Alert => {
+            story.refuse(Cause::Aborted, Phase::Handshake);
+            tls.send_past_tls(ALERT).await;
+        }
+        FaultAction::Garbage => {
+            story.refuse(Cause::NotTls, Phase::Handshake);
+            tls.send_past_tls(GARBAGE).await;
+        }
+        FaultAction::WrongRecordLength => {
+            story.refuse(Cause::NotTls, Phase::Handshake);
+            tls.send_past_tls(TOO_LONG).await;
+        }
+        FaultAction::PlainHttp
+        | FaultAction::RefuseConnection
+        | FaultAction::OmitCloseNotify
+        | FaultAction::Drip
+        | FaultAction::RefuseSplit
+        | FaultAction::GoAway => return Stop::Over,
     }
+    Stop::Fault
 }
 
 /// Drops the connection with RST. The story keeps a handle of its own, so the socket goes when the story does.
@@ -155,8 +268,8 @@ fn reset(tls: &SharedTls, remains: &mut Option<SharedTls>) {
 }
 
 /// Whether the fault "no `close_notify`" is what ended the connection.
-fn has_omitted(port: &Port, story: &Story) -> bool {
-    port.profile().fault_at(FaultPhase::Close).is_some() && story.is_answered()
+fn has_omitted(story: &Story) -> bool {
+    story.fault_at(FaultPhase::Close) == Some(FaultAction::OmitCloseNotify) && story.is_answered()
 }
 
 enum Conversation {
@@ -170,7 +283,11 @@ enum Conversation {
 async fn converse(exchange: &Arc<Exchange>) -> Conversation {
     let stream = TokioIo::new(exchange.tls.clone());
     let service = service_fn(|request| Arc::clone(exchange).answer(request));
-    let is_h2 = exchange.tls.with_ssl(|ssl| ssl.selected_alpn_protocol() == Some(b"h2"));
+    let is_h2 = match exchange.port.profile().application_protocols {
+        Some(ApplicationProtocols::H2Only) => true,
+        Some(ApplicationProtocols::H2SpokenAsH1) => false,
+        _ => exchange.tls.with_ssl(|ssl| ssl.selected_alpn_protocol() == Some(b"h2")),
+    };
     if is_h2 {
         let executor = Executor::default();
         let connection = http2::Builder::new(executor.clone()).serve_connection(stream, service);
@@ -187,9 +304,15 @@ async fn conduct<C>(exchange: &Exchange, connection: C, close: impl Fn(Pin<&mut 
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let profile = exchange.port.profile();
-    let (cuts, closes) =
-        (profile.fault_at(FaultPhase::Body).is_some(), profile.fault_at(FaultPhase::Close).is_some());
+    let (cuts, closes) = match exchange.story.fault() {
+        Some(Fault { at: FaultPhase::Close, does }) => {
+            (does == FaultAction::Close, does != FaultAction::Close)
+        }
+        Some(Fault { at: FaultPhase::Request | FaultPhase::Headers | FaultPhase::Body, does }) => {
+            (matches!(does, FaultAction::Reset | FaultAction::Close), false)
+        }
+        Some(_) | None => (false, false),
+    };
     let mut connection = pin!(connection);
     let mut is_closing = false;
     poll_fn(|context| {

@@ -4,13 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use openssl::ssl::{
     AlpnError, ClientHelloResponse, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod,
-    SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion, cipher_name, select_next_proto,
+    SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion, cipher_name,
+    select_next_proto,
 };
 use openssl::{provider::Provider, stack::Stack, x509::store::X509StoreBuilder};
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
-    BackendProfile, CipherSuite, DemandTime, DhParameters, FaultPhase, Group, Need, Renegotiation,
-    ServerCertificate, ServerNamePolicy, TlsVersion,
+    ApplicationProtocols, BackendProfile, CipherSuite, DemandTime, DhParameters, FaultAction, FaultPhase,
+    Group, Need, Renegotiation, ServerCertificate, ServerNamePolicy, TlsVersion,
 };
 
 use super::shown;
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     client_certificate: Option<(DemandTime, Need)>,
     renegotiates: bool,
     server_name: Option<ServerNamePolicy>,
+    application_protocols: Option<ApplicationProtocols>,
     stops_at_client_hello: bool,
 }
 
@@ -41,15 +43,33 @@ impl Settings {
             client_certificate: profile.client_certificate.map(|demand| (demand.asked, demand.need)),
             renegotiates: matches!(profile.renegotiation, Some(Renegotiation::AfterRequest)),
             server_name: profile.server_name,
-            stops_at_client_hello: profile.fault_at(FaultPhase::ClientHello).is_some(),
+            application_protocols: profile.application_protocols,
+            stops_at_client_hello: profile
+                .fault_at(FaultPhase::ClientHello)
+                .is_some_and(|action| !matches!(action, FaultAction::Drip | FaultAction::RefuseSplit)),
         }
+    }
+
+    /// The settings for connections on which the fault does not show.
+    pub(super) fn without_fault(profile: &BackendProfile) -> Self {
+        Self { stops_at_client_hello: false, ..Self::of(profile) }
+    }
+
+    /// The same with another certificate, whatever the server name.
+    fn showing(&self, certificate: ServerCertificate) -> Self {
+        Self { certificate, server_name: None, ..self.clone() }
     }
 
     /// HTTP/2 forbids both renegotiation and post-handshake authentication (RFC 9113 9.2.1, 9.2.3), so whoever
     /// wants one of them after the request speaks HTTP/1.1 only, as IIS and httpd do.
     fn protocols(&self) -> &'static [u8] {
         let late = matches!(self.client_certificate, Some((DemandTime::AfterRequest, _)));
-        if late || self.renegotiates { b"\x08http/1.1" } else { b"\x02h2\x08http/1.1" }
+        match self.application_protocols {
+            Some(ApplicationProtocols::H2Only | ApplicationProtocols::H2SpokenAsH1) => b"\x02h2",
+            Some(ApplicationProtocols::H1Only) => b"\x08http/1.1",
+            _ if late || self.renegotiates => b"\x08http/1.1",
+            _ => b"\x02h2\x08http/1.1",
+        }
     }
 }
 
@@ -106,17 +126,57 @@ pub(super) fn server(
         };
         shown::install(&mut context, mode);
     }
-    if settings.server_name == Some(ServerNamePolicy::Required) {
-        require_server_name(&mut context, names);
+    match settings.server_name {
+        None | Some(ServerNamePolicy::HostMustMatch) => {}
+        Some(ServerNamePolicy::Required) => require_server_name(&mut context, names),
+        Some(ServerNamePolicy::RequiredCloses) => {
+            let names = Arc::clone(names);
+            context.set_client_hello_callback(move |ssl, _| {
+                let known = offered_name(ssl).is_some_and(|name| is_known(&names, name));
+                // Who is told to come back finds the connection closed.
+                Ok(if known { ClientHelloResponse::SUCCESS } else { ClientHelloResponse::RETRY })
+            });
+        }
+        Some(ServerNamePolicy::CertificatePerName) => {
+            let other = server(&settings.showing(ServerCertificate::WrongName), pki, names)?;
+            context.set_servername_callback(move |ssl, _| {
+                if ssl.servername(NameType::HOST_NAME) == Some(tls_gauntlet_certs::WRONG_NAME) {
+                    // Fails only without memory; the connection then goes on with the other certificate.
+                    let _ = ssl.set_ssl_context(&other);
+                }
+                Ok(())
+            });
+        }
+        Some(ServerNamePolicy::WrongCertificateWithout) => {
+            let other = server(&settings.showing(ServerCertificate::WrongName), pki, names)?;
+            context.set_servername_callback(move |ssl, _| {
+                if ssl.servername(NameType::HOST_NAME).is_none() {
+                    let _ = ssl.set_ssl_context(&other);
+                }
+                Ok(())
+            });
+        }
     }
     if settings.stops_at_client_hello {
         // The handshake then returns to its caller, who never takes it up again.
         context.set_client_hello_callback(|_, _| Ok(ClientHelloResponse::RETRY));
     }
     let protocols = settings.protocols();
-    context.set_alpn_select_callback(move |_, offered| {
-        select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
-    });
+    match settings.application_protocols {
+        Some(ApplicationProtocols::Ignored) => {}
+        Some(ApplicationProtocols::Refused) => {
+            context.set_alpn_select_callback(|_, _| Err(AlpnError::ALERT_FATAL));
+        }
+        Some(ApplicationProtocols::Unoffered) => {
+            context.set_alpn_select_callback(|_, _| Ok(b"gauntlet/1"));
+        }
+        Some(
+            ApplicationProtocols::H1Only | ApplicationProtocols::H2Only | ApplicationProtocols::H2SpokenAsH1,
+        )
+        | None => context.set_alpn_select_callback(move |_, offered| {
+            select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
+        }),
+    }
     observer::install(&mut context);
     Ok(context.build())
 }
@@ -201,6 +261,16 @@ fn require_server_name(context: &mut SslContextBuilder, names: &Arc<[Name]>) {
         *alert = SslAlert::UNRECOGNIZED_NAME;
         Err(SniError::ALERT_FATAL)
     });
+}
+
+/// The server name, before OpenSSL has looked at the extensions: a list of entries, each a type, a length and a name
+/// (RFC 6066 3). Everybody sends one entry.
+fn offered_name(ssl: &SslRef) -> Option<&str> {
+    let [_, _, 0, high, low, name @ ..] = ffi::server_name_extension(ssl)? else {
+        return None;
+    };
+    let name = name.get(..usize::from(u16::from_be_bytes([*high, *low])))?;
+    std::str::from_utf8(name).ok()
 }
 
 fn is_known(names: &[Name], asked: &str) -> bool {

@@ -13,10 +13,10 @@ use http_body_util::BodyExt;
 use hyper::{
     Request, Response, StatusCode,
     body::{Body, Frame, Incoming, SizeHint},
-    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
-    http::Version,
+    header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
+    http::{Version, request::Parts, uri::Authority},
 };
-use tls_gauntlet_scenarios::{Cause, FaultAction, FaultPhase, Phase};
+use tls_gauntlet_scenarios::{Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy};
 
 use super::{
     BACKEND_HEADER,
@@ -27,6 +27,7 @@ use super::{
     shared_tls::SharedTls,
     story::Story,
 };
+use crate::wire::tap::Tap;
 
 /// What the handlers of one connection's requests share.
 #[derive(Debug)]
@@ -66,6 +67,10 @@ impl Exchange {
         self.story.read_request();
 
         let status = match late::demand(&self.port, &self.tls, &self.story).await {
+            Demanded::Satisfied if self.is_misdirected(&head) => {
+                self.story.refuse(Cause::Misdirected, Phase::Request);
+                StatusCode::MISDIRECTED_REQUEST
+            }
             Demanded::Satisfied => StatusCode::OK,
             Demanded::NotOffered => {
                 self.story.refuse(Cause::PostHandshakeAuthRefused, Phase::Request);
@@ -74,9 +79,11 @@ impl Exchange {
             Demanded::Broken => return Err(Broken),
         };
         self.story.begin_response();
-        if self.port.profile().fault_at(FaultPhase::Request) == Some(FaultAction::Stall) {
-            self.story.refuse(Cause::Timeout, Phase::Response);
-            std::future::pending::<()>().await;
+        if let Some(action) = self.story.fault_at(FaultPhase::Request) {
+            self.instead_of_a_response(action).await;
+        }
+        if self.story.fault_at(FaultPhase::Headers) == Some(FaultAction::Drip) {
+            self.tls.change_tap(Tap::drip);
         }
         let echo = echo::body(&self.port, &self.story, &head, nonce.as_deref());
         let mut response = Response::new(self.body(format!("{echo}\n").into()));
@@ -87,19 +94,58 @@ impl Exchange {
             headers.insert(BACKEND_HEADER, name);
         }
         // HTTP/2 has no such header (RFC 9113 8.2.2); there the cue ends the connection.
-        if self.port.profile().fault_at(FaultPhase::Close).is_some() && head.version < Version::HTTP_2 {
+        let says_goodbye =
+            self.story.fault_at(FaultPhase::Close).is_some_and(|action| action != FaultAction::Close);
+        if says_goodbye && head.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
     }
 
+    /// Whether the request is for another host than the one that the connection was made to.
+    fn is_misdirected(&self, head: &Parts) -> bool {
+        if self.port.profile().server_name != Some(ServerNamePolicy::HostMustMatch) {
+            return false;
+        }
+        let in_header = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let authority = head.uri.authority().map(Authority::as_str).or(in_header).unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let name = self.story.hello().and_then(|hello| hello.server_name.as_deref());
+        name.is_some_and(|name| !name.eq_ignore_ascii_case(host))
+    }
+
+    fn is_stalling(&self) -> bool {
+        self.story.fault().is_some_and(|fault| fault.does == FaultAction::Stall)
+    }
+
+    /// Never returns: the connection ends on the cue, or the peer gives up.
+    async fn instead_of_a_response(&self, action: FaultAction) {
+        match action {
+            FaultAction::Stall => self.story.refuse(Cause::Timeout, Phase::Response),
+            FaultAction::Garbage => {
+                self.story.refuse(Cause::NotTls, Phase::Response);
+                self.tls.send_past_tls(GARBAGE).await;
+            }
+            _ => self.cue.give(),
+        }
+        std::future::pending::<()>().await;
+    }
+
     fn body(self: &Arc<Self>, whole: Bytes) -> Answer {
         let length = whole.len();
-        let is_cut = self.port.profile().fault_at(FaultPhase::Body).is_some();
-        let rest = if is_cut { whole.slice(..length / 2) } else { whole };
-        Answer { exchange: Arc::clone(self), rest: Some(rest), length, is_cut }
+        let at = |phase| self.story.fault_at(phase).is_some_and(|action| action != FaultAction::Drip);
+        let rest = match (at(FaultPhase::Headers), at(FaultPhase::Body)) {
+            (true, _) => Some(Bytes::new()),
+            (false, true) => Some(whole.slice(..length / 2)),
+            (false, false) => None,
+        };
+        let is_cut = rest.is_some();
+        Answer { exchange: Arc::clone(self), rest: Some(rest.unwrap_or(whole)), length, is_cut }
     }
 }
+
+/// What looks like no record of TLS.
+pub(super) const GARBAGE: &[u8] = b"\xde\xad\xbe\xef\xde\xad\xbe\xef\xde\xad\xbe\xef\xde\xad\xbe\xef";
 
 /// The body of a response: whole, or its first half and then nothing.
 #[derive(Debug)]
@@ -127,6 +173,10 @@ impl Body for Answer {
                 Poll::Ready(Some(Ok(Frame::data(rest))))
             }
             None if self.is_cut => {
+                if self.exchange.is_stalling() {
+                    self.exchange.story.refuse(Cause::Timeout, Phase::Response);
+                    return Poll::Pending;
+                }
                 self.exchange.cue.give();
                 Poll::Pending
             }

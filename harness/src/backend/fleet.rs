@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     SERVER_NAME,
     context::{self, Settings},
-    port::{Door, Port, Stage},
+    port::{Contexts, Door, Port, Stage},
     shown::Known,
 };
 use crate::limits::Limits;
@@ -121,8 +121,12 @@ impl Fleet {
                 backend: composed.name.clone(),
                 source,
             })?;
-            let context = contexts[&Settings::of(&composed.profile)].clone();
-            let port = Port::new(composed.clone(), context, Arc::clone(&known), options.limits);
+            let context = |settings: Settings| contexts[&settings].clone();
+            let of_port = Contexts {
+                faulty: context(Settings::of(&composed.profile)),
+                sound: context(Settings::without_fault(&composed.profile)),
+            };
+            let port = Port::new(composed.clone(), of_port, Arc::clone(&known), options.limits);
             backends.push(Backend::serve(port, door, pki, options)?);
         }
         Ok(Self { backends, limits: options.limits })
@@ -266,7 +270,9 @@ async fn contexts(
 ) -> Result<Arc<HashMap<Settings, SslContext>>, FleetError> {
     let mut wanted: HashMap<Settings, String> = HashMap::new();
     for composed in plan {
-        wanted.entry(Settings::of(&composed.profile)).or_insert_with(|| composed.name.clone());
+        for settings in [Settings::of(&composed.profile), Settings::without_fault(&composed.profile)] {
+            wanted.entry(settings).or_insert_with(|| composed.name.clone());
+        }
     }
     let wanted: Vec<_> = wanted.into_iter().collect();
     let (pki, names) = (Arc::clone(pki), Arc::<[Name]>::from(names));

@@ -1,9 +1,17 @@
 //! A port: lets connections in and keeps the tasks that serve them.
 
-use std::{future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future, io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use openssl::ssl::SslContext;
-use tls_gauntlet_scenarios::{BackendProfile, Composed, FaultAction, FaultPhase};
+use tls_gauntlet_scenarios::{BackendProfile, Composed, Fault, FaultAction, FaultPhase};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
@@ -66,15 +74,26 @@ impl Door {
 #[derive(Debug)]
 pub(super) struct Port {
     composed: Composed,
-    context: SslContext,
+    contexts: Contexts,
     known: Arc<Known>,
     limits: Limits,
     ledger: Ledger,
+    connections: AtomicU64,
+}
+
+/// The TLS contexts of one backend.
+#[derive(Debug)]
+pub(super) struct Contexts {
+    /// For connections on which the profile's fault shows, or may.
+    pub(super) faulty: SslContext,
+    /// For those on which it does not.
+    pub(super) sound: SslContext,
 }
 
 impl Port {
-    pub(super) fn new(composed: Composed, context: SslContext, known: Arc<Known>, limits: Limits) -> Self {
-        Self { composed, context, known, limits, ledger: Ledger::new() }
+    pub(super) fn new(composed: Composed, contexts: Contexts, known: Arc<Known>, limits: Limits) -> Self {
+        let connections = AtomicU64::new(0);
+        Self { composed, contexts, known, limits, ledger: Ledger::new(), connections }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -85,8 +104,14 @@ impl Port {
         &self.composed.profile
     }
 
-    pub(super) fn context(&self) -> &SslContext {
-        &self.context
+    /// The fault of the connection that comes now, if any.
+    pub(super) fn next_fault(&self) -> Option<Fault> {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        self.profile().fault_of(before + 1)
+    }
+
+    pub(super) fn context(&self, fault: Option<Fault>) -> &SslContext {
+        if fault.is_some() { &self.contexts.faulty } else { &self.contexts.sound }
     }
 
     pub(super) fn known(&self) -> &Known {

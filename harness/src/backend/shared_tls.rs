@@ -130,6 +130,25 @@ impl SharedTls {
         .await;
     }
 
+    /// Sends these bytes as they are, past TLS and past any gate. Whoever cannot be told is gone.
+    pub(super) async fn send_past_tls(&self, bytes: &[u8]) {
+        self.change_tap(|tap| {
+            tap.take_gate();
+        });
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let sent = poll_fn(|context| self.lock().stream.as_mut().get_pin_mut().poll_write(context, rest));
+            match sent.await {
+                Ok(sent @ 1..) => rest = &rest[sent..],
+                Ok(0) | Err(_) => return,
+            }
+        }
+    }
+
+    pub(super) fn change_tap<T>(&self, change: impl FnOnce(&mut Tap) -> T) -> T {
+        change(self.lock().stream.as_mut().get_pin_mut().get_mut())
+    }
+
     pub(super) fn omit_close_notify(&self) {
         self.lock().omits_close_notify = true;
     }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Handling, Phase, TlsVersion,
+    BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Fault, FaultAction, FaultPhase, Handling,
+    Phase, TlsVersion,
 };
 
 use super::{
@@ -30,6 +31,7 @@ use crate::{
 pub(super) struct Story {
     begun: Instant,
     traffic: Arc<Traffic>,
+    fault: Option<Fault>,
     tls: OnceLock<Witnesses>,
     hello: OnceLock<Option<ClientHelloFacts>>,
     negotiated: OnceLock<Negotiated>,
@@ -82,15 +84,26 @@ pub(super) enum Stop {
 }
 
 impl Story {
-    pub(super) fn new(traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(traffic: Arc<Traffic>, fault: Option<Fault>) -> Self {
         Self {
             begun: Instant::now(),
             traffic,
+            fault,
             tls: OnceLock::new(),
             hello: OnceLock::new(),
             negotiated: OnceLock::new(),
             notes: Mutex::default(),
         }
+    }
+
+    /// The fault that shows on this connection.
+    pub(super) const fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// The fault at this phase, if that is where it shows.
+    pub(super) fn fault_at(&self, phase: FaultPhase) -> Option<FaultAction> {
+        self.fault.filter(|fault| fault.at == phase).map(|fault| fault.does)
     }
 
     pub(super) fn traffic(&self) -> &Traffic {
@@ -169,6 +182,12 @@ impl Story {
     pub(super) fn end_response(&self) {
         let mut notes = self.notes();
         notes.in_flight = notes.in_flight.saturating_sub(1);
+    }
+
+    /// Whether a request has come.
+    pub(super) fn has_request(&self) -> bool {
+        let notes = self.notes();
+        notes.requests > 0 || notes.in_flight > 0
     }
 
     /// Whether every request was answered, and there was one.

@@ -1,7 +1,7 @@
 //! The lines with which a person calls a backend by hand.
 
 use tls_gauntlet_scenarios::{
-    BackendProfile, DemandTime, FaultAction, Renegotiation, ServerCertificate, TlsVersion,
+    BackendProfile, DemandTime, FaultAction, FaultPhase, Renegotiation, ServerCertificate, TlsVersion,
 };
 
 /// The files a caller needs.
@@ -79,6 +79,12 @@ pub(super) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
         FaultAction::Reset => "is cut off by a reset",
         FaultAction::PlainHttp => "finds no TLS there",
         FaultAction::RefuseConnection => "cannot connect",
+        FaultAction::Close | FaultAction::GoAway if fault.at == FaultPhase::Close => "gets an answer",
+        FaultAction::Close => "is left without an answer",
+        FaultAction::GoAway | FaultAction::RefuseSplit => "gets an answer",
+        FaultAction::Alert => "gets the alert internal_error",
+        FaultAction::Drip => "gets an answer, byte by byte",
+        FaultAction::Garbage | FaultAction::WrongRecordLength => "finds no TLS there",
         FaultAction::OmitCloseNotify => "gets an answer that ends without close_notify",
     });
     match (flaw, fault) {

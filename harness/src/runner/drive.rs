@@ -254,8 +254,14 @@ fn named<'a, T: Clone + 'a>(
 /// cell depends on the speed of the machine.
 fn patience(cell: &Cell, limits: &Limits) -> (Duration, Duration) {
     match cell.stalls_at() {
-        Some(FaultPhase::Accept | FaultPhase::ClientHello) => (limits.impatient, limits.patient),
-        Some(FaultPhase::Request | FaultPhase::Body | FaultPhase::Close) => {
+        Some(
+            FaultPhase::Accept
+            | FaultPhase::ClientHello
+            | FaultPhase::ServerHello
+            | FaultPhase::Certificate
+            | FaultPhase::Finished,
+        ) => (limits.impatient, limits.patient),
+        Some(FaultPhase::Request | FaultPhase::Headers | FaultPhase::Body | FaultPhase::Close) => {
             (limits.patient, limits.impatient)
         }
         None => (limits.patient, limits.patient),

@@ -237,6 +237,8 @@ impl HandshakeType {
     pub const CERTIFICATE: Self = Self(11);
     /// 13
     pub const CERTIFICATE_REQUEST: Self = Self(13);
+    /// CertificateVerify.
+    pub const CERTIFICATE_VERIFY: Self = Self(15);
     /// 20
     pub const FINISHED: Self = Self(20);
 }

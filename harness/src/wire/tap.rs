@@ -19,6 +19,7 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::gate::Gate;
 use crate::ffi;
 
 /// A TCP stream that takes notes; OpenSSL reads and writes through it.
@@ -26,6 +27,8 @@ use crate::ffi;
 pub struct Tap {
     stream: TcpStream,
     traffic: Arc<Traffic>,
+    gate: Option<Gate>,
+    drips: bool,
 }
 
 /// What has passed through a [`Tap`]. It outlives the stream.
@@ -53,7 +56,7 @@ impl Tap {
     pub fn new(stream: TcpStream) -> Self {
         // Fails only on a socket that is dead already; the first read will tell.
         let _ = stream.set_nodelay(true);
-        let tap = Self { stream, traffic: Arc::default() };
+        let tap = Self { stream, traffic: Arc::default(), gate: None, drips: false };
         tap.acknowledge_at_once();
         tap
     }
@@ -70,6 +73,29 @@ impl Tap {
     #[must_use]
     pub fn traffic(&self) -> Arc<Traffic> {
         Arc::clone(&self.traffic)
+    }
+
+    /// Lets nothing more out once the gate is shut.
+    pub(crate) fn put_gate(&mut self, gate: Gate) {
+        self.gate = Some(gate);
+    }
+
+    /// Takes the gate away. Whether it was shut.
+    pub(crate) fn take_gate(&mut self) -> bool {
+        self.gate.take().is_some_and(|gate| gate.is_shut())
+    }
+
+    /// Sends one byte at a time from now on.
+    pub(crate) fn drip(&mut self) {
+        self.drips = true;
+    }
+
+    /// How many bytes have come that nobody has read, once some have: what one segment brought.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) async fn peek(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.peek(bytes).await
     }
 
     /// Ends the connection with RST as soon as the stream is dropped; what has not been sent is lost.
@@ -184,7 +210,20 @@ impl AsyncWrite for Tap {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let mut bytes = bytes;
+        if let Some(gate) = &mut self.gate {
+            bytes = &bytes[..gate.lets_out(bytes)];
+            if bytes.is_empty() {
+                return Poll::Ready(Err(io::Error::other("the backend's fault ends its part here")));
+            }
+        }
+        if self.drips {
+            bytes = &bytes[..bytes.len().min(1)];
+        }
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let (Poll::Ready(Ok(written)), Some(gate)) = (&polled, &mut self.gate) {
+            gate.note(&bytes[..*written]);
+        }
         match &polled {
             Poll::Ready(Ok(written)) => {
                 self.traffic.sent.fetch_add(*written as u64, Ordering::Relaxed);

@@ -180,7 +180,6 @@ fn reached(
             by: None,
             phase: None,
             cause: None,
-            or_cause: None,
             candidates: Vec::new(),
         }),
         client_saw: Some(ClientSaw {

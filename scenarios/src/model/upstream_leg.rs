@@ -1,14 +1,14 @@
 //! The second leg: the gateway is the client, the backend the server.
 
-use super::{Steps, Stop};
+use super::{FORBIDDEN, MISDIRECTED, Says, Steps, Stop};
 use crate::{
     claims::{ClaimName, Claims, Unclaimed, Verifies},
     expectation::{BackendSight, Connection},
     profile::{
-        BackendProfile, Demand, DemandTime, FaultAction, FaultPhase, Need, Renegotiation, ServerNamePolicy,
-        UpstreamProfile,
+        ApplicationProtocols, BackendProfile, Demand, DemandTime, FaultAction, FaultPhase, Need,
+        Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
-    words::{Cause, ClientCertificate, Party, Phase, TlsVersion, Versions},
+    words::{Alert, Cause, ClientCertificate, Party, Phase, ServerCertificate, TlsVersion, Versions},
 };
 
 /// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
@@ -23,6 +23,9 @@ pub(super) fn walk(
         return Ok(Err(stop));
     }
     if let Some(stop) = leg.handshake()? {
+        return Ok(Err(stop));
+    }
+    if let Some(stop) = leg.understand()? {
         return Ok(Err(stop));
     }
     if let Some(stop) = leg.after_request()? {
@@ -46,46 +49,67 @@ struct Leg<'a> {
     renegotiations: u32,
 }
 
+/// What can stop a handshake once the server has chosen.
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    /// The gateway looks at the backend's certificate.
+    Server,
+    /// The backend looks at the gateway's.
+    Client,
+    /// A fault of the backend.
+    Fault(FaultPhase),
+}
+
 impl Leg<'_> {
     /// Faults that strike before the backend has answered the ClientHello.
     fn arrive(&mut self) -> Option<Stop> {
-        let fault = self
-            .backend
-            .fault_at(FaultPhase::Accept)
-            .or_else(|| self.backend.fault_at(FaultPhase::ClientHello))?;
-        let (by, phase, cause, connection, words) = match fault {
-            FaultAction::RefuseConnection => (
-                Party::Network,
-                Phase::Connect,
-                Cause::ConnectionRefused,
-                Connection::None,
-                "nobody listens on the backend's port",
-            ),
-            FaultAction::PlainHttp => (
-                Party::Gateway,
-                Phase::Handshake,
-                Cause::NotTls,
-                Connection::NoRequest,
-                "the backend answers the ClientHello in HTTP",
-            ),
-            FaultAction::Stall => (
-                Party::Gateway,
-                Phase::Handshake,
-                Cause::Timeout,
-                Connection::NoRequest,
-                "the backend never answers the ClientHello; the gateway gives up",
-            ),
-            FaultAction::Reset => (
-                Party::Backend,
-                Phase::Handshake,
-                Cause::Reset,
-                Connection::NoRequest,
-                "the backend resets the connection instead of answering the ClientHello",
-            ),
-            FaultAction::OmitCloseNotify => return None,
+        self.fault(FaultPhase::Accept).or_else(|| self.fault(FaultPhase::ClientHello))
+    }
+
+    /// The stop that the backend's fault makes in this phase, if it has one there that stops anything. The model
+    /// walks the first connection.
+    fn fault(&mut self, phase: FaultPhase) -> Option<Stop> {
+        let fault = self.backend.fault_of(1).filter(|fault| fault.at == phase)?;
+        let is_late = phase >= FaultPhase::Request;
+        let (by, cause, words) = match fault.does {
+            FaultAction::RefuseConnection => {
+                self.steps.say("nobody listens on the backend's port");
+                let (by, at) = (Party::Network, Phase::Connect);
+                return Some(self.stop(by, at, Cause::ConnectionRefused, Connection::None));
+            }
+            FaultAction::PlainHttp => {
+                (Party::Gateway, Cause::NotTls, "the backend answers the ClientHello in HTTP")
+            }
+            FaultAction::Garbage => {
+                (Party::Gateway, Cause::NotTls, "the backend sends what is no TLS record")
+            }
+            FaultAction::WrongRecordLength => {
+                (Party::Gateway, Cause::NotTls, "the backend announces a record of an impossible length")
+            }
+            FaultAction::Stall => {
+                (Party::Gateway, Cause::Timeout, "the backend says nothing more; the gateway gives up")
+            }
+            FaultAction::Reset => (Party::Backend, Cause::Reset, "the backend resets the connection"),
+            FaultAction::Close if phase == FaultPhase::Close => return None,
+            FaultAction::Close => (Party::Backend, Cause::Truncated, "the backend ends the connection"),
+            FaultAction::Alert => (Party::Backend, Cause::Aborted, "the backend gives up with an alert"),
+            FaultAction::Drip
+            | FaultAction::OmitCloseNotify
+            | FaultAction::RefuseSplit
+            | FaultAction::GoAway => return None,
         };
-        self.steps.say(words);
-        Some(Stop { by, phase, cause, or_cause: None, version: None, connection })
+        self.steps.say(format!("{words} ({phase})"));
+        let (at, connection) = if is_late {
+            (Phase::Response, Connection::Request)
+        } else {
+            (Phase::Handshake, Connection::NoRequest)
+        };
+        let says = match (fault.does, phase) {
+            (FaultAction::Alert, _) => Says::Alert(Alert::InternalError),
+            (_, FaultPhase::Headers | FaultPhase::Body) => Says::Head,
+            _ => Says::Usual,
+        };
+        Some(Stop { says, ..self.stop(by, at, cause, connection) })
     }
 
     fn handshake(&mut self) -> Result<Option<Stop>, Unclaimed> {
@@ -106,28 +130,117 @@ impl Leg<'_> {
         {
             return Ok(Some(stop));
         }
-        if self.backend.server_name == Some(ServerNamePolicy::Required) && !self.upstream.send_server_name {
-            self.steps.say("the backend requires a server name and the gateway sends none");
-            return Ok(Some(self.stop(
-                Party::Backend,
-                Phase::Handshake,
-                Cause::SniMissing,
-                Connection::NoRequest,
-            )));
+        if let Some(stop) = self.missing_name() {
+            return Ok(Some(stop));
         }
         if version < TlsVersion::Tls13
             && let Some(stop) = self.algorithms(version)?
         {
             return Ok(Some(stop));
         }
-        let server = self.server_certificate_refusal()?;
-        let client = self.handshake_demand()?;
+        if let Some(stop) = self.application_protocol()? {
+            return Ok(Some(stop));
+        }
+        if let Some(stop) = self.fault(FaultPhase::ServerHello) {
+            return Ok(Some(stop));
+        }
         // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
         // backend's refusal comes before its own. In TLS 1.3 its handshake ends before the backend has looked.
-        let backend_first = self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))?
-            == Verifies::AfterHandshake
-            && version < TlsVersion::Tls13;
-        Ok(if backend_first { client.or(server) } else { server.or(client) })
+        let in_handshake =
+            self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))? == Verifies::InHandshake;
+        let is_tls13 = version == TlsVersion::Tls13;
+        // The server's Finished comes before the client's certificate in TLS 1.3, and after it before.
+        let certificate = Check::Fault(FaultPhase::Certificate);
+        let finished = Check::Fault(FaultPhase::Finished);
+        let order = match (in_handshake, is_tls13) {
+            (true, true) => [Check::Server, certificate, finished, Check::Client],
+            (true, false) => [Check::Server, certificate, Check::Client, finished],
+            (false, true) => [certificate, finished, Check::Server, Check::Client],
+            (false, false) => [certificate, Check::Client, finished, Check::Server],
+        };
+        for check in order {
+            let stop = match check {
+                Check::Server => self.server_certificate_refusal()?,
+                Check::Client => self.handshake_demand()?,
+                Check::Fault(phase) => self.fault(phase),
+            };
+            if stop.is_some() {
+                return Ok(stop);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the backend makes of a missing server name.
+    fn missing_name(&mut self) -> Option<Stop> {
+        let says = match self.backend.server_name? {
+            ServerNamePolicy::Required => Says::Usual,
+            ServerNamePolicy::RequiredCloses => Says::Nothing,
+            ServerNamePolicy::CertificatePerName
+            | ServerNamePolicy::WrongCertificateWithout
+            | ServerNamePolicy::HostMustMatch => return None,
+        };
+        if self.upstream.send_server_name {
+            return None;
+        }
+        self.steps.say("the backend requires a server name and the gateway sends none");
+        Some(Stop { says, ..self.refused_by_backend(Cause::SniMissing) })
+    }
+
+    /// What comes of the application protocols that the gateway offers.
+    fn application_protocol(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        let Some(policy) = self.backend.application_protocols else { return Ok(None) };
+        let offered =
+            self.claims.upstream_protocols.as_ref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))?;
+        let offers = |name: &str| offered.iter().any(|offered| offered == name);
+        let mismatch = match policy {
+            ApplicationProtocols::H1Only => !offered.is_empty() && !offers("http/1.1"),
+            ApplicationProtocols::H2Only => !offered.is_empty() && !offers("h2"),
+            ApplicationProtocols::Refused => !offered.is_empty(),
+            ApplicationProtocols::Ignored => false,
+            ApplicationProtocols::Unoffered if !offered.is_empty() => {
+                self.steps.say("the backend picks an application protocol that was not offered");
+                let (by, cause) = (Party::Gateway, Cause::AlpnMismatch);
+                return Ok(Some(self.stop(by, Phase::Handshake, cause, Connection::NoRequest)));
+            }
+            ApplicationProtocols::H2SpokenAsH1 if offers("h2") => {
+                self.steps.say("the backend says HTTP/2 and speaks HTTP/1.1");
+                let (by, cause) = (Party::Gateway, Cause::AlpnMismatch);
+                return Ok(Some(self.stop(by, Phase::Request, cause, Connection::NoRequest)));
+            }
+            ApplicationProtocols::Unoffered | ApplicationProtocols::H2SpokenAsH1 => false,
+        };
+        if mismatch {
+            self.steps.say("the backend wants none of the application protocols that the gateway offers");
+            return Ok(Some(self.refused_by_backend(Cause::AlpnMismatch)));
+        }
+        Ok(None)
+    }
+
+    /// A backend that speaks HTTP/2 only, whatever was negotiated, finds no HTTP/2 in an HTTP/1.1 request; one that
+    /// compares host and server name may find that they differ.
+    fn understand(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        if self.backend.application_protocols == Some(ApplicationProtocols::H2Only) {
+            let offered =
+                self.claims.upstream_protocols.as_ref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))?;
+            if !offered.iter().any(|name| name == "h2") {
+                self.steps.say("the backend speaks HTTP/2 only and the gateway does not");
+                let (by, cause) = (Party::Backend, Cause::AlpnMismatch);
+                let stop = self.stop(by, Phase::Request, cause, Connection::NoRequest);
+                return Ok(Some(Stop { says: Says::Nothing, ..stop }));
+            }
+        }
+        if self.backend.server_name == Some(ServerNamePolicy::HostMustMatch) && self.upstream.send_server_name
+        {
+            let same = self.claims.host_is_server_name.ok_or(Unclaimed(ClaimName::HostIsServerName))?;
+            if !same {
+                self.steps.say("the request's host is not the server name: the backend answers 421");
+                let (by, cause) = (Party::Backend, Cause::Misdirected);
+                let stop = self.stop(by, Phase::Request, cause, Connection::Request);
+                return Ok(Some(Stop { says: Says::Status(MISDIRECTED), ..stop }));
+            }
+        }
+        Ok(None)
     }
 
     /// Cipher suite, group and parameters, where the backend is particular about them.
@@ -190,7 +303,12 @@ impl Leg<'_> {
     }
 
     fn server_certificate_refusal(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let certificate = self.backend.certificate();
+        let mut certificate = self.backend.certificate();
+        if self.backend.server_name == Some(ServerNamePolicy::WrongCertificateWithout)
+            && !self.upstream.send_server_name
+        {
+            certificate = ServerCertificate::WrongName;
+        }
         let chain = certificate.chain_flaw().filter(|_| self.upstream.verify_chain);
         let name = certificate.name_flaw().filter(|_| self.upstream.verify_name);
         let broken = certificate.breaks_handshake().then_some(Cause::ServerCertMalformed);
@@ -280,12 +398,9 @@ impl Leg<'_> {
         if !answers && demand.need == Need::Required {
             self.steps
                 .say("the gateway does not offer post-handshake authentication; the backend answers 403");
-            return Ok(Some(self.stop(
-                Party::Gateway,
-                Phase::Request,
-                Cause::PostHandshakeAuthRefused,
-                Connection::Request,
-            )));
+            let (by, cause) = (Party::Gateway, Cause::PostHandshakeAuthRefused);
+            let stop = self.stop(by, Phase::Request, cause, Connection::Request);
+            return Ok(Some(Stop { says: Says::Status(FORBIDDEN), ..stop }));
         }
         if answers { self.demand_refusal(demand, Phase::Request, Connection::Request) } else { Ok(None) }
     }
@@ -305,27 +420,13 @@ impl Leg<'_> {
 
     /// Faults that strike after the request.
     fn respond(&mut self) -> Option<Stop> {
-        let fault =
-            self.backend.fault_at(FaultPhase::Request).or_else(|| self.backend.fault_at(FaultPhase::Body))?;
-        let (by, cause, words) = match fault {
-            FaultAction::Stall => (
-                Party::Gateway,
-                Cause::Timeout,
-                "the backend never finishes its response; the gateway gives up",
-            ),
-            FaultAction::Reset => {
-                (Party::Backend, Cause::Reset, "the backend resets the connection in its response")
-            }
-            FaultAction::PlainHttp | FaultAction::RefuseConnection | FaultAction::OmitCloseNotify => {
-                return None;
-            }
-        };
-        self.steps.say(words);
-        Some(self.stop(by, Phase::Response, cause, Connection::Request))
+        [FaultPhase::Request, FaultPhase::Headers, FaultPhase::Body]
+            .into_iter()
+            .find_map(|phase| self.fault(phase))
     }
 
     fn stop(&self, by: Party, phase: Phase, cause: Cause, connection: Connection) -> Stop {
-        Stop { by, phase, cause, or_cause: None, version: self.version, connection }
+        Stop { by, phase, cause, or_cause: None, version: self.version, connection, says: Says::Usual }
     }
 
     fn sight(&self) -> BackendSight {

@@ -37,9 +37,15 @@ pub struct BackendProfile {
     /// What it makes of the server name; ignores it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<ServerNamePolicy>,
+    /// What it makes of application protocols; speaks HTTP/1.1 and 2, whichever is wanted, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_protocols: Option<ApplicationProtocols>,
     /// How it misbehaves below or above TLS; not at all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
+    /// On which of its connections the fault shows; on all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault_on: Option<FaultOn>,
 }
 
 impl BackendProfile {
@@ -75,6 +81,23 @@ impl BackendProfile {
     #[must_use]
     pub fn fault_at(&self, phase: FaultPhase) -> Option<FaultAction> {
         self.fault.filter(|fault| fault.at == phase).map(|fault| fault.does)
+    }
+
+    /// The fault of its nth connection, counted from 1.
+    #[must_use]
+    pub fn fault_of(&self, connection: u64) -> Option<Fault> {
+        self.fault.filter(|_| match self.fault_on {
+            None => true,
+            Some(FaultOn::FirstTwo) => connection <= 2,
+            Some(FaultOn::EveryThird) => connection.is_multiple_of(3),
+        })
+    }
+
+    /// Whether it asks for anything once a request has come, which HTTP/2 forbids (RFC 9113 9.2.1, 9.2.3).
+    #[must_use]
+    pub fn asks_late(&self) -> bool {
+        self.renegotiation.is_some()
+            || self.client_certificate.is_some_and(|demand| demand.asked == DemandTime::AfterRequest)
     }
 }
 
@@ -130,6 +153,32 @@ closed_list! {
     ServerNamePolicy as "server name policy" {
         /// Answers a missing or unknown name with the fatal alert `unrecognized_name` (RFC 6066 section 3).
         Required = "required",
+        /// Closes the connection on a missing or unknown name, without an alert.
+        RequiredCloses = "required-closes",
+        /// Has a certificate for each name: for `wrong.gauntlet.test` another than for the names that are right.
+        CertificatePerName = "certificate-per-name",
+        /// Shows a certificate for another name to whoever sends none.
+        WrongCertificateWithout = "wrong-certificate-without",
+        /// Answers 421 to a request whose host is not the server name (RFC 9110 15.5.20).
+        HostMustMatch = "host-must-match",
+    }
+}
+
+closed_list! {
+    /// What a backend makes of application-layer protocol negotiation (RFC 7301).
+    ApplicationProtocols as "application protocols" {
+        /// HTTP/1.1 and nothing else.
+        H1Only = "h1-only",
+        /// HTTP/2 and nothing else, negotiated or not.
+        H2Only = "h2-only",
+        /// Takes no notice of the extension and speaks HTTP/1.1.
+        Ignored = "ignored",
+        /// Answers every offer with the fatal alert `no_application_protocol`.
+        Refused = "refused",
+        /// Picks a protocol that was not offered.
+        Unoffered = "unoffered",
+        /// Picks HTTP/2 and speaks HTTP/1.1.
+        H2SpokenAsH1 = "h2-spoken-as-h1",
     }
 }
 
@@ -150,8 +199,16 @@ closed_list! {
         Accept = "accept",
         /// The ClientHello has been read, nothing has been sent.
         ClientHello = "client-hello",
+        /// The ServerHello has been sent, nothing after it.
+        ServerHello = "server-hello",
+        /// The certificate has been sent, nothing after it.
+        Certificate = "certificate",
+        /// The handshake is complete but for this side's Finished, which has not been sent.
+        Finished = "finished",
         /// The request has been read, nothing of the response has been sent.
         Request = "request",
+        /// The response's head has been sent, nothing of its body.
+        Headers = "headers",
         /// The response's head and half of its body have been sent.
         Body = "body",
         /// The response has been sent.
@@ -172,5 +229,48 @@ closed_list! {
         RefuseConnection = "refuse-connection",
         /// Ends the TCP connection without the TLS alert `close_notify` (RFC 8446 6.1).
         OmitCloseNotify = "omit-close-notify",
+        /// Ends the connection in good order, as far as there is one: `close_notify` where TLS stands, FIN.
+        Close = "close",
+        /// The fatal alert `internal_error`, unprotected, then FIN.
+        Alert = "alert",
+        /// Goes on, but sends one byte at a time.
+        Drip = "drip",
+        /// Bytes that are no TLS record.
+        Garbage = "garbage",
+        /// The head of a record that is longer than the protocol allows (RFC 8446 5.1).
+        WrongRecordLength = "wrong-record-length",
+        /// Resets the connection unless the whole ClientHello comes in one segment (tldr.fail).
+        RefuseSplit = "refuse-split",
+        /// Says in HTTP that this was the last request: GOAWAY in HTTP/2, `connection: close` before.
+        GoAway = "go-away",
+    }
+}
+
+closed_list! {
+    /// The connections on which a fault shows.
+    FaultOn as "fault script" {
+        /// On the first two: then the backend has healed.
+        FirstTwo = "first-two",
+        /// On the third, the sixth, and so on.
+        EveryThird = "every-third",
+    }
+}
+
+impl Fault {
+    /// Whether this can happen in this phase.
+    #[must_use]
+    pub const fn makes_sense(self) -> bool {
+        use FaultAction as Does;
+        use FaultPhase as At;
+        match self.does {
+            Does::Stall | Does::Reset => !matches!(self.at, At::Close),
+            Does::Close => true,
+            Does::Drip => matches!(self.at, At::ClientHello | At::Headers),
+            // Once a version is settled, libraries take garbage for another version.
+            Does::Garbage => matches!(self.at, At::Accept | At::ClientHello | At::Request),
+            Does::Alert | Does::RefuseSplit | Does::WrongRecordLength => matches!(self.at, At::ClientHello),
+            Does::PlainHttp | Does::RefuseConnection => matches!(self.at, At::Accept),
+            Does::OmitCloseNotify | Does::GoAway => matches!(self.at, At::Close),
+        }
     }
 }

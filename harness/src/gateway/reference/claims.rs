@@ -16,6 +16,8 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         upstream_groups: Claims::openssl_client().upstream_groups,
         accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
         accepts_weak_certificates: Claims::openssl_client().accepts_weak_certificates,
+        upstream_protocols: Some(Vec::new()),
+        host_is_server_name: Some(true),
         follows_renegotiation: Some(knobs.renegotiation),
         answers_post_handshake_auth: Some(knobs.post_handshake_auth),
         verifies: Some(Verifies::InHandshake),
