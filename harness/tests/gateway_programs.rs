@@ -31,7 +31,7 @@ const HOLD: &str = "GAUNTLET_TEST_HOLD";
 #[rstest]
 #[tokio::test]
 async fn the_vendors_checker_accepts_the_files(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     gateway.check(&plan(&gateway), &RunFolder::new().unwrap()).await.unwrap();
@@ -40,7 +40,7 @@ async fn the_vendors_checker_accepts_the_files(
 #[rstest]
 #[tokio::test]
 async fn a_gateway_starts_and_leaves_nothing(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
@@ -62,7 +62,7 @@ async fn a_gateway_starts_and_leaves_nothing(
 #[rstest]
 #[tokio::test]
 async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
@@ -77,7 +77,9 @@ async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
 
 #[rstest]
 #[tokio::test]
-async fn a_gateway_takes_up_a_new_plan(#[values("nginx", "haproxy", "caddy", "traefik")] name: &str) {
+async fn a_gateway_takes_up_a_new_plan(
+    #[values("nginx", "haproxy", "caddy", "traefik", "httpd")] name: &str,
+) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
     let mut plan = plan(&gateway);
@@ -108,7 +110,7 @@ async fn whoever_holds_a_gateway() {
 #[rstest]
 #[tokio::test]
 async fn nothing_outlives_us_even_if_we_are_killed(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
 ) {
     if installed(name).is_none() {
         return;
@@ -179,7 +181,7 @@ fn an_unknown_name_names_the_known_ones() {
     let error = Gateway::resolve("ngimx").unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, nginx, traefik; "
+            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, httpd, nginx, traefik; "
         ),
         "{error}"
     );
@@ -211,7 +213,7 @@ fn a_mistake_in_an_own_manifest_has_file_line_and_column() {
 
 #[rstest]
 fn shipped_gateways_leave_nothing_unclaimed(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
 ) {
     let gateway = Gateway::resolve(name).unwrap();
     let claims = gateway.claims();

@@ -3,5 +3,14 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tls_gauntlet::trials::main(&["reference", "direct", "nginx", "haproxy", "envoy", "caddy", "traefik"])
+    tls_gauntlet::trials::main(&[
+        "reference",
+        "direct",
+        "nginx",
+        "haproxy",
+        "envoy",
+        "caddy",
+        "traefik",
+        "httpd",
+    ])
 }

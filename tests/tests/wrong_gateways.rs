@@ -44,6 +44,12 @@ fn run_backends(gateway: &str, backends: &[&str]) -> tls_gauntlet::record::RunRe
 #[case::envoy("envoy", "envoy.yaml.j2", "{% if upstream.verify_chain %}", "{% if false %}")]
 #[case::caddy("caddy", "Caddyfile.j2", "{% if group.upstream.verify_chain %}", "{% if false %}")]
 #[case::traefik("traefik", "dynamic.yml.j2", "{% if group.upstream.verify_chain %}", "{% if false %}")]
+#[case::httpd(
+    "httpd",
+    "httpd.conf.j2",
+    "{% set checks = group.upstream %}",
+    "{% set checks = {'verify_chain': false, 'verify_name': false} %}"
+)]
 fn verification_switched_off_is_fail_open(
     #[case] gateway: &str,
     #[case] file: &str,

@@ -61,6 +61,8 @@ struct CertificateFiles {
     key: PathBuf,
     /// Chain and key in one.
     both: PathBuf,
+    /// The leaf alone and its key in one.
+    leaf_and_key: PathBuf,
 }
 
 /// A set of protocol versions, spelled as OpenSSL does: `TLSv1`, `TLSv1.1`, …
@@ -316,7 +318,22 @@ fn write_identity(
 ) -> Result<CertificateFiles, tls_gauntlet_certs::Error> {
     tls_gauntlet_certs::write(dir, identity, stem, &[Format::Pem], "")?;
     let file = |suffix: &str| dir.join(format!("{stem}.{suffix}"));
-    Ok(CertificateFiles { chain: file("pem"), key: file("key"), both: file("both.pem") })
+    let files = CertificateFiles {
+        chain: file("pem"),
+        key: file("key"),
+        both: file("both.pem"),
+        leaf_and_key: file("leaf-and-key.pem"),
+    };
+    let leaf = identity.leaf().to_pem();
+    let mut leaf_and_key =
+        leaf.map_err(|source| tls_gauntlet_certs::Error::OpenSsl { doing: "write a certificate", source })?;
+    leaf_and_key.extend(identity.key_pem().into_bytes());
+    replace(&files.leaf_and_key, &leaf_and_key).map_err(|source| tls_gauntlet_certs::Error::File {
+        doing: "write",
+        path: files.leaf_and_key.clone(),
+        source,
+    })?;
+    Ok(files)
 }
 
 const fn recipe(shown: ClientCertificate) -> ClientRecipe {

@@ -170,7 +170,12 @@ fn nonces(line: &str) -> BTreeSet<&str> {
 /// The addresses with a port in a line, each once.
 fn addresses(line: &str) -> HashSet<SocketAddr> {
     let words = line.split(|letter: char| !(letter.is_ascii_hexdigit() || ".:[]".contains(letter)));
-    words.filter_map(|word| word.trim_end_matches([':', '.']).parse().ok()).collect()
+    let understood = words.filter_map(|word| {
+        let word = word.trim_end_matches([':', '.']);
+        let within = || word.strip_prefix('[')?.strip_suffix(']');
+        word.parse().ok().or_else(|| within()?.parse().ok())
+    });
+    understood.collect()
 }
 
 /// `n-` and 16 hexadecimal digits.
@@ -216,7 +221,7 @@ mod tests {
             "GET /strict/4001/n-0123456789abcdef 502 127.0.0.1:4001",
             r#"{"error":"dial tcp 127.0.0.1:4001: connect: connection refused"}"#,
             "error: read tcp 127.0.0.1:50000->127.0.0.1:4002: read: connection reset by peer",
-            "error on [::1]:4003, n-nothing",
+            "[error] [[::1]:4003] n-nothing",
             "error somewhere in 127.0.0.1:4001, 127.0.0.1:4002",
             "using 127.0.0.1:4002",
         ]
