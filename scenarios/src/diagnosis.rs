@@ -213,6 +213,7 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
+        | Cause::RenegotiationInsecure
         | Cause::AlpnMismatch
         | Cause::SniMissing
         | Cause::SniUnknown
@@ -334,6 +335,7 @@ pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
+        | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
         | Cause::ConnectionRefused
         | Cause::Timeout

@@ -1,7 +1,7 @@
 //! The lines with which a person calls a backend by hand.
 
 use tls_gauntlet_scenarios::{
-    BackendProfile, DemandTime, FaultAction, FaultPhase, Renegotiation, ServerCertificate, TlsVersion,
+    BackendProfile, DemandTime, FaultAction, FaultPhase, ServerCertificate, TlsVersion,
 };
 
 /// The files a caller needs.
@@ -102,7 +102,7 @@ fn asks_late(profile: &BackendProfile) -> bool {
         DemandTime::Handshake => false,
         DemandTime::AfterRequest => true,
     });
-    late || matches!(profile.renegotiation, Some(Renegotiation::AfterRequest))
+    late || profile.renegotiation.is_some()
 }
 
 fn stalls(profile: &BackendProfile) -> bool {

@@ -17,6 +17,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
         upstream_protocols: Some(Vec::new()),
         host_is_server_name: Some(true),
+        accepts_insecure_renegotiation: Claims::openssl_client().accepts_insecure_renegotiation,
         follows_renegotiation: Some(knobs.renegotiation),
         answers_post_handshake_auth: Some(knobs.post_handshake_auth),
         verifies: Some(Verifies::InHandshake),
