@@ -240,6 +240,7 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
+        | Cause::RenegotiationInsecure
         | Cause::AlpnMismatch
         | Cause::SniMissing
         | Cause::SniUnknown
@@ -364,6 +365,7 @@ pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
+        | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
         | Cause::ConnectionRefused
         | Cause::Timeout

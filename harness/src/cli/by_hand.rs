@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
-    BackendProfile, DemandTime, FaultAction, FaultPhase, Renegotiation, ServerCertificate, TlsVersion,
+    BackendProfile, DemandTime, FaultAction, FaultPhase, ServerCertificate, TlsVersion,
 };
 
 /// The files a caller needs.
@@ -117,7 +117,7 @@ fn asks_late(profile: &BackendProfile) -> bool {
         DemandTime::Handshake => false,
         DemandTime::AfterRequest => true,
     });
-    late || matches!(profile.renegotiation, Some(Renegotiation::AfterRequest))
+    late || profile.renegotiation.is_some()
 }
 
 fn stalls(profile: &BackendProfile) -> bool {
