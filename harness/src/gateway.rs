@@ -134,7 +134,7 @@ impl Gateway {
     /// The same gateway with the claims of another: an external one that is known to be an nginx.
     #[must_use]
     pub fn claiming(self, like: &Self) -> Self {
-        Self { claims: like.claims.clone(), ..self }
+        Self { claims: like.claims.clone(), log: like.log.clone(), ..self }
     }
 
     /// The host by which an external gateway is called, and whose certificate it shows.

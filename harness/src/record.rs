@@ -105,10 +105,10 @@ pub struct CellRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_saw: Option<ClientSaw>,
     /// What the backend saw.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub backend_saw: Vec<BackendSaw>,
     /// What the gateway's log says.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub gateway_said: Vec<String>,
     /// What that means.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -53,6 +53,8 @@ pub struct RunRequest {
     pub bind: IpAddr,
     /// A gateway whose claims count for those that are already running and make none of their own.
     pub claims: Option<String>,
+    /// The log of a gateway that is already running, read when all calls are over.
+    pub log: Option<PathBuf>,
     /// Deadlines.
     pub limits: Limits,
 }
@@ -74,6 +76,7 @@ impl RunRequest {
             port_base: None,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             claims: None,
+            log: None,
             limits: Limits::default(),
         }
     }
@@ -123,6 +126,20 @@ impl RunError {
 
     fn work(error: impl std::fmt::Display) -> Self {
         Self::Work(error.to_string())
+    }
+
+    /// With what lies below it, where the error itself does not say.
+    fn work_with_cause(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut below = error.source();
+        while let Some(cause) = below {
+            let words = cause.to_string();
+            if !text.contains(&words) {
+                text = format!("{text}: {words}");
+            }
+            below = cause.source();
+        }
+        Self::Work(text)
     }
 }
 
@@ -242,7 +259,7 @@ async fn start_fleet(
         limits: request.limits,
         ..FleetOptions::default()
     };
-    Fleet::start(&plan, pki, &options).await.map_err(RunError::work)
+    Fleet::start(&plan, pki, &options).await.map_err(|error| RunError::work_with_cause(&error))
 }
 
 /// Takes the time of each stage.

@@ -34,8 +34,7 @@ impl Diagnosis {
     /// What the evidence shows. `direct` says that the client called the backend itself.
     #[must_use]
     pub fn of(evidence: &Evidence, direct: bool) -> Self {
-        let client = &evidence.client_saw;
-        if is_reached(client) {
+        if is_reached(evidence) {
             return Self {
                 outcome: Outcome::Reach,
                 by: None,
@@ -61,11 +60,13 @@ impl Diagnosis {
     }
 }
 
-/// Only a whole response with the backend's echo of the nonce proves that the request came through.
-fn is_reached(client: &ClientSaw) -> bool {
+/// Only a whole response with the backend's echo of the nonce, and the request in the backend's ledger, prove that the
+/// request came through: an echo can be forged.
+fn is_reached(evidence: &Evidence) -> bool {
+    let client = &evidence.client_saw;
     client.answered_by == Some(Responder::Backend)
-        && client.complete
-        && client.status.is_some_and(|status| (200..300).contains(&status))
+        && client.sees_success()
+        && evidence.backend_saw.iter().any(|seen| seen.requests > 0)
 }
 
 /// Who refused, when, and the causes that the witnesses allow, likeliest first.
@@ -117,14 +118,16 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
         }
         return refusal;
     }
+    // The gateway answered in HTTP and its log says why. Nobody called the backend, so it can only be something that
+    // the gateway held against its own client, or that it could not connect.
+    let said: Vec<Cause> = said.iter().copied().filter(|cause| needs_no_backend(*cause, client)).collect();
     if said.is_empty() {
         // HTTP where TLS was expected is answered below the gateway's HTTP, where not every gateway has a log.
         let plain = client.plaintext && client.status == Some(BAD_REQUEST);
-        return if plain { not_tls() } else { Refusal::unexplained(client.phase) };
+        let unexplained = Refusal { by: Party::Gateway, ..Refusal::unexplained(client.phase) };
+        return if plain { not_tls() } else { unexplained };
     }
-    // The gateway answered in HTTP and its log says why; what it refuses before any connection to the backend, it
-    // refuses in its own client's request.
-    let mut refusal = by_log(said, Phase::Request);
+    let mut refusal = by_log(&said, Phase::Request);
     if refusal.by == Party::Backend {
         refusal.by = Party::Gateway;
     }
@@ -133,6 +136,42 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
         refusal.phase = Phase::Request;
     }
     refusal
+}
+
+/// Whether a gateway can have this cause to refuse a request without having called the backend.
+fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
+    match cause {
+        Cause::ClientCertMissing
+        | Cause::ClientCertUntrusted
+        | Cause::ClientCertExpired
+        | Cause::ClientCertWrongUsage
+        | Cause::ClientCertRevoked
+        | Cause::SniMissing
+        | Cause::SniUnknown
+        | Cause::Misdirected
+        | Cause::ConnectionRefused => true,
+        Cause::NotTls => client.plaintext,
+        Cause::NoCommonVersion
+        | Cause::NoCommonCipher
+        | Cause::NoCommonGroup
+        | Cause::ServerCertExpired
+        | Cause::ServerCertNotYetValid
+        | Cause::ServerCertUntrusted
+        | Cause::ServerCertNameMismatch
+        | Cause::ServerCertWrongUsage
+        | Cause::ServerCertWeak
+        | Cause::ServerCertRevoked
+        | Cause::ServerCertMalformed
+        | Cause::RenegotiationRefused
+        | Cause::RenegotiationInsecure
+        | Cause::PostHandshakeAuthRefused
+        | Cause::AlpnMismatch
+        | Cause::Aborted
+        | Cause::Timeout
+        | Cause::Reset
+        | Cause::Truncated
+        | Cause::Unexplained => false,
+    }
 }
 
 /// What the client alone can say.
@@ -212,7 +251,8 @@ fn refusal_seen(evidence: &Evidence, seen: &BackendSaw) -> Refusal {
     if evidence.client_saw.ended == Some(Ended::TimedOut) {
         return Refusal { by: Party::Gateway, phase: seen.phase, causes: vec![Cause::Timeout] };
     }
-    Refusal::unexplained(seen.phase)
+    let by = if evidence.client_saw.status.is_some() { Party::Gateway } else { Party::Network };
+    Refusal { by, ..Refusal::unexplained(seen.phase) }
 }
 
 /// What the gateway's log alone can say.

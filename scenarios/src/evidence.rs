@@ -64,6 +64,14 @@ pub struct ClientSaw {
     pub ended: Option<Ended>,
 }
 
+impl ClientSaw {
+    /// Whether it got a whole response that says that all is well, whoever made it.
+    #[must_use]
+    pub fn sees_success(&self) -> bool {
+        self.complete && self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
 const fn connect() -> Phase {
     Phase::Connect
 }

@@ -52,6 +52,9 @@ pub struct BackendSight {
     /// Whether a server name was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<bool>,
+    /// The server names of which one was sent, where one was; known to whoever sets the gateway up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sni: Vec<String>,
     /// Which client certificate was shown (`Some(None)`: none at all).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<Option<ClientCertificate>>,

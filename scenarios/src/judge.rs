@@ -5,7 +5,7 @@ use crate::{
     evidence::{BackendSaw, Evidence},
     expectation::{Connection, Expectation},
     verdict::{Deviation, Verdict, VerdictKind},
-    words::{Cause, Outcome},
+    words::{Cause, Outcome, Phase},
 };
 
 /// The verdict on one cell, before deviations and controls are looked at.
@@ -13,6 +13,9 @@ use crate::{
 pub fn judge(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Verdict {
     if let Some(error) = &evidence.instrument_failed {
         return Verdict::Broken { error: error.clone() };
+    }
+    if let Some(absent) = absent(expected, evidence) {
+        return absent;
     }
     let verdict = match (expected.outcome, seen.outcome) {
         (Outcome::Reach, Outcome::Reach) => reached(expected, evidence),
@@ -31,6 +34,23 @@ pub fn judge(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> V
         }
         (verdict, _) => verdict,
     }
+}
+
+/// A gateway that takes no connection refuses nothing: it is not there. (In the column `direct` a refused connection is
+/// the backend's, and expected.)
+fn absent(expected: &Expectation, evidence: &Evidence) -> Option<Verdict> {
+    let is_backend = expected.phase == Some(Phase::Connect) && expected.statuses.is_empty();
+    (!is_backend).then(|| not_there(evidence)).flatten()
+}
+
+/// Broken, if the client of a gateway could not even connect to it.
+#[must_use]
+pub fn not_there(evidence: &Evidence) -> Option<Verdict> {
+    let client = &evidence.client_saw;
+    let nothing =
+        client.phase == Phase::Connect && client.status.is_none() && evidence.backend_saw.is_empty();
+    let error = client.error.as_deref().unwrap_or("no connection");
+    nothing.then(|| Verdict::Broken { error: format!("the gateway was not there: {error}") })
 }
 
 /// The verdict once it is known what this gateway is known to do, and whether its positive control passed.
@@ -96,6 +116,13 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
             if sent { "a server name" } else { "none" }
         ));
     }
+    if let Some(sent) = &seen.sni
+        && !sight.sni.is_empty()
+        && !sight.sni.contains(sent)
+    {
+        let wanted = sight.sni.join(" or ");
+        return Some(format!("the backend saw the server name {sent}; expected {wanted}"));
+    }
     if let Some(certificate) = sight.client_certificate
         && certificate != seen.client_certificate
     {
@@ -120,6 +147,24 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
 fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Verdict {
     if let Some(mismatch) = handed_over(expected, evidence) {
         return Verdict::FailOpen { mismatch };
+    }
+    if evidence.client_saw.sees_success() {
+        let status = evidence.client_saw.status.unwrap_or_default();
+        return Verdict::FailOpen {
+            mismatch: format!(
+                "the client got a whole answer with status {status}, but not from the backend; must be refused: {}",
+                cause_in_words(expected)
+            ),
+        };
+    }
+    if expected.backend.connection == Some(Connection::NoRequest) && evidence.backend_saw.is_empty() {
+        return Verdict::WrongCause {
+            mismatch: format!(
+                "{}; the backend was never called, so it cannot be {}",
+                refusal_in_words(seen, evidence),
+                cause_in_words(expected)
+            ),
+        };
     }
     let right_cause = expected.cause.into_iter().chain(expected.or_cause).any(|cause| seen.allows(cause));
     if !right_cause || expected.by != seen.by || expected.phase != seen.phase {

@@ -134,11 +134,11 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
 )]
 #[case::a_404_explains_nothing(
     evidence(gateway_answers(404), vec![], &[]),
-    (Party::Network, Phase::Close, Cause::Unexplained)
+    (Party::Gateway, Phase::Close, Cause::Unexplained)
 )]
 #[case::a_502_that_no_witness_explains(
     evidence(gateway_answers(502), vec![left()], &[]),
-    (Party::Network, Phase::Request, Cause::Unexplained)
+    (Party::Gateway, Phase::Request, Cause::Unexplained)
 )]
 #[case::a_dead_gateway_is_a_refused_connection_not_a_refusal_of_tls(
     evidence(ClientSaw { phase: Phase::Connect, ended: Some(Ended::ResetByPeer), ..ClientSaw::default() }, vec![], &[]),
@@ -217,6 +217,7 @@ fn must_reach() -> Expectation {
         connection: Some(Connection::Request),
         tls_version: Some(TlsVersion::Tls13),
         server_name: Some(true),
+        sni: vec!["backend.gauntlet.test".to_owned()],
         client_certificate: Some(None),
         renegotiations: Some(0),
     })
@@ -228,7 +229,14 @@ fn must_reach() -> Expectation {
 #[case(must_reach(), evidence(gateway_answers(200), vec![], &[]), VerdictKind::FailClosed)]
 // Half an answer is none.
 #[case(must_reach(), evidence(ClientSaw { complete: false, ..answered(200, Responder::Backend) }, vec![served()], &[]), VerdictKind::FailClosed)]
-#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![], &[]), VerdictKind::Broken)]
+// An echo that the backend's ledger knows nothing of is forged.
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![], &[]), VerdictKind::FailClosed)]
+#[case(must_refuse(Cause::ServerCertExpired), evidence(answered(200, Responder::Backend), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::FailOpen)]
+// A refusal that is dressed up as a success.
+#[case(Expectation { statuses: vec![504, 200], ..must_refuse(Cause::ServerCertExpired) }, evidence(gateway_answers(200), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::FailOpen)]
+// The log alone, and nobody called the backend.
+#[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![], &[Cause::ServerCertExpired]), VerdictKind::WrongCause)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: Some("other.test".to_owned()), ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { tls_version: Some(TlsVersion::Tls12), ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { client_certificate: Some(ClientCertificate::Good), ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::WrongCause)]

@@ -62,6 +62,10 @@ pub(super) struct Arguments {
     /// without any, what happens is shown and nothing is judged.
     #[arg(long, value_name = "NAME|DIR")]
     claims: Option<String>,
+    /// The log of a gateway that is already running, on this machine: the third witness. Its lines mean what those of
+    /// the gateway named by --claims mean.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// A folder for the record (run.json) and the reports.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -136,6 +140,7 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
         port_base: arguments.port_base,
         bind: arguments.bind,
         claims: arguments.claims.clone(),
+        log: arguments.log.clone(),
         limits: Limits::default(),
     };
     selection::check(&request)?;

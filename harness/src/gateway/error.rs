@@ -134,3 +134,19 @@ pub enum GatewayError {
         because: String,
     },
 }
+
+impl GatewayError {
+    /// Whether it is about what the user gave, and not about what could not be done with it.
+    #[must_use]
+    pub const fn is_input(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown { .. }
+                | Self::Address { .. }
+                | Self::Read { .. }
+                | Self::Manifest { .. }
+                | Self::Template { .. }
+                | Self::Version { .. }
+        )
+    }
+}

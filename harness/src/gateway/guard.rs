@@ -83,18 +83,37 @@ impl ProcessGroup {
         program.process_group(self.0.shell.id().cast_signed());
     }
 
-    /// Sends a signal to one process.
+    /// Sends a signal to one process: through the guard, or, if somebody has killed that, by a shell of our own.
     pub(super) fn signal(&mut self, signal: Signal, process: u32) -> io::Result<()> {
-        match &mut self.0.pipe {
+        let told = match &mut self.0.pipe {
             Some(pipe) => writeln!(pipe, "{} {process}", signal.as_str()),
             None => Err(io::ErrorKind::BrokenPipe.into()),
-        }
+        };
+        told.or_else(|_| send(signal.as_str(), &process.to_string()))
     }
 
     /// The guard's own process, for tests.
     pub(super) fn id(&self) -> u32 {
         self.0.shell.id()
     }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        // A guard that somebody has killed kills nobody any more. Its number still names the group while there are
+        // members; where there are none, there is nobody to send anything to.
+        if matches!(self.0.shell.try_wait(), Ok(Some(_))) {
+            let _nobody_left = send("KILL", &format!("-{}", self.0.shell.id()));
+        }
+    }
+}
+
+/// Has a shell send a signal to a process, or to a group by its number with a minus.
+fn send(signal: &str, to: &str) -> io::Result<()> {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", r#"kill -s "$1" -- "$2""#, "gauntlet-signal", signal, to]);
+    let status = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 /// The private folder of one gateway: its configuration, keys and log. Removed when dropped, or when we die.

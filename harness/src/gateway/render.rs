@@ -4,7 +4,7 @@ use std::{
     fs, io,
     net::{IpAddr, SocketAddr},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use minijinja::{Environment, UndefinedBehavior};
@@ -206,6 +206,10 @@ impl Facts {
             task: format!("write {}", path.display()),
             problem: error.to_string(),
         };
+        let files = manifest.run.files.iter().flat_map(|(template, file)| [template, file]);
+        for name in manifest.run.folders.iter().chain(files) {
+            stays_inside(&manifest.name, name)?;
+        }
         for name in &manifest.run.folders {
             let path = self.dir.join(name);
             fs::create_dir_all(&path).map_err(|error| failed(&path, &error))?;
@@ -309,6 +313,19 @@ impl RouteFacts {
             response_timeout: route.response_timeout.as_millis(),
         }
     }
+}
+
+/// A gateway's files stay in its own folder and in that of the run.
+fn stays_inside(gateway: &str, name: &str) -> Result<(), GatewayError> {
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if plain && !name.is_empty() {
+        return Ok(());
+    }
+    Err(GatewayError::Template {
+        gateway: gateway.to_owned(),
+        file: format!("\"{name}\""),
+        problem: "it leaves the folder; name files and folders below it".to_owned(),
+    })
 }
 
 fn write_identity(

@@ -109,7 +109,8 @@ fn by_and_when(by: Option<Party>, phase: Option<Phase>) -> String {
 }
 
 fn backend_sight(sight: &BackendSight) -> Option<String> {
-    let BackendSight { connection, tls_version, server_name, client_certificate, renegotiations } = sight;
+    let BackendSight { connection, tls_version, server_name, sni: _, client_certificate, renegotiations } =
+        sight;
     let mut facts = Vec::new();
     match connection {
         None => {}

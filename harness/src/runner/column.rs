@@ -20,8 +20,10 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) gateway: Gateway,
-    /// As the user named it, for commands that reproduce a cell.
-    pub(super) named: String,
+    /// The arguments that name it, for commands that reproduce a cell.
+    pub(super) arguments: String,
+    /// Whether there is a log to look for causes in.
+    pub(super) has_log: bool,
     pub(super) cells: Vec<Cell>,
 }
 
@@ -52,8 +54,7 @@ impl Cell {
 
     /// The name that the certificate of its backend is for, as whoever dials the backend has to know.
     pub(super) fn server_name(&self) -> String {
-        let recipe = self.scenario.backend.profile.certificate().as_str().parse::<ServerRecipe>();
-        recipe.map_or_else(|_| BACKEND_NAME.to_owned(), |recipe| recipe.dialled(BACKEND_NAME))
+        server_name(&self.scenario)
     }
 
     pub(super) fn is_called(&self) -> bool {
@@ -80,7 +81,17 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
     let mut columns = Vec::new();
     for name in named {
         let gateway = resolve(name, request.claims.as_deref())?;
-        let mut column = Column { gateway, named: name.clone(), cells: Vec::new() };
+        if columns.iter().any(|column: &Column| column.gateway.name() == gateway.name()) {
+            let name = gateway.name();
+            return Err(RunError::Request(format!("two gateways are called \"{name}\"; name each one once")));
+        }
+        let is_external = gateway.kind() == GatewayKind::External;
+        let mut column = Column {
+            arguments: arguments(name, is_external, request),
+            has_log: !is_external || request.log.is_some(),
+            gateway,
+            cells: Vec::new(),
+        };
         let is_wanted = |scenario: &&Scenario| {
             applies(scenario, column.gateway.kind())
                 && (!request.suites.is_empty() || is_for(scenario, column.gateway.name()))
@@ -97,6 +108,13 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
         add_controls(&mut column, request.seed);
         columns.push(column);
     }
+    let external = columns.iter().any(|column| column.gateway.kind() == GatewayKind::External);
+    if !external && (request.claims.is_some() || request.log.is_some()) {
+        let word = if request.claims.is_some() { "--claims" } else { "--log" };
+        return Err(RunError::Request(format!(
+            "{word} is for a gateway that is already running; name it by its URL, as in --gateway https://host:port"
+        )));
+    }
     if columns.iter().all(|column| column.cells.is_empty()) && request.shard.is_none() {
         return Err(RunError::Request(format!(
             "no cell is selected by {}; `gauntlet list scenarios` shows all names",
@@ -104,6 +122,18 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
         )));
     }
     Ok(columns)
+}
+
+/// What names this gateway on the command line, and what a run against it cannot do without.
+fn arguments(name: &str, is_external: bool, request: &RunRequest) -> String {
+    let mut words = vec![format!("--gateway {name}")];
+    if is_external {
+        words.extend(request.claims.iter().map(|claims| format!("--claims {claims}")));
+        words.extend(request.pki.iter().map(|folder| format!("--pki {}", folder.display())));
+        words.extend(request.port_base.iter().map(|port| format!("--port-base {port}")));
+        words.extend(request.log.iter().map(|file| format!("--log {}", file.display())));
+    }
+    words.join(" ")
 }
 
 /// A gateway by its name; one that is already running makes the claims it is said to make.
@@ -145,7 +175,12 @@ fn applies(scenario: &Scenario, kind: GatewayKind) -> bool {
 impl Column {
     fn cell(&self, scenario: Scenario, selected: bool, seed: u64, turn: u32) -> Cell {
         let id = scenario.id(self.gateway.name());
-        let expected = expect(&scenario, self.gateway.kind(), self.gateway.claims());
+        let mut expected = expect(&scenario, self.gateway.kind(), self.gateway.claims());
+        if let Ok(expected) = &mut expected {
+            if expected.backend.server_name == Some(true) {
+                expected.backend.sni = server_names(&scenario);
+            }
+        }
         let skipped = self.gateway.impossible(&scenario.listener.0, &scenario.upstream.0).map(str::to_owned);
         let nonce = nonce(&id, seed, turn);
         Cell { id, scenario, expected, skipped, selected, controls: Vec::new(), lane: usize::MAX, nonce }
@@ -159,6 +194,18 @@ fn expect(scenario: &Scenario, kind: GatewayKind, claims: &Claims) -> Result<Exp
             model::expect(scenario, claims)
         }
     }
+}
+
+/// The names that may be asked for: the backends' certificates are for `localhost` too, and a gateway that asks for the
+/// host of the URL (httpd) can be set up with nothing else.
+fn server_names(scenario: &Scenario) -> Vec<String> {
+    let name = server_name(scenario);
+    if name == BACKEND_NAME { vec![name, "localhost".to_owned()] } else { vec![name] }
+}
+
+fn server_name(scenario: &Scenario) -> String {
+    let recipe = scenario.backend.profile.certificate().as_str().parse::<ServerRecipe>();
+    recipe.map_or_else(|_| BACKEND_NAME.to_owned(), |recipe| recipe.dialled(BACKEND_NAME))
 }
 
 /// 64 bits that nobody else uses, the same for the same seed and cell.

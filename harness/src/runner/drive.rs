@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     backend::{Backend, Fleet},
     client::{ClientTrust, Probe, Target},
-    gateway::{GATEWAY_NAME, GatewayPlan, RunFolder, Running},
+    gateway::{GATEWAY_NAME, GatewayError, GatewayPlan, RunFolder, Running},
     limits::Limits,
     record::{GatewayKind, Timing},
 };
@@ -56,8 +58,15 @@ pub(super) async fn all(
     let jobs = Arc::new(Semaphore::new(request.jobs.max(1)));
     let backends: Vec<SocketAddr> = fleet.backends().iter().map(Backend::address).collect();
     let drives = columns.iter().map(|column| {
-        let drive =
-            Drive { column, pki, backends: &backends, limits: request.limits, jobs: jobs.clone(), on_event };
+        let drive = Drive {
+            column,
+            pki,
+            backends: &backends,
+            limits: request.limits,
+            jobs: jobs.clone(),
+            on_event,
+            log: request.log.as_deref(),
+        };
         drive.run()
     });
     try_join_all(drives).await
@@ -71,6 +80,8 @@ struct Drive<'a> {
     limits: Limits,
     jobs: Arc<Semaphore>,
     on_event: OnEvent<'a>,
+    /// The log of a gateway that is already running.
+    log: Option<&'a Path>,
 }
 
 impl Drive<'_> {
@@ -121,7 +132,7 @@ impl Drive<'_> {
             .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
         self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
         let began = Instant::now();
-        let mut running = column.gateway.start(&plan, &folder).await.map_err(RunError::work)?;
+        let mut running = column.gateway.start(&plan, &folder).await.map_err(cannot_start)?;
         let mut timings = vec![self.timing("start", began)];
 
         self.say(Event::Stage { name: format!("{}: cells", column.gateway.name()) });
@@ -133,7 +144,13 @@ impl Drive<'_> {
         let died_early = running.died();
         let stopped = running.stop().await;
         timings.push(self.timing("stop", began));
-        Ok(Gathered { calls, log: stopped.log, died: died_early.or(stopped.died), timings })
+        let log = match (self.log, column.gateway.kind()) {
+            (Some(file), GatewayKind::External) => read_log(file)?,
+            (Some(_), GatewayKind::Direct | GatewayKind::Reference | GatewayKind::Program) | (None, _) => {
+                stopped.log
+            }
+        };
+        Ok(Gathered { calls, log, died: died_early.or(stopped.died), timings })
     }
 
     fn targets(&self, running: &Running, paths: &[String]) -> Result<Vec<(Arc<Probe>, Target)>, RunError> {
@@ -202,6 +219,17 @@ impl Drive<'_> {
     fn timing(&self, stage: &str, began: Instant) -> Timing {
         Timing { stage: format!("{}: {stage}", self.column.gateway.name()), duration_ms: millis(began) }
     }
+}
+
+/// A folder with a mistake in it is bad input; a gateway that does not come up is not.
+fn cannot_start(error: GatewayError) -> RunError {
+    if error.is_input() { RunError::request(error) } else { RunError::work_with_cause(&error) }
+}
+
+fn read_log(file: &Path) -> Result<Vec<String>, RunError> {
+    let text = fs::read(file)
+        .map_err(|error| RunError::Work(format!("cannot read the log {}: {error}", file.display())))?;
+    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
 }
 
 /// The gateway's set-up, and the path of each called cell.

@@ -74,9 +74,19 @@ fn verdict(
 ) -> Verdict {
     let expected = match &cell.expected {
         Ok(expected) => expected,
-        Err(unclaimed) => return Verdict::Unclaimed { claim: unclaimed.0 },
+        Err(unclaimed) => {
+            let not_there = judge::not_there(&found.evidence);
+            return not_there.unwrap_or(Verdict::Unclaimed { claim: unclaimed.0 });
+        }
     };
     let verdict = judge::judge(expected, &found.seen, &found.evidence);
+    if let (VerdictKind::WrongCause, false, Some(Cause::Unexplained)) =
+        (verdict.kind(), column.has_log, found.seen.cause)
+    {
+        // It refused, and neither the client nor the backend can know why.
+        let because = "refused, but only the gateway's own log can say why; pass it with --log FILE";
+        return Verdict::Skipped { because: because.to_owned() };
+    }
     let failed = cell.controls.iter().find(|control| !reached[**control]);
     let failed = failed.map(|control| column.cells[*control].id.to_string());
     judge::settle(verdict, expected, deviations.of_cell(cell), failed.as_deref())
@@ -105,7 +115,7 @@ fn record(column: &Column, cell: &Cell, found: Option<Found>, verdict: &Verdict)
         gateway_causes: evidence.gateway_causes,
         why: scenario.why.clone(),
         source: scenario.source.clone(),
-        reproduce: format!("gauntlet run --gateway {} --filter '{}'", column.named, cell.id),
+        reproduce: format!("gauntlet run {} --filter '{}'", column.arguments, cell.id),
         duration_ms,
     }
 }

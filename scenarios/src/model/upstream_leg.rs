@@ -458,6 +458,7 @@ impl Leg<'_> {
             connection: Some(Connection::Request),
             tls_version: self.version,
             server_name: Some(self.upstream.send_server_name && !self.backend.certificate().is_for_address()),
+            sni: Vec::new(),
             client_certificate: Some(self.shown),
             renegotiations: Some(self.renegotiations),
         }
