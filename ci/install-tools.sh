@@ -3,11 +3,13 @@
 set -euo pipefail
 
 missing=()
+packages=()
 for tool in "$@"; do
   case "$tool" in
-    openssl | curl | python3) ;;
+    openssl | curl | python3 | nmap) package=$tool ;;
+    gnutls-cli) package=gnutls-bin ;;
     *)
-      echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3" >&2
+      echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap" >&2
       exit 2
       ;;
   esac
@@ -15,6 +17,7 @@ for tool in "$@"; do
     echo "$tool: $(command -v "$tool")"
   else
     missing+=("$tool")
+    packages+=("$package")
   fi
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -24,5 +27,5 @@ if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" -ne 0 ]; then
   exit 3
 fi
 apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 for tool in "${missing[@]}"; do echo "$tool: installed $(command -v "$tool")"; done

@@ -18,15 +18,35 @@ use openssl::{
     stack::StackRef,
     x509::{X509, X509StoreContextRef},
 };
-use openssl_sys::{SSL, SSL_CTX, X509_STORE_CTX, stack_st_X509};
+use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509_STORE_CTX, stack_st_X509};
 
 type MessageCallback = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, usize, *mut SSL, *mut c_void);
+
+type TicketMade = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+type TicketRead =
+    unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const u8, usize, c_int, *mut c_void) -> c_int;
+type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 
 unsafe extern "C" {
     fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
     fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
     fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
     fn X509_STORE_CTX_get0_untrusted(context: *const X509_STORE_CTX) -> *mut stack_st_X509;
+    fn SSL_key_update(ssl: *mut SSL, kind: c_int) -> c_int;
+    fn SSL_CTX_set_block_padding(context: *mut SSL_CTX, size: usize) -> c_int;
+    fn SSL_CTX_set_cert_cb(
+        context: *mut SSL_CTX,
+        callback: Option<CertificateCallback>,
+        argument: *mut c_void,
+    );
+    fn SSL_CTX_set_session_ticket_cb(
+        context: *mut SSL_CTX,
+        made: Option<TicketMade>,
+        read: Option<TicketRead>,
+        argument: *mut c_void,
+    ) -> c_int;
+    /// In `ffi.c`.
+    fn gauntlet_forget_secure_renegotiation(ssl: *mut SSL, unused: *mut c_void) -> c_int;
     fn SSL_CTX_set_msg_callback(context: *mut SSL_CTX, callback: Option<MessageCallback>);
 }
 
@@ -77,6 +97,56 @@ unsafe extern "C" fn on_message<W: Witness>(
 pub(crate) fn renegotiate(ssl: &SslRef) -> Result<(), ErrorStack> {
     // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_renegotiate(3)
     check(unsafe { SSL_renegotiate(ssl.as_ptr()) })
+}
+
+/// Makes the next handshake step a KeyUpdate (TLS 1.3), which may ask the peer for one. Sends nothing by itself.
+///
+/// # Errors
+/// OpenSSL's reason, above all that the connection is not TLS 1.3.
+pub(crate) fn key_update(ssl: &SslRef, asks: bool) -> Result<(), ErrorStack> {
+    // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED of `openssl/ssl.h`.
+    // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_key_update(3)
+    check(unsafe { SSL_key_update(ssl.as_ptr(), c_int::from(asks)) })
+}
+
+/// Pads records of TLS 1.3 to multiples of this many bytes.
+///
+/// # Errors
+/// OpenSSL's reason, above all that a record is not that long.
+pub(crate) fn pad_records(context: &mut SslContextBuilder, bytes: usize) -> Result<(), ErrorStack> {
+    // SAFETY: the context is live. SSL_CTX_set_block_padding(3)
+    check(unsafe { SSL_CTX_set_block_padding(context.as_ptr(), bytes) })
+}
+
+/// Lets a server give tickets out and take none back: each handshake is a full one.
+///
+/// # Errors
+/// OpenSSL's reason.
+pub(crate) fn refuse_tickets(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    // SAFETY: the context is live; the callback is a plain function that looks at none of its arguments.
+    // SSL_CTX_set_session_ticket_cb(3)
+    check(unsafe { SSL_CTX_set_session_ticket_cb(context.as_ptr(), None, Some(on_ticket), ptr::null_mut()) })
+}
+
+unsafe extern "C" fn on_ticket(
+    _ssl: *mut SSL,
+    _session: *mut SSL_SESSION,
+    _key_name: *const u8,
+    _length: usize,
+    _status: c_int,
+    _argument: *mut c_void,
+) -> c_int {
+    // SSL_TICKET_RETURN_IGNORE of `openssl/ssl.h`.
+    1
+}
+
+/// Lets a server leave the extension `renegotiation_info` (RFC 5746) out of its ServerHello.
+pub(crate) fn forget_secure_renegotiation(context: &mut SslContextBuilder) {
+    // SAFETY: the context is live; the callback is a plain function that needs no argument and is only called with
+    // connections of this context. SSL_CTX_set_cert_cb(3)
+    unsafe {
+        SSL_CTX_set_cert_cb(context.as_ptr(), Some(gauntlet_forget_secure_renegotiation), ptr::null_mut());
+    }
 }
 
 /// Whether a renegotiation has been asked for and is not complete.

@@ -30,7 +30,7 @@ impl Default for Limits {
             call: Duration::from_secs(60),
             peer: Duration::from_secs(60),
             patient: Duration::from_secs(30),
-            impatient: Duration::from_secs(1),
+            impatient: Duration::from_millis(1500),
             settle: Duration::from_secs(10),
         }
     }

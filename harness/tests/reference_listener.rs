@@ -221,6 +221,8 @@ fn nothing_is_left_unclaimed() {
             ClaimName::UpstreamVersions => claims.upstream_versions.is_some(),
             ClaimName::UpstreamCiphers => claims.upstream_ciphers.is_some(),
             ClaimName::UpstreamGroups => claims.upstream_groups.is_some(),
+            ClaimName::UpstreamProtocols => claims.upstream_protocols.is_some(),
+            ClaimName::HostIsServerName => claims.host_is_server_name.is_some(),
             ClaimName::AcceptsWeakDh => claims.accepts_weak_dh.is_some(),
             ClaimName::AcceptsWeakCertificates => claims.accepts_weak_certificates.is_some(),
             ClaimName::FollowsRenegotiation => claims.follows_renegotiation.is_some(),

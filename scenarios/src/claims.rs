@@ -30,6 +30,9 @@ pub struct Claims {
     /// Whether the host of its requests is the server name that it sends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_is_server_name: Option<bool>,
+    /// Whether it goes on, up to TLS 1.2, with a backend that does not indicate secure renegotiation (RFC 5746 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts_insecure_renegotiation: Option<bool>,
     /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows_renegotiation: Option<bool>,
@@ -166,6 +169,8 @@ closed_list! {
         UpstreamProtocols = "upstream-protocols",
         /// [`Claims::host_is_server_name`]
         HostIsServerName = "host-is-server-name",
+        /// [`Claims::accepts_insecure_renegotiation`]
+        AcceptsInsecureRenegotiation = "accepts-insecure-renegotiation",
         /// [`Claims::follows_renegotiation`]
         FollowsRenegotiation = "follows-renegotiation",
         /// [`Claims::answers_post_handshake_auth`]
@@ -222,6 +227,8 @@ impl Claims {
             accepts_weak_certificates: Some(true),
             upstream_protocols: Some(Vec::new()),
             host_is_server_name: Some(true),
+            // Since OpenSSL 3.0 (migration_guide(7)).
+            accepts_insecure_renegotiation: Some(false),
             follows_renegotiation: Some(true),
             answers_post_handshake_auth: Some(true),
             verifies: Some(Verifies::InHandshake),
@@ -285,6 +292,7 @@ impl Claims {
         lay(&mut self.accepts_weak_certificates, over.accepts_weak_certificates);
         lay(&mut self.upstream_protocols, over.upstream_protocols);
         lay(&mut self.host_is_server_name, over.host_is_server_name);
+        lay(&mut self.accepts_insecure_renegotiation, over.accepts_insecure_renegotiation);
         lay(&mut self.follows_renegotiation, over.follows_renegotiation);
         lay(&mut self.answers_post_handshake_auth, over.answers_post_handshake_auth);
         lay(&mut self.verifies, over.verifies);

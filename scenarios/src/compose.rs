@@ -48,6 +48,10 @@ impl Composed {
             certificate,
             client_certificate,
             renegotiation,
+            client_renegotiation,
+            key_update,
+            records,
+            sessions,
             server_name,
             application_protocols,
             fault,
@@ -63,6 +67,11 @@ impl Composed {
         merge(&mut own.client_certificate, client_certificate)
             .ok_or_else(|| contradiction("the demand for a client certificate"))?;
         merge(&mut own.renegotiation, renegotiation).ok_or_else(|| contradiction("renegotiation"))?;
+        merge(&mut own.client_renegotiation, client_renegotiation)
+            .ok_or_else(|| contradiction("renegotiation by clients"))?;
+        merge(&mut own.key_update, key_update).ok_or_else(|| contradiction("key updates"))?;
+        merge(&mut own.records, records).ok_or_else(|| contradiction("the records"))?;
+        merge(&mut own.sessions, sessions).ok_or_else(|| contradiction("resumption"))?;
         merge(&mut own.server_name, server_name).ok_or_else(|| contradiction("the server name policy"))?;
         merge(&mut own.application_protocols, application_protocols)
             .ok_or_else(|| contradiction("the application protocols"))?;
@@ -73,6 +82,10 @@ impl Composed {
         }
         if own.application_protocols == Some(ApplicationProtocols::H2Only) && own.asks_late() {
             return Err(contradiction("what HTTP/2 forbids after a request"));
+        }
+        // A resumed handshake asks for no certificate.
+        if own.sessions.is_some() && own.client_certificate.is_some() {
+            return Err(contradiction("what a resumed session proves of its client"));
         }
         own.summary = format!("{} {}", own.summary, other.summary);
         own.clause = format!("{}; {}", own.clause, other.clause);

@@ -169,12 +169,29 @@ const BAD_REQUEST: u16 = 400;
 
 /// A connection arrived at the backend: the backend and the gateway's log are the witnesses.
 fn refusal_at_backend(evidence: &Evidence) -> Refusal {
-    let said = &evidence.gateway_causes;
     // A gateway may try more than once; the attempt that tells most is the one to listen to.
     let told = evidence.backend_saw.iter().max_by_key(|seen| {
         (seen.cause.is_some(), seen.alert_received.is_some(), seen.outcome == Handling::Refused)
     });
     let Some(seen) = told else { return Refusal::unexplained(evidence.client_saw.phase) };
+    let refusal = refusal_seen(evidence, seen);
+    if refusal.causes == [Cause::Timeout] {
+        return Refusal { phase: waited_in(refusal.phase), ..refusal };
+    }
+    refusal
+}
+
+/// Who gives up, waits for an answer: to its ClientHello until the handshake is over, to its request afterwards. How
+/// far the backend had come with either of them by then is a matter of the machine's speed.
+const fn waited_in(phase: Phase) -> Phase {
+    match phase {
+        Phase::Connect | Phase::Handshake => Phase::Handshake,
+        Phase::Request | Phase::Response | Phase::Close => Phase::Response,
+    }
+}
+
+fn refusal_seen(evidence: &Evidence, seen: &BackendSaw) -> Refusal {
+    let said = &evidence.gateway_causes;
     if let Some(cause) = seen.cause {
         return Refusal { by: refuser(cause, seen), phase: seen.phase, causes: vec![cause] };
     }
@@ -223,6 +240,7 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
+        | Cause::RenegotiationInsecure
         | Cause::AlpnMismatch
         | Cause::SniMissing
         | Cause::SniUnknown
@@ -347,6 +365,7 @@ pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
+        | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
         | Cause::ConnectionRefused
         | Cause::Timeout

@@ -222,6 +222,7 @@ pub(crate) const fn usual_refuser(cause: Cause) -> Party {
         | Cause::ServerCertRevoked
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
+        | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
         | Cause::Timeout
         | Cause::NotTls => Party::Gateway,

@@ -6,8 +6,8 @@ mod listener;
 mod upstream;
 
 pub use backend::{
-    ApplicationProtocols, BackendProfile, Demand, DemandTime, DhParameters, Fault, FaultAction, FaultOn,
-    FaultPhase, Need, Renegotiation, ServerNamePolicy,
+    ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, DhParameters, Fault,
+    FaultAction, FaultOn, FaultPhase, KeyUpdate, Need, Records, Renegotiation, ServerNamePolicy, Sessions,
 };
 pub use client::{ClientProfile, ServerNameSent};
 pub use listener::{ClientCertificatePolicy, ListenerProfile};

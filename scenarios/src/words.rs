@@ -139,6 +139,8 @@ closed_list! {
         ClientCertRevoked = "client-cert-revoked",
         /// A peer would not renegotiate (TLS 1.2 and before).
         RenegotiationRefused = "renegotiation-refused",
+        /// A server does not indicate secure renegotiation (RFC 5746), and its client insists on it.
+        RenegotiationInsecure = "renegotiation-insecure",
         /// A peer would not authenticate after the handshake (TLS 1.3).
         PostHandshakeAuthRefused = "post-handshake-auth-refused",
         /// The two sides share no application protocol.

@@ -124,6 +124,14 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
     evidence(gateway_answers(502), vec![own_refusal(Cause::NoCommonVersion, None, Phase::Handshake)], &[]),
     (Party::Gateway, Phase::Handshake, Cause::NoCommonVersion)
 )]
+#[case::who_gives_up_waits_for_the_answer_to_its_request(
+    evidence(gateway_answers(504), vec![left()], &[Cause::Timeout]),
+    (Party::Gateway, Phase::Response, Cause::Timeout)
+)]
+#[case::or_to_its_client_hello(
+    evidence(gateway_answers(504), vec![BackendSaw { outcome: Handling::Refused, phase: Phase::Connect, ..left() }], &[Cause::Timeout]),
+    (Party::Gateway, Phase::Handshake, Cause::Timeout)
+)]
 #[case::a_404_explains_nothing(
     evidence(gateway_answers(404), vec![], &[]),
     (Party::Network, Phase::Close, Cause::Unexplained)

@@ -14,7 +14,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use openssl::ssl::Ssl;
-use tls_gauntlet_scenarios::{ApplicationProtocols, Cause, Fault, FaultAction, FaultPhase, Phase};
+use tls_gauntlet_scenarios::{ApplicationProtocols, Cause, Fault, FaultAction, FaultPhase, Phase, Records};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -162,6 +162,9 @@ fn start(tap: Tap, port: &Port, story: &Story) -> Result<SharedTls, openssl::err
         Some(_) | None => {}
     }
     let tls = SharedTls::new(ssl, tap)?;
+    if port.profile().records == Some(Records::Tiny) {
+        tls.write_tiny_records();
+    }
     story.watch(Witnesses { tls: tls.clone(), observer, shown });
     Ok(tls)
 }

@@ -10,8 +10,8 @@ use openssl::ssl::{
 use openssl::{provider::Provider, stack::Stack, x509::store::X509StoreBuilder};
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
-    ApplicationProtocols, BackendProfile, CipherSuite, DemandTime, DhParameters, FaultAction, FaultPhase,
-    Group, Need, Renegotiation, ServerCertificate, ServerNamePolicy, TlsVersion,
+    ApplicationProtocols, BackendProfile, CipherSuite, ClientRenegotiation, DemandTime, DhParameters,
+    FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy, Sessions, TlsVersion,
 };
 
 use super::shown;
@@ -29,6 +29,9 @@ pub(super) struct Settings {
     renegotiates: bool,
     server_name: Option<ServerNamePolicy>,
     application_protocols: Option<ApplicationProtocols>,
+    client_renegotiation: Option<ClientRenegotiation>,
+    pads_records: bool,
+    sessions: Option<Sessions>,
     stops_at_client_hello: bool,
 }
 
@@ -41,9 +44,12 @@ impl Settings {
             dh_parameters: profile.dh_parameters,
             certificate: profile.certificate(),
             client_certificate: profile.client_certificate.map(|demand| (demand.asked, demand.need)),
-            renegotiates: matches!(profile.renegotiation, Some(Renegotiation::AfterRequest)),
+            renegotiates: profile.renegotiation.is_some(),
             server_name: profile.server_name,
             application_protocols: profile.application_protocols,
+            client_renegotiation: profile.client_renegotiation,
+            pads_records: profile.records == Some(Records::Padded),
+            sessions: profile.sessions,
             stops_at_client_hello: profile
                 .fault_at(FaultPhase::ClientHello)
                 .is_some_and(|action| !matches!(action, FaultAction::Drip | FaultAction::RefuseSplit)),
@@ -110,6 +116,32 @@ pub(super) fn server(
         .set_mode(SslMode::AUTO_RETRY | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::ENABLE_PARTIAL_WRITE);
     set_versions(&mut context, &settings.versions)?;
     forget_sessions(&mut context)?;
+    match settings.sessions {
+        None => {}
+        Some(Sessions::Ids) => {
+            context.set_session_cache_mode(SslSessionCacheMode::SERVER);
+        }
+        Some(kind) => {
+            context.clear_options(SslOptions::NO_TICKET);
+            context.set_num_tickets(2)?;
+            if kind == Sessions::TicketsRefused {
+                ffi::refuse_tickets(&mut context)?;
+            }
+        }
+    }
+    match settings.client_renegotiation {
+        None => {}
+        Some(ClientRenegotiation::Allowed) => {
+            context.set_options(ALLOW_CLIENT_RENEGOTIATION);
+        }
+        Some(ClientRenegotiation::UnsafeAllowed) => {
+            context.set_options(ALLOW_CLIENT_RENEGOTIATION | SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+        }
+        Some(ClientRenegotiation::NotIndicated) => ffi::forget_secure_renegotiation(&mut context),
+    }
+    if settings.pads_records {
+        ffi::pad_records(&mut context, 4096)?;
+    }
 
     let identity = pki.server(settings.certificate.as_str().parse()?, names)?;
     context.set_certificate(identity.leaf())?;
@@ -240,6 +272,9 @@ fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), openssl::error
     // SSL_CTX_set_verify(3): without it, asking for certificates fails as soon as a client offers a session.
     context.set_session_id_context(b"gauntlet")
 }
+
+/// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of `openssl/ssl.h`, for which the binding has no name.
+const ALLOW_CLIENT_RENEGOTIATION: SslOptions = SslOptions::from_bits_retain(1 << 8);
 
 fn trust_clients(context: &mut SslContextBuilder, pki: &Pki) -> Result<(), openssl::error::ErrorStack> {
     let mut store = X509StoreBuilder::new()?;

@@ -2,7 +2,7 @@
 //! after a request has been read.
 
 use openssl::ssl::SslVersion;
-use tls_gauntlet_scenarios::{DemandTime, Need, Renegotiation};
+use tls_gauntlet_scenarios::{DemandTime, KeyUpdate, Need, Renegotiation};
 
 use super::{context::verify_mode, port::Port, shared_tls::SharedTls, story::Story};
 use crate::{ffi, wire::observer::Observer};
@@ -36,9 +36,34 @@ pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Deman
     {
         return for_certificate(demand.need, is_tls13, tls, story).await;
     }
-    // TLS 1.3 has no renegotiation (RFC 8446 4.1.2).
-    if profile.renegotiation == Some(Renegotiation::AfterRequest) && !is_tls13 {
-        return renegotiate(tls, story).await;
+    if is_tls13 {
+        return update_keys(profile.key_update, tls).await;
+    }
+    let times = match profile.renegotiation {
+        None => 0,
+        Some(Renegotiation::AfterRequest) => 1,
+        Some(Renegotiation::Repeatedly) => Renegotiation::REPETITIONS,
+    };
+    for _ in 0..times {
+        if let broken @ Demanded::Broken = renegotiate(tls, story).await {
+            return broken;
+        }
+    }
+    Demanded::Satisfied
+}
+
+/// The peer's own KeyUpdate, where it is asked for, comes whenever it next has something to send.
+async fn update_keys(wanted: Option<KeyUpdate>, tls: &SharedTls) -> Demanded {
+    let (times, asks) = match wanted {
+        None => (0, false),
+        Some(KeyUpdate::Sends) => (1, false),
+        Some(KeyUpdate::Asks) => (1, true),
+        Some(KeyUpdate::Flood) => (30, true),
+    };
+    for _ in 0..times {
+        if tls.with_ssl(|ssl| ffi::key_update(ssl, asks)).is_err() || tls.send_handshake().await.is_err() {
+            return Demanded::Broken;
+        }
     }
     Demanded::Satisfied
 }

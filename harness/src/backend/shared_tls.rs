@@ -29,6 +29,7 @@ struct Inner {
     early: BytesMut,
     failure: Option<Failure>,
     omits_close_notify: bool,
+    writes_tiny_records: bool,
     is_shut: bool,
 }
 
@@ -67,6 +68,7 @@ impl SharedTls {
             early: BytesMut::new(),
             failure: None,
             omits_close_notify: false,
+            writes_tiny_records: false,
             is_shut: false,
         }))))
     }
@@ -147,6 +149,11 @@ impl SharedTls {
 
     pub(super) fn change_tap<T>(&self, change: impl FnOnce(&mut Tap) -> T) -> T {
         change(self.lock().stream.as_mut().get_pin_mut().get_mut())
+    }
+
+    /// Puts each byte of data into a record of its own.
+    pub(super) fn write_tiny_records(&self) {
+        self.lock().writes_tiny_records = true;
     }
 
     pub(super) fn omit_close_notify(&self) {
@@ -233,6 +240,7 @@ impl AsyncRead for SharedTls {
 impl AsyncWrite for SharedTls {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut inner = self.lock();
+        let bytes = if inner.writes_tiny_records { &bytes[..bytes.len().min(1)] } else { bytes };
         let polled = inner.stream.as_mut().poll_write(context, bytes);
         if let Poll::Ready(Err(error)) = &polled {
             inner.note_io(error);

@@ -1,7 +1,10 @@
 //! The lines with which a person calls a backend by hand.
 
+use std::net::IpAddr;
+
+use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
-    BackendProfile, DemandTime, FaultAction, FaultPhase, Renegotiation, ServerCertificate, TlsVersion,
+    BackendProfile, DemandTime, FaultAction, FaultPhase, ServerCertificate, TlsVersion,
 };
 
 /// The files a caller needs.
@@ -46,11 +49,23 @@ pub(super) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String
     words.join(" ")
 }
 
+/// The name by which a backend on this host has to be called: that of its certificate. What ends in `.localhost` needs
+/// no name service (RFC 6761 6.3).
+pub(super) fn called(profile: &BackendProfile, host: &str) -> String {
+    let recipe = profile.certificate().as_str().parse::<ServerRecipe>();
+    let has_name = host.parse::<IpAddr>().is_err();
+    recipe.ok().filter(|_| has_name).map_or_else(|| host.to_owned(), |recipe| recipe.dialled(host))
+}
+
 /// The same with `openssl s_client`, which shows the handshake itself.
 pub(super) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> String {
     let mut words = vec!["openssl s_client -connect".to_owned(), format!("{host}:{port}")];
-    words.extend(["-servername".to_owned(), host.to_owned()]);
-    words.extend(["-verify_hostname".to_owned(), host.to_owned()]);
+    let name = called(profile, host);
+    if name.parse::<IpAddr>().is_ok() {
+        words.extend(["-noservername -verify_ip".to_owned(), name]);
+    } else {
+        words.extend(["-servername".to_owned(), name.clone(), "-verify_hostname".to_owned(), name]);
+    }
     words.extend(["-verify_return_error -CAfile".to_owned(), quoted(&files.ca)]);
     if profile.client_certificate.is_some() {
         words.extend(["-cert".to_owned(), quoted(&files.certificate)]);
@@ -102,7 +117,7 @@ fn asks_late(profile: &BackendProfile) -> bool {
         DemandTime::Handshake => false,
         DemandTime::AfterRequest => true,
     });
-    late || matches!(profile.renegotiation, Some(Renegotiation::AfterRequest))
+    late || profile.renegotiation.is_some()
 }
 
 fn stalls(profile: &BackendProfile) -> bool {
@@ -137,7 +152,8 @@ mod tests {
         let mut lines = String::new();
         for (name, _, profile) in catalogue().backends() {
             writeln!(lines, "{name}").unwrap();
-            writeln!(lines, "  {}", curl(profile, "https://localhost:4001/", &files)).unwrap();
+            let url = format!("https://{}:4001/", called(profile, "localhost"));
+            writeln!(lines, "  {}", curl(profile, &url, &files)).unwrap();
             writeln!(lines, "  {}", s_client(profile, "localhost", "4001", &files)).unwrap();
             if let Some(expect) = what_to_expect(profile) {
                 writeln!(lines, "  {expect}").unwrap();

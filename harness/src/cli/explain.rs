@@ -207,7 +207,8 @@ fn by_hand_lines(page: &mut Page, backend: &Composed) {
     let files = Files { ca: "CA".to_owned(), certificate: "CERTIFICATE".to_owned(), key: "KEY".to_owned() };
     page.command("by hand", &format!("gauntlet serve {}", quoted(&backend.name)));
     page.entry("", "and, with the port and the files that it prints,");
-    page.command("", &by_hand::curl(&backend.profile, "https://localhost:PORT/", &files));
+    let url = format!("https://{}:PORT/", by_hand::called(&backend.profile, "localhost"));
+    page.command("", &by_hand::curl(&backend.profile, &url, &files));
     page.command("", &by_hand::s_client(&backend.profile, "localhost", "PORT", &files));
     if let Some(expect) = by_hand::what_to_expect(&backend.profile) {
         page.entry("", &format!("({expect})"));

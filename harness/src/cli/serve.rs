@@ -157,8 +157,8 @@ impl Served {
             bind.to_string()
         };
         let in_url = if host.contains(':') { format!("[{host}]") } else { host };
-        let url = format!("https://{in_url}:{port}/");
         let profile: &BackendProfile = &composed.profile;
+        let url = format!("https://{}:{port}/", by_hand::called(profile, &in_url));
         Self {
             backend: composed.name.clone(),
             summary: profile.summary.clone(),

@@ -211,6 +211,9 @@ impl Circumstances {
         if reasons.any(NO_COMMON_VERSION) {
             return Cause::NoCommonVersion;
         }
+        if reasons.has(UNSAFE_LEGACY_RENEGOTIATION_DISABLED) {
+            return Cause::RenegotiationInsecure;
+        }
         if reasons.any(NO_COMMON_GROUP) {
             return Cause::NoCommonGroup;
         }
@@ -399,6 +402,7 @@ const CERTIFICATE_VERIFY_FAILED: i32 = 134;
 const PEER_DID_NOT_RETURN_A_CERTIFICATE: i32 = 199;
 const NO_APPLICATION_PROTOCOL: i32 = 235;
 const UNEXPECTED_EOF: i32 = 294;
+const UNSAFE_LEGACY_RENEGOTIATION_DISABLED: i32 = 338;
 /// `https proxy request`, `http request`, `packet length too long`, `wrong version number`, `bad record type`.
 const NOT_TLS: &[i32] = &[155, 156, 198, 267, 443];
 /// `version too high`, `no protocols available`, `unknown protocol`, `unsupported protocol`, `wrong SSL version`,

@@ -5,8 +5,8 @@ use crate::{
     claims::{ClaimName, Claims, Unclaimed, Verifies},
     expectation::{BackendSight, Connection},
     profile::{
-        ApplicationProtocols, BackendProfile, Demand, DemandTime, FaultAction, FaultPhase, Need,
-        Renegotiation, ServerNamePolicy, UpstreamProfile,
+        ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
+        FaultPhase, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
     words::{Alert, Cause, ClientCertificate, Party, Phase, ServerCertificate, TlsVersion, Versions},
 };
@@ -137,6 +137,20 @@ impl Leg<'_> {
             && let Some(stop) = self.algorithms(version)?
         {
             return Ok(Some(stop));
+        }
+        if self.backend.client_renegotiation == Some(ClientRenegotiation::NotIndicated)
+            && version < TlsVersion::Tls13
+        {
+            let accepts = self
+                .claims
+                .accepts_insecure_renegotiation
+                .ok_or(Unclaimed(ClaimName::AcceptsInsecureRenegotiation))?;
+            if !accepts {
+                self.steps
+                    .say("the backend does not indicate secure renegotiation; the gateway insists on it");
+                let (by, cause) = (Party::Gateway, Cause::RenegotiationInsecure);
+                return Ok(Some(self.stop(by, Phase::Handshake, cause, Connection::NoRequest)));
+            }
         }
         if let Some(stop) = self.application_protocol()? {
             return Ok(Some(stop));
@@ -373,11 +387,21 @@ impl Leg<'_> {
         if let Some(demand) = late {
             return self.late_demand(demand);
         }
-        let wanted = self.backend.renegotiation == Some(Renegotiation::AfterRequest);
-        if wanted && self.version < Some(TlsVersion::Tls13) {
-            return self.renegotiate();
+        if self.version >= Some(TlsVersion::Tls13) {
+            return Ok(None);
         }
-        Ok(None)
+        match self.backend.renegotiation {
+            None => Ok(None),
+            Some(Renegotiation::AfterRequest) => self.renegotiate(),
+            Some(Renegotiation::Repeatedly) => {
+                for _ in 0..Renegotiation::REPETITIONS {
+                    if let Some(stop) = self.renegotiate()? {
+                        return Ok(Some(stop));
+                    }
+                }
+                Ok(None)
+            }
+        }
     }
 
     fn late_demand(&mut self, demand: Demand) -> Result<Option<Stop>, Unclaimed> {

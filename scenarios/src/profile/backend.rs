@@ -34,6 +34,18 @@ pub struct BackendProfile {
     /// Whether it renegotiates for no other reason; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renegotiation: Option<Renegotiation>,
+    /// What it makes of a client that begins a renegotiation; refuses it if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_renegotiation: Option<ClientRenegotiation>,
+    /// Whether and how it changes the keys of TLS 1.3 before it answers; not at all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_update: Option<KeyUpdate>,
+    /// How it cuts its data into records; as large as may be, unpadded, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Records>,
+    /// Whether its sessions can be resumed; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<Sessions>,
     /// What it makes of the server name; ignores it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<ServerNamePolicy>,
@@ -145,6 +157,59 @@ closed_list! {
     Renegotiation as "renegotiation" {
         /// Renegotiates after reading each request, asking for no certificate.
         AfterRequest = "after-request",
+        /// Renegotiates three times after reading each request, asking for no certificate.
+        Repeatedly = "repeatedly",
+    }
+}
+
+impl Renegotiation {
+    /// How often [`Self::Repeatedly`] is.
+    pub const REPETITIONS: u32 = 3;
+}
+
+closed_list! {
+    /// What a backend makes of a client that begins a renegotiation, up to TLS 1.2.
+    ClientRenegotiation as "client renegotiation" {
+        /// Follows, if it is secure (RFC 5746).
+        Allowed = "allowed",
+        /// Follows, secure or not.
+        UnsafeAllowed = "unsafe-allowed",
+        /// Has never heard of RFC 5746: leaves the extension `renegotiation_info` out.
+        NotIndicated = "not-indicated",
+    }
+}
+
+closed_list! {
+    /// KeyUpdate messages (RFC 8446 4.6.3), sent before a response.
+    KeyUpdate as "key update" {
+        /// One, for its own keys only.
+        Sends = "sends",
+        /// One that asks the peer to change its keys, too.
+        Asks = "asks",
+        /// Thirty, each of which asks.
+        Flood = "flood",
+    }
+}
+
+closed_list! {
+    /// How data is cut into records.
+    Records as "records" {
+        /// Padded to a multiple of 4,096 bytes (RFC 8446 5.4).
+        Padded = "padded",
+        /// One byte of data in each.
+        Tiny = "tiny",
+    }
+}
+
+closed_list! {
+    /// Resumption.
+    Sessions as "sessions" {
+        /// By session identifier (RFC 5246 7.3), with the state kept at the backend.
+        Ids = "ids",
+        /// By ticket (RFC 5077, RFC 8446 4.6.1).
+        Tickets = "tickets",
+        /// Gives tickets out and accepts none.
+        TicketsRefused = "tickets-refused",
     }
 }
 

@@ -18,6 +18,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         accepts_weak_certificates: Claims::openssl_client().accepts_weak_certificates,
         upstream_protocols: Some(Vec::new()),
         host_is_server_name: Some(true),
+        accepts_insecure_renegotiation: Claims::openssl_client().accepts_insecure_renegotiation,
         follows_renegotiation: Some(knobs.renegotiation),
         answers_post_handshake_auth: Some(knobs.post_handshake_auth),
         verifies: Some(Verifies::InHandshake),
