@@ -225,6 +225,7 @@ fn nothing_is_left_unclaimed() {
             ClaimName::HostIsServerName => claims.host_is_server_name.is_some(),
             ClaimName::AcceptsWeakDh => claims.accepts_weak_dh.is_some(),
             ClaimName::AcceptsWeakCertificates => claims.accepts_weak_certificates.is_some(),
+            ClaimName::AcceptsInsecureRenegotiation => claims.accepts_insecure_renegotiation.is_some(),
             ClaimName::FollowsRenegotiation => claims.follows_renegotiation.is_some(),
             ClaimName::AnswersPostHandshakeAuth => claims.answers_post_handshake_auth.is_some(),
             ClaimName::Verifies => claims.verifies.is_some(),

@@ -356,7 +356,7 @@ impl Break {
 }
 
 /// The operating system's error, where OpenSSL has put it on its own stack and has nothing to add: since 3.2 a write
-/// to a connection that was reset ends like that (tls_retry_write_records in ssl/record/methods/tls_common.c).
+/// to a connection that was reset ends like that (`tls_retry_write_records` in `ssl/record/methods/tls_common.c`).
 fn system_error(stack: &ErrorStack) -> Option<io::Error> {
     let [error] = stack.errors() else { return None };
     // ERR_SYSTEM_FLAG in openssl/err.h: the rest of the code is errno.
