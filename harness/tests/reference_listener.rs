@@ -219,6 +219,12 @@ fn nothing_is_left_unclaimed() {
     for &name in ClaimName::ALL {
         let made = match name {
             ClaimName::UpstreamVersions => claims.upstream_versions.is_some(),
+            ClaimName::UpstreamCiphers => claims.upstream_ciphers.is_some(),
+            ClaimName::UpstreamGroups => claims.upstream_groups.is_some(),
+            ClaimName::AcceptsWeakDh => claims.accepts_weak_dh.is_some(),
+            ClaimName::UpstreamProtocols => claims.upstream_protocols.is_some(),
+            ClaimName::HostIsServerName => claims.host_is_server_name.is_some(),
+            ClaimName::AcceptsInsecureRenegotiation => claims.accepts_insecure_renegotiation.is_some(),
             ClaimName::FollowsRenegotiation => claims.follows_renegotiation.is_some(),
             ClaimName::AnswersPostHandshakeAuth => claims.answers_post_handshake_auth.is_some(),
             ClaimName::Verifies => claims.verifies.is_some(),
