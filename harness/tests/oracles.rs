@@ -387,7 +387,33 @@ const RESUMPTION: &[Line] = &[
     ("tls12-only", SClient("-tls1_2 -reconnect"), &["New, TLSv1.2"], &["TLS session ticket:", "Reused"]),
 ];
 
+const CERTIFIED: Oracle = Curl("--http1.1 --cert {folder}/good.pem --key {folder}/good.pem");
+
+const CLIENT_CERTIFICATE: &[Line] = &[
+    ("client-cert-optional", SClient(""), &["Acceptable client certificate CA names", "200 OK"], &[]),
+    ("client-cert-optional", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("client-cert-required", SClient("-tls1_2"), &["alert handshake failure"], &["200 OK"]),
+    ("client-cert-required", SClient("-tls1_3"), &["alert certificate required"], &["200 OK"]),
+    ("client-cert-required", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    (
+        "authority-hints-empty",
+        SClient("-tls1_2"),
+        &["No client certificate CA names sent", "Requested Signature Algorithms"],
+        &[],
+    ),
+    ("authority-hints-empty", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("authority-hints-wrong", SClient("-tls1_2"), &["CN = Nobody's Authority"], &[]),
+    ("authority-hints-wrong", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("authority-hints-huge", SClient("-tls1_2"), &["CN = Authority 500 of a long list"], &[]),
+    ("authority-hints-huge", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("client-cert-or-400", Curl(""), &["\n400 "], &[]),
+    ("client-cert-or-400", CERTIFIED, &["\n200 "], &[]),
+    ("client-cert-or-403", Curl("--cert {folder}/expired.pem --key {folder}/expired.pem"), &["\n403 "], &[]),
+    ("client-cert-or-403", CERTIFIED, &["\n200 "], &[]),
+];
+
 #[rstest]
+#[case::client_certificate(CLIENT_CERTIFICATE)]
 #[case::renegotiation(RENEGOTIATION)]
 #[case::tls13(TLS13)]
 #[case::resumption(RESUMPTION)]
@@ -428,6 +454,7 @@ fn nobody_is_left_out() {
         ("fault", FAULT),
         ("renegotiation", RENEGOTIATION),
         ("tls13", TLS13),
+        ("client-certificate", CLIENT_CERTIFICATE),
         ("resumption", RESUMPTION),
     ];
     for (family, table) in tables {
