@@ -298,7 +298,7 @@ async fn refuses_connection_holds_the_port_and_lets_nobody_in() {
 
 #[test]
 fn every_backend_of_the_catalogue_is_proven_here() {
-    let proofs = include_str!("backend_promises.rs");
+    let proofs = [include_str!("backend_promises.rs"), include_str!("oracles.rs")].concat();
     let unproven: Vec<_> = catalogue()
         .backends()
         .map(|(name, _, _)| name)
