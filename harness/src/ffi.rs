@@ -99,7 +99,7 @@ pub(crate) fn renegotiate(ssl: &SslRef) -> Result<(), ErrorStack> {
     check(unsafe { SSL_renegotiate(ssl.as_ptr()) })
 }
 
-/// Makes the next handshake step a KeyUpdate (TLS 1.3), which may ask the peer for one. Sends nothing by itself.
+/// Makes the next handshake step a `KeyUpdate` (TLS 1.3), which may ask the peer for one. Sends nothing by itself.
 ///
 /// # Errors
 /// OpenSSL's reason, above all that the connection is not TLS 1.3.

@@ -219,7 +219,7 @@ closed_list! {
 }
 
 closed_list! {
-    /// KeyUpdate messages (RFC 8446 4.6.3), sent before a response.
+    /// `KeyUpdate` messages (RFC 8446 4.6.3), sent before a response.
     KeyUpdate as "key update" {
         /// One, for its own keys only.
         Sends = "sends",
