@@ -99,7 +99,7 @@ pub(crate) fn renegotiate(ssl: &SslRef) -> Result<(), ErrorStack> {
     check(unsafe { SSL_renegotiate(ssl.as_ptr()) })
 }
 
-/// Makes the next handshake step a KeyUpdate (TLS 1.3), which may ask the peer for one. Sends nothing by itself.
+/// Makes the next handshake step a `KeyUpdate` (TLS 1.3), which may ask the peer for one. Sends nothing by itself.
 ///
 /// # Errors
 /// OpenSSL's reason, above all that the connection is not TLS 1.3.
@@ -136,8 +136,8 @@ unsafe extern "C" fn on_ticket(
     _status: c_int,
     _argument: *mut c_void,
 ) -> c_int {
-    // SSL_TICKET_RETURN_IGNORE of `openssl/ssl.h`.
-    1
+    // SSL_TICKET_RETURN_IGNORE_RENEW of `openssl/ssl.h`: a full handshake, with a new ticket.
+    2
 }
 
 /// Lets a server leave the extension `renegotiation_info` (RFC 5746) out of its ServerHello.
@@ -248,6 +248,18 @@ pub(crate) fn unacknowledged(socket: RawFd) -> io::Result<usize> {
         return Err(io::Error::last_os_error());
     }
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Sends the first of these bytes in a segment of its own.
+///
+/// # Errors
+/// The kernel's, above all that it takes no more now.
+pub(crate) fn send_one(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    // MSG_EOR keeps the kernel from putting the next byte into the same segment (`tcp_skb_can_collapse_to`).
+    let flags = libc::MSG_EOR | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the kernel reads at most as many bytes as there are. send(2)
+    let sent = unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len().min(1), flags) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// # Safety

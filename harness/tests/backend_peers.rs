@@ -375,6 +375,24 @@ async fn five_hundred_backends_are_one_fleet() {
     assert_eq!(fleet.finish().await.len(), 500);
 }
 
+/// Whatever composes can be set up.
+#[tokio::test]
+async fn every_pair_starts_or_says_why_not() {
+    let names: Vec<_> = catalogue().backends().map(|(name, ..)| name).collect();
+    let pairs = names.iter().enumerate().flat_map(|(place, left)| {
+        names[place + 1..].iter().map(move |right| catalogue().backend(&format!("{left}+{right}")))
+    });
+    let plan: Vec<_> = pairs.flatten().collect();
+    let backend = Backend::start("refuses-connection").await.unwrap();
+    for some in plan.chunks(400) {
+        let fleet = Fleet::start(some, backend.pki(), &FleetOptions::default()).await;
+        assert_eq!(
+            fleet.map(|fleet| fleet.backends().len()).map_err(|error| error.to_string()),
+            Ok(some.len())
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_backend_is_an_error_with_a_hint() {
     let error = Backend::start("expired-leef").await.unwrap_err().to_string();

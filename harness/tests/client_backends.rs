@@ -34,7 +34,8 @@ async fn call(cells: &[(&str, &str)]) -> Vec<(ClientSaw, Vec<BackendSaw>)> {
     let mut saw = Vec::new();
     for (number, ((upstream, _), backend)) in cells.iter().zip(fleet.backends()).enumerate() {
         let stalls = backend.profile().fault.is_some_and(|fault| fault.does == FaultAction::Stall);
-        let call = if stalls { Duration::from_secs(1) } else { Limits::default().call };
+        // Long enough for all the others to be served beside it.
+        let call = if stalls { Duration::from_secs(5) } else { Limits::default().call };
         let limits = Limits { call, ..Limits::default() };
         let profile = catalogue().upstream(upstream).unwrap();
         let probe = Probe::for_upstream(profile, SERVER_NAME, &pki, limits).unwrap();

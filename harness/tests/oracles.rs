@@ -240,7 +240,7 @@ const FAULT: &[Line] = &[
     ("wrong-record-length", SClient(""), &["packet length too long"], &[]),
     (
         "drips",
-        Python("call = Call(); print(call.get()); print('segments', call.segments() > 20, call.segments())"),
+        Python("call = Call(); print(call.get()); print('segments', call.segments() > 300)"),
         &["200 OK", "segments True"],
         &[],
     ),
@@ -268,7 +268,7 @@ const FAULT: &[Line] = &[
     ("closes-after-headers", HEAD, &["HTTP/1.1 200 OK", "curl: (18)"], &["\"backend\""]),
     (
         "drips-response",
-        Python("call = Call(); print(call.get()); print('segments', call.segments() > 20, call.segments())"),
+        Python("call = Call(); print(call.get()); print('segments', call.segments() > 300)"),
         &["200 OK", "segments True"],
         &[],
     ),
@@ -303,7 +303,120 @@ const FAULT: &[Line] = &[
     ),
 ];
 
+const REHANDSHAKE: &str = "NORMAL:-VERS-ALL:+VERS-TLS1.2";
+const REHANDSHAKE_OF_OLD: &str = "NORMAL:-VERS-ALL:+VERS-TLS1.2:%DISABLE_SAFE_RENEGOTIATION";
+const HELLO_REQUEST: &str = "(IN), TLS handshake, Hello request (0)";
+const LATE_TLS12: Oracle =
+    Curl("--http1.1 --verbose --tls-max 1.2 --cert {folder}/good.pem --key {folder}/good.pem");
+const LATE_TLS13: Oracle = Curl("--http1.1 --verbose --cert {folder}/good.pem --key {folder}/good.pem");
+
+const RENEGOTIATION: &[Line] = &[
+    ("renegotiation-required", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
+    ("renegotiation-required-dual", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
+    (
+        "renegotiation-required-dual",
+        LATE_TLS13,
+        &["TLS handshake, Request CERT (13)", "\n200 1.1 1"],
+        &[HELLO_REQUEST],
+    ),
+    ("post-handshake-auth-required", LATE_TLS13, &["TLS handshake, Request CERT (13)", "\n200 1.1 1"], &[]),
+    ("renegotiation-without-cert", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
+    ("renegotiation-repeated", LATE_TLS12, &[HELLO_REQUEST, "\"renegotiations\":3", "\n200 1.1 1"], &[]),
+    (
+        "client-renegotiation-allowed",
+        Gnutls(REHANDSHAKE, "--rehandshake"),
+        &["ReHandshake was completed"],
+        &[],
+    ),
+    (
+        "client-renegotiation-allowed",
+        Gnutls(REHANDSHAKE_OF_OLD, "--rehandshake"),
+        &["Handshake was completed"],
+        &["ReHandshake was completed"],
+    ),
+    (
+        "client-renegotiation-unsafe",
+        Gnutls(REHANDSHAKE_OF_OLD, "--rehandshake"),
+        &["ReHandshake was completed"],
+        &[],
+    ),
+    (
+        "tls12-only",
+        Gnutls(REHANDSHAKE, "--rehandshake"),
+        &["Handshake was completed"],
+        &["ReHandshake was completed"],
+    ),
+    ("without-secure-renegotiation", Curl("--tls-max 1.2"), &["unsafe legacy renegotiation disabled"], &[]),
+    (
+        "without-secure-renegotiation",
+        SClient("-legacy_server_connect"),
+        &["Secure Renegotiation IS NOT supported", "200 OK"],
+        &[],
+    ),
+];
+
+const TLS13: &[Line] = &[
+    (
+        "key-update",
+        SClient("-msg"),
+        &["<<< TLS 1.3, Handshake [length 0005], KeyUpdate", "18 00 00 01 00", "200 OK"],
+        &[],
+    ),
+    (
+        "key-update-asked",
+        SClient("-msg"),
+        &["<<< TLS 1.3, Handshake [length 0005], KeyUpdate", "18 00 00 01 01", "200 OK"],
+        &[],
+    ),
+    (
+        "key-update-flood",
+        SClient("-msg"),
+        &["<<< TLS 1.3, Handshake [length 0005], KeyUpdate", "18 00 00 01 01", "200 OK"],
+        &[],
+    ),
+    // 4,096 bytes and the tag.
+    ("padded-records", SClient("-msg"), &["17 03 03 10 10", "200 OK"], &[]),
+    // One byte, its type and the tag.
+    ("tiny-records", SClient("-tls1_3 -msg"), &["17 03 03 00 12"], &["17 03 03 01"]),
+];
+
+const RESUMPTION: &[Line] = &[
+    ("session-ids", SClient("-tls1_2 -reconnect"), &["Reused, TLSv1.2"], &["TLS session ticket:"]),
+    ("tickets", SClient("-tls1_2 -reconnect"), &["Reused, TLSv1.2", "TLS session ticket:"], &[]),
+    ("tickets-refused", SClient("-tls1_2 -reconnect"), &["TLS session ticket:"], &["Reused"]),
+    ("tls12-only", SClient("-tls1_2 -reconnect"), &["New, TLSv1.2"], &["TLS session ticket:", "Reused"]),
+];
+
+const CERTIFIED: Oracle = Curl("--http1.1 --cert {folder}/good.pem --key {folder}/good.pem");
+
+const CLIENT_CERTIFICATE: &[Line] = &[
+    ("client-cert-optional", SClient(""), &["Acceptable client certificate CA names", "200 OK"], &[]),
+    ("client-cert-optional", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("client-cert-required", SClient("-tls1_2"), &["alert handshake failure"], &["200 OK"]),
+    ("client-cert-required", SClient("-tls1_3"), &["alert certificate required"], &["200 OK"]),
+    ("client-cert-required", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    (
+        "authority-hints-empty",
+        SClient("-tls1_2"),
+        &["No client certificate CA names sent", "Requested Signature Algorithms"],
+        &[],
+    ),
+    ("authority-hints-empty", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("authority-hints-wrong", SClient("-tls1_2"), &["CN = Nobody's Authority"], &[]),
+    ("authority-hints-wrong", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("authority-hints-huge", SClient("-tls1_2"), &["CN = Authority 500 of a long list"], &[]),
+    ("authority-hints-huge", CERTIFIED, &["\"known\":\"good\"", "\n200 "], &[]),
+    ("client-cert-or-400", Curl(""), &["\n400 "], &[]),
+    ("client-cert-or-400", CERTIFIED, &["\n200 "], &[]),
+    ("client-cert-or-403", Curl("--cert {folder}/expired.pem --key {folder}/expired.pem"), &["\n403 "], &[]),
+    ("client-cert-or-403", CERTIFIED, &["\n200 "], &[]),
+];
+
 #[rstest]
+#[case::client_certificate(CLIENT_CERTIFICATE)]
+#[case::renegotiation(RENEGOTIATION)]
+#[case::tls13(TLS13)]
+#[case::resumption(RESUMPTION)]
 #[case::server_name(SERVER_NAME)]
 #[case::http(HTTP)]
 #[case::fault(FAULT)]
@@ -339,6 +452,10 @@ fn nobody_is_left_out() {
         ("server-name", SERVER_NAME),
         ("http", HTTP),
         ("fault", FAULT),
+        ("renegotiation", RENEGOTIATION),
+        ("tls13", TLS13),
+        ("client-certificate", CLIENT_CERTIFICATE),
+        ("resumption", RESUMPTION),
     ];
     for (family, table) in tables {
         for (name, _, _) in catalogue().backends().filter(|(_, of, _)| *of == family) {

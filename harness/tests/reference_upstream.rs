@@ -26,7 +26,7 @@ use tls_gauntlet_scenarios::{
 use tokio::time::Instant;
 
 const LONG: Duration = Duration::from_secs(30);
-const SHORT: Duration = Duration::from_secs(1);
+const SHORT: Duration = Duration::from_secs(5);
 
 /// A gateway that refuses the version a backend has answered with sends its alert in a record of its own version,
 /// and the backend's OpenSSL reads no such record: its ledger cannot say who refused. The gateway's log can.

@@ -47,6 +47,8 @@ impl Composed {
             dh_parameters,
             certificate,
             client_certificate,
+            authority_hints,
+            refuses_in_http,
             renegotiation,
             client_renegotiation,
             key_update,
@@ -67,6 +69,10 @@ impl Composed {
         merge(&mut own.client_certificate, client_certificate)
             .ok_or_else(|| contradiction("the demand for a client certificate"))?;
         merge(&mut own.renegotiation, renegotiation).ok_or_else(|| contradiction("renegotiation"))?;
+        merge(&mut own.authority_hints, authority_hints)
+            .ok_or_else(|| contradiction("the authorities it names"))?;
+        merge(&mut own.refuses_in_http, refuses_in_http)
+            .ok_or_else(|| contradiction("how it refuses client certificates"))?;
         merge(&mut own.client_renegotiation, client_renegotiation)
             .ok_or_else(|| contradiction("renegotiation by clients"))?;
         merge(&mut own.key_update, key_update).ok_or_else(|| contradiction("key updates"))?;
@@ -82,6 +88,9 @@ impl Composed {
         }
         if own.application_protocols == Some(ApplicationProtocols::H2Only) && own.asks_late() {
             return Err(contradiction("what HTTP/2 forbids after a request"));
+        }
+        if own.refuses_in_http.is_some() && own.asks_late() {
+            return Err(contradiction("what is refused after a request"));
         }
         // A resumed handshake asks for no certificate.
         if own.sessions.is_some() && own.client_certificate.is_some() {

@@ -36,9 +36,10 @@ pub use diagnosis::Diagnosis;
 pub use evidence::{BackendSaw, ClientHelloFacts, ClientSaw, Ended, Evidence, Handling, Responder};
 pub use expectation::{BackendSight, Connection, Expectation};
 pub use profile::{
-    ApplicationProtocols, BackendProfile, ClientCertificatePolicy, ClientProfile, ClientRenegotiation,
-    Demand, DemandTime, DhParameters, Fault, FaultAction, FaultOn, FaultPhase, KeyUpdate, ListenerProfile,
-    Need, Records, Renegotiation, ServerNamePolicy, ServerNameSent, Sessions, UpstreamProfile,
+    ApplicationProtocols, AuthorityHints, BackendProfile, ClientCertificatePolicy, ClientProfile,
+    ClientRenegotiation, Demand, DemandTime, DhParameters, Fault, FaultAction, FaultOn, FaultPhase,
+    HttpRefusal, KeyUpdate, ListenerProfile, Need, Records, Renegotiation, ServerNamePolicy, ServerNameSent,
+    Sessions, UpstreamProfile,
 };
 pub use suite::{Product, Suite};
 pub use verdict::{Deviation, Verdict, VerdictKind};

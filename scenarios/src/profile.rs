@@ -6,8 +6,9 @@ mod listener;
 mod upstream;
 
 pub use backend::{
-    ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, DhParameters, Fault,
-    FaultAction, FaultOn, FaultPhase, KeyUpdate, Need, Records, Renegotiation, ServerNamePolicy, Sessions,
+    ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime,
+    DhParameters, Fault, FaultAction, FaultOn, FaultPhase, HttpRefusal, KeyUpdate, Need, Records,
+    Renegotiation, ServerNamePolicy, Sessions,
 };
 pub use client::{ClientProfile, ServerNameSent};
 pub use listener::{ClientCertificatePolicy, ListenerProfile};

@@ -182,7 +182,7 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
 )]
 #[case::another_status_explains_nothing_of_it(
     evidence(ClientSaw { plaintext: true, ..gateway_answers(404) }, vec![], &[]),
-    (Party::Network, Phase::Close, Cause::Unexplained)
+    (Party::Gateway, Phase::Close, Cause::Unexplained)
 )]
 #[case::boringssl_calls_expired_what_is_not_valid_yet(
     evidence(

@@ -49,7 +49,7 @@ fn of_reason(reason: i32, verdict: X509VerifyResult) -> Option<Cause> {
 }
 
 /// The numbers are those of `openssl/x509_vfy.h` (`X509_STORE_CTX_get_error(3)`).
-fn of_verdict(verdict: X509VerifyResult) -> Cause {
+pub(super) fn of_verdict(verdict: X509VerifyResult) -> Cause {
     match verdict.as_raw() {
         // X509_V_ERR_CERT_HAS_EXPIRED
         10 => Cause::ClientCertExpired,

@@ -7,11 +7,17 @@ use openssl::ssl::{
     SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion, cipher_name,
     select_next_proto,
 };
-use openssl::{provider::Provider, stack::Stack, x509::store::X509StoreBuilder};
+use openssl::{
+    nid::Nid,
+    provider::Provider,
+    stack::Stack,
+    x509::{X509Name, store::X509StoreBuilder},
+};
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
-    ApplicationProtocols, BackendProfile, CipherSuite, ClientRenegotiation, DemandTime, DhParameters,
-    FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy, Sessions, TlsVersion,
+    ApplicationProtocols, AuthorityHints, BackendProfile, CipherSuite, ClientRenegotiation, DemandTime,
+    DhParameters, FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy,
+    Sessions, TlsVersion,
 };
 
 use super::shown;
@@ -29,6 +35,8 @@ pub(super) struct Settings {
     renegotiates: bool,
     server_name: Option<ServerNamePolicy>,
     application_protocols: Option<ApplicationProtocols>,
+    authority_hints: Option<AuthorityHints>,
+    refuses_in_http: bool,
     client_renegotiation: Option<ClientRenegotiation>,
     pads_records: bool,
     sessions: Option<Sessions>,
@@ -47,6 +55,8 @@ impl Settings {
             renegotiates: profile.renegotiation.is_some(),
             server_name: profile.server_name,
             application_protocols: profile.application_protocols,
+            authority_hints: profile.authority_hints,
+            refuses_in_http: profile.refuses_in_http.is_some(),
             client_renegotiation: profile.client_renegotiation,
             pads_records: profile.records == Some(Records::Padded),
             sessions: profile.sessions,
@@ -151,12 +161,13 @@ pub(super) fn server(
     }
 
     if let Some((asked, need)) = settings.client_certificate {
-        trust_clients(&mut context, pki)?;
+        trust_clients(&mut context, pki, settings.authority_hints)?;
         let mode = match asked {
+            DemandTime::Handshake if settings.refuses_in_http => SslVerifyMode::PEER,
             DemandTime::Handshake => verify_mode(need),
             DemandTime::AfterRequest => SslVerifyMode::NONE,
         };
-        shown::install(&mut context, mode);
+        shown::install(&mut context, mode, settings.refuses_in_http);
     }
     match settings.server_name {
         None | Some(ServerNamePolicy::HostMustMatch) => {}
@@ -276,14 +287,35 @@ fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), openssl::error
 /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of `openssl/ssl.h`, for which the binding has no name.
 const ALLOW_CLIENT_RENEGOTIATION: SslOptions = SslOptions::from_bits_retain(1 << 8);
 
-fn trust_clients(context: &mut SslContextBuilder, pki: &Pki) -> Result<(), openssl::error::ErrorStack> {
+fn trust_clients(
+    context: &mut SslContextBuilder,
+    pki: &Pki,
+    hints: Option<AuthorityHints>,
+) -> Result<(), openssl::error::ErrorStack> {
     let mut store = X509StoreBuilder::new()?;
     store.add_cert(pki.client_root().clone())?;
     context.set_cert_store(store.build());
     let mut names = Stack::new()?;
-    names.push(pki.client_root().subject_name().to_owned()?)?;
+    let right = pki.client_root().subject_name();
+    match hints {
+        None => names.push(right.to_owned()?)?,
+        Some(AuthorityHints::Empty) => {}
+        Some(AuthorityHints::Wrong) => names.push(authority("Nobody's Authority")?)?,
+        Some(AuthorityHints::Huge) => {
+            for number in 1..=500 {
+                names.push(authority(&format!("Authority {number} of a long list of authorities"))?)?;
+            }
+            names.push(right.to_owned()?)?;
+        }
+    }
     context.set_client_ca_list(names);
     Ok(())
+}
+
+fn authority(name: &str) -> Result<X509Name, openssl::error::ErrorStack> {
+    let mut builder = X509Name::builder()?;
+    builder.append_entry_by_nid(Nid::COMMONNAME, name)?;
+    Ok(builder.build())
 }
 
 fn require_server_name(context: &mut SslContextBuilder, names: &Arc<[Name]>) {

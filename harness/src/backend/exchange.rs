@@ -16,10 +16,11 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
     http::{Version, request::Parts, uri::Authority},
 };
+use openssl::x509::X509VerifyResult;
 use tls_gauntlet_scenarios::{Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy};
 
 use super::{
-    BACKEND_HEADER,
+    BACKEND_HEADER, cause,
     cue::Cue,
     echo,
     late::{self, Demanded},
@@ -66,7 +67,9 @@ impl Exchange {
         }
         self.story.read_request();
 
+        let refusal = self.refusal();
         let status = match late::demand(&self.port, &self.tls, &self.story).await {
+            Demanded::Satisfied if refusal.is_some() => refusal.unwrap_or(StatusCode::FORBIDDEN),
             Demanded::Satisfied if self.is_misdirected(&head) => {
                 self.story.refuse(Cause::Misdirected, Phase::Request);
                 StatusCode::MISDIRECTED_REQUEST
@@ -100,6 +103,21 @@ impl Exchange {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
+    }
+
+    /// The status with which a client is refused whose certificate is bad or missing, where that is done in HTTP.
+    fn refusal(&self) -> Option<StatusCode> {
+        let refusal = self.port.profile().refuses_in_http?;
+        let verdict = self.tls.with_ssl(|ssl| ssl.verify_result());
+        let cause = if self.story.client_chain().is_empty() {
+            Cause::ClientCertMissing
+        } else if verdict == X509VerifyResult::OK {
+            return None;
+        } else {
+            cause::of_verdict(verdict)
+        };
+        self.story.refuse(cause, Phase::Request);
+        StatusCode::from_u16(refusal.status()).ok()
     }
 
     /// Whether the request is for another host than the one that the connection was made to.

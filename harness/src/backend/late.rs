@@ -52,7 +52,7 @@ pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Deman
     Demanded::Satisfied
 }
 
-/// The peer's own KeyUpdate, where it is asked for, comes whenever it next has something to send.
+/// The peer's own `KeyUpdate`, where it is asked for, comes whenever it next has something to send.
 async fn update_keys(wanted: Option<KeyUpdate>, tls: &SharedTls) -> Demanded {
     let (times, asks) = match wanted {
         None => (0, false),

@@ -26,11 +26,12 @@ impl Shown {
     }
 }
 
-/// Notes what clients show, good or bad: OpenSSL itself forgets a certificate that it refuses.
-pub(super) fn install(context: &mut SslContextBuilder, mode: SslVerifyMode) {
-    context.set_verify_callback(mode, |accepted, verification| {
+/// Notes what clients show, good or bad: OpenSSL itself forgets a certificate that it refuses. `goes_on` leaves the
+/// refusal to others.
+pub(super) fn install(context: &mut SslContextBuilder, mode: SslVerifyMode, goes_on: bool) {
+    context.set_verify_callback(mode, move |accepted, verification| {
         note(verification);
-        accepted
+        accepted || goes_on
     });
 }
 

@@ -11,11 +11,11 @@ use std::{
         Arc,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 
@@ -88,6 +88,17 @@ impl Tap {
     /// Sends one byte at a time from now on.
     pub(crate) fn drip(&mut self) {
         self.drips = true;
+    }
+
+    fn send_one(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            let send = || ffi::send_one(self.stream.as_raw_fd(), bytes);
+            match self.stream.try_io(Interest::WRITABLE, send) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
     }
 
     /// How many bytes have come that nobody has read, once some have: what one segment brought.
@@ -217,10 +228,11 @@ impl AsyncWrite for Tap {
                 return Poll::Ready(Err(io::Error::other("the backend's fault ends its part here")));
             }
         }
-        if self.drips {
-            bytes = &bytes[..bytes.len().min(1)];
-        }
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let polled = if self.drips {
+            self.send_one(context, bytes)
+        } else {
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        };
         if let (Poll::Ready(Ok(written)), Some(gate)) = (&polled, &mut self.gate) {
             gate.note(&bytes[..*written]);
         }

@@ -244,6 +244,12 @@ impl Leg<'_> {
                 return Ok(Some(Stop { says: Says::Nothing, ..stop }));
             }
         }
+        if let (Some(refusal), Some(demand)) = (self.backend.refuses_in_http, self.backend.client_certificate)
+            && let Some(stop) = self.demand_refusal(demand, Phase::Request, Connection::Request)?
+        {
+            self.steps.say(format!("it says so in HTTP: {}", refusal.status()));
+            return Ok(Some(Stop { says: Says::Status(refusal.status()), ..stop }));
+        }
         if self.backend.server_name == Some(ServerNamePolicy::HostMustMatch) && self.upstream.send_server_name
         {
             let same = self.claims.host_is_server_name.ok_or(Unclaimed(ClaimName::HostIsServerName))?;
@@ -339,7 +345,11 @@ impl Leg<'_> {
         Ok(Some(Stop { or_cause: certificate.other_flaw(), ..stop }))
     }
 
+    /// What the backend wants to know of its client before the handshake ends, unless it refuses in HTTP.
     fn handshake_demand(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        if self.backend.refuses_in_http.is_some() {
+            return Ok(None);
+        }
         let demand = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::Handshake);
         let Some(demand) = demand else { return Ok(None) };
         self.steps.say("the backend asks for a client certificate in the handshake");

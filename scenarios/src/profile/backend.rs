@@ -31,6 +31,12 @@ pub struct BackendProfile {
     /// Whether and when it asks for a client certificate; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<Demand>,
+    /// The authorities it names when it asks for a client certificate; the one it trusts if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority_hints: Option<AuthorityHints>,
+    /// With which response it refuses a client certificate, or that there is none; refuses in TLS if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses_in_http: Option<HttpRefusal>,
     /// Whether it renegotiates for no other reason; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renegotiation: Option<Renegotiation>,
@@ -129,6 +135,39 @@ pub struct Demand {
     pub asked: DemandTime,
     /// What it does without one.
     pub need: Need,
+}
+
+closed_list! {
+    /// The authorities that a demand for a client certificate names (RFC 8446 4.2.4, RFC 5246 7.4.4).
+    AuthorityHints as "authority hints" {
+        /// None, which means any.
+        Empty = "empty",
+        /// One that issues no client certificates.
+        Wrong = "wrong",
+        /// The right one behind five hundred others: more than a record can hold.
+        Huge = "huge",
+    }
+}
+
+closed_list! {
+    /// A refusal in HTTP, after a handshake that was completed.
+    HttpRefusal as "refusal in HTTP" {
+        /// 400, as nginx.
+        BadRequest = "bad-request",
+        /// 403, as IIS and App Service.
+        Forbidden = "forbidden",
+    }
+}
+
+impl HttpRefusal {
+    /// The status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Forbidden => 403,
+        }
+    }
 }
 
 closed_list! {
