@@ -58,7 +58,7 @@ fn cell_names(#[case] text: &str, #[case] good: bool) {
     match text.parse::<CellId>() {
         Ok(id) => assert!(good && id.to_string() == text),
         Err(error) => {
-            assert!(!good && error.to_string().contains("suite/backend/upstream::client/listener::gateway"))
+            assert!(!good && error.to_string().contains("suite/backend/upstream::client/listener::gateway"));
         }
     }
 }
