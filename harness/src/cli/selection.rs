@@ -39,7 +39,8 @@ pub(super) fn check(request: &RunRequest) -> Result<(), Failure> {
     for name in &request.gateways {
         gateway(name)?;
     }
-    let everything = RunRequest { filters: Vec::new(), shard: None, ..request.clone() };
+    // Repeated cells have one name.
+    let everything = RunRequest { filters: Vec::new(), shard: None, repeat: 1, ..request.clone() };
     let ids = runner::cells(&everything).map_err(Failure::input)?;
     for filter in &request.filters {
         let glob = glob(filter)?;

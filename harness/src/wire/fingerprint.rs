@@ -1,6 +1,6 @@
 //! Fingerprints of a ClientHello: JA3 and JA4.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Write};
 
 use md5::{Digest, Md5};
 use sha2::Sha256;
@@ -17,8 +17,8 @@ pub(super) fn ja3(offer: &Offer) -> String {
 }
 
 fn ja3_text(offer: &Offer) -> String {
-    let list = |numbers: &[u16]| joined(sound(numbers).map(|number| number.to_string()), "-");
-    let formats = joined(offer.point_formats.iter().map(u8::to_string), "-");
+    let list = |numbers: &[u16]| joined(sound(numbers), "-");
+    let formats = joined(offer.point_formats.iter(), "-");
     format!(
         "{},{},{},{},{formats}",
         offer.legacy_version,
@@ -67,8 +67,9 @@ fn ja4_protocol(protocol: &[u8]) -> [char; 2] {
 }
 
 fn ja4_lists(offer: &Offer) -> [String; 2] {
-    let list =
-        |numbers: &mut dyn Iterator<Item = u16>| joined(numbers.map(|number| format!("{number:04x}")), ",");
+    let list = |numbers: &mut dyn Iterator<Item = u16>| {
+        joined(numbers.map(|number| fmt::from_fn(move |f| write!(f, "{number:04x}"))), ",")
+    };
     let sorted = |mut numbers: Vec<u16>| {
         numbers.sort_unstable();
         list(&mut numbers.into_iter())
@@ -95,8 +96,13 @@ fn sound(numbers: &[u16]) -> impl Iterator<Item = u16> + '_ {
     numbers.iter().copied().filter(|number| !is_grease(*number))
 }
 
-fn joined(words: impl Iterator<Item = String>, between: &str) -> String {
-    words.collect::<Vec<_>>().join(between)
+fn joined(words: impl Iterator<Item: Display>, between: &str) -> String {
+    let mut text = String::new();
+    for word in words {
+        let between = if text.is_empty() { "" } else { between };
+        let _ = write!(text, "{between}{word}");
+    }
+    text
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
