@@ -171,6 +171,7 @@ fn reached(
                 connection: Some(Connection::Request),
                 tls_version: Some(TlsVersion::Tls13),
                 server_name: Some(true),
+                sni: vec!["backend.gauntlet.test".to_owned()],
                 client_certificate: Some(Some(ClientCertificate::Good)),
                 renegotiations: Some(0),
             })
