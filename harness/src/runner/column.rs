@@ -176,10 +176,10 @@ impl Column {
     fn cell(&self, scenario: Scenario, selected: bool, seed: u64, turn: u32) -> Cell {
         let id = scenario.id(self.gateway.name());
         let mut expected = expect(&scenario, self.gateway.kind(), self.gateway.claims());
-        if let Ok(expected) = &mut expected {
-            if expected.backend.server_name == Some(true) {
-                expected.backend.sni = server_names(&scenario);
-            }
+        if let Ok(expected) = &mut expected
+            && expected.backend.server_name == Some(true)
+        {
+            expected.backend.sni = server_names(&scenario);
         }
         let skipped = self.gateway.impossible(&scenario.listener.0, &scenario.upstream.0).map(str::to_owned);
         let nonce = nonce(&id, seed, turn);
