@@ -18,7 +18,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_certs::Pki;
 
 use crate::{
-    backend::{Backend, Fleet, FleetOptions},
+    backend::{Backend, Fleet, FleetError, FleetOptions},
     gateway::GatewayPlan,
     limits::Limits,
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
@@ -259,7 +259,10 @@ async fn start_fleet(
         limits: request.limits,
         ..FleetOptions::default()
     };
-    Fleet::start(&plan, pki, &options).await.map_err(|error| RunError::work_with_cause(&error))
+    Fleet::start(&plan, pki, &options).await.map_err(|error| match error {
+        FleetError::Unknown(_) | FleetError::PortRange { .. } => RunError::request(error),
+        other => RunError::work_with_cause(&other),
+    })
 }
 
 /// Takes the time of each stage.

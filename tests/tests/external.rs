@@ -7,7 +7,6 @@ use std::{
     sync::Arc,
 };
 
-use rstest::rstest;
 use tempfile::TempDir;
 use tests::{installed, now};
 use tls_gauntlet::{
@@ -25,7 +24,7 @@ fn own_address(test: u8) -> IpAddr {
 }
 
 /// Runs a few cells against an nginx that this function starts by the route table and that the run knows as a URL.
-async fn run_external(claims: Option<&str>, test: u8) -> RunRecord {
+async fn run_external(claims: Option<&str>, with_log: bool, test: u8) -> RunRecord {
     let folder = TempDir::new().unwrap();
     Pki::new(7, now()).unwrap().save(folder.path()).unwrap();
     let mut request = RunRequest {
@@ -34,6 +33,7 @@ async fn run_external(claims: Option<&str>, test: u8) -> RunRecord {
             "upstream/plain-good/*::default/default::*".to_owned(),
             "upstream/renegotiation-required/*::default/default::*".to_owned(),
             "upstream/expired-leaf/no-verify::default/default::*".to_owned(),
+            "upstream/expired-leaf/strict::default/default::*".to_owned(),
         ],
         pki: Some(folder.path().to_owned()),
         port_base: Some(20_000),
@@ -47,18 +47,19 @@ async fn run_external(claims: Option<&str>, test: u8) -> RunRecord {
     let nginx = Gateway::resolve("nginx").unwrap().start(&plan, &run_folder).await.unwrap();
 
     request.gateways = vec![format!("https://{}", nginx.listener("default").unwrap())];
+    // What nginx says goes to standard error, which is a file of its run folder.
+    request.log = with_log.then(|| run_folder.path().join("output.log"));
     let record = runner::run(&request, &|_| {}).await.unwrap();
     nginx.stop().await;
     record
 }
 
-#[rstest]
 #[tokio::test]
-async fn with_claims_it_is_judged() {
+async fn with_claims_and_a_log_it_is_judged() {
     if !installed("nginx") {
         return;
     }
-    let record = run_external(Some("nginx"), 1).await;
+    let record = run_external(Some("nginx"), true, 1).await;
     let other: Vec<_> = record
         .cells
         .iter()
@@ -69,14 +70,41 @@ async fn with_claims_it_is_judged() {
     assert!(record.cells.len() > 15);
 }
 
-#[rstest]
 #[tokio::test]
 async fn without_claims_it_is_measured_and_never_passes() {
     if !installed("nginx") {
         return;
     }
-    let record = run_external(None, 2).await;
+    let record = run_external(None, false, 2).await;
     assert!(record.cells.iter().all(|cell| cell.verdict == VerdictKind::Unclaimed));
     assert!(record.cells.iter().all(|cell| cell.observed.is_some()));
     assert_eq!(record.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn without_its_log_a_refusal_that_only_it_can_explain_does_not_count() {
+    if !installed("nginx") {
+        return;
+    }
+    let record = run_external(Some("nginx"), false, 3).await;
+    let skipped: Vec<_> = record.cells.iter().filter(|cell| cell.verdict == VerdictKind::Skipped).collect();
+    assert_eq!(skipped.len(), 1);
+    assert_eq!((&*skipped[0].backend, &*skipped[0].upstream), ("expired-leaf", "strict"));
+    assert!(skipped[0].because.as_ref().unwrap().contains("--log"));
+    assert_eq!(record.summary[&VerdictKind::Pass], record.cells.len() - 1);
+}
+
+#[tokio::test]
+async fn one_that_is_not_there_is_broken() {
+    let request = RunRequest {
+        // Nobody listens on port 1.
+        gateways: vec!["https://127.0.0.1:1".to_owned()],
+        filters: vec!["upstream/plain-good/strict::*".to_owned()],
+        ..RunRequest::new(7, now())
+    };
+    for claims in [None, Some("nginx".to_owned())] {
+        let record = runner::run(&RunRequest { claims, ..request.clone() }, &|_| {}).await.unwrap();
+        assert!(record.cells.iter().all(|cell| cell.verdict == VerdictKind::Broken));
+        assert_eq!(record.exit_code(), 3);
+    }
 }

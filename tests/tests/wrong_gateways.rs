@@ -114,6 +114,62 @@ fn a_refusal_without_its_positive_control_is_skipped() {
 }
 
 #[test]
+fn a_refusal_dressed_up_as_success_is_fail_open() {
+    if !installed("nginx") {
+        return;
+    }
+    let mutant = Mutant::of("nginx").with(
+        "nginx.conf.j2",
+        "proxy_ssl_session_reuse off;",
+        "proxy_ssl_session_reuse off; error_page 502 504 =200 @fine;",
+    );
+    let mutant = mutant.with(
+        "nginx.conf.j2",
+        "        location / {\n",
+        "        location @fine { return 200 'everything is fine'; }\n\n        location / {\n",
+    );
+    let backends = ["expired-leaf", "stalls-after-request"];
+    let record = run_backends(&mutant.path(), &backends);
+    assert_eq!(with_verdict(&record, VerdictKind::FailOpen), strict_cells(&backends));
+}
+
+#[test]
+fn a_log_alone_proves_nothing_of_a_backend_that_nobody_called() {
+    if !installed("nginx") {
+        return;
+    }
+    // It answers 502 to everything and writes the words of a failed verification into its log.
+    let mutant =
+        Mutant::of("nginx").with("nginx.conf.j2", "location ~ ^/{{ group.name }}/", "location ~ ^/x/").with(
+            "nginx.conf.j2",
+            "            return 404;",
+            "            access_log /dev/stderr liar;\n            return 502;",
+        );
+    let mutant = mutant.with(
+        "nginx.conf.j2",
+        "    access_log off;",
+        "    access_log off;\n    log_format liar 'upstream SSL certificate verify error: (10:certificate has expired) $request';",
+    );
+    let record = run_backends(&mutant.path(), &["expired-leaf"]);
+    assert_eq!(with_verdict(&record, VerdictKind::WrongCause), strict_cells(&["expired-leaf"]));
+}
+
+#[test]
+fn a_forged_answer_is_not_the_backends() {
+    if !installed("nginx") {
+        return;
+    }
+    let mutant = Mutant::of("nginx").with("nginx.conf.j2", "location ~ ^/{{ group.name }}/", "location ~ ^/x/").with(
+        "nginx.conf.j2",
+        "            return 404;",
+        "            add_header x-gauntlet-backend forged;\n            return 200 '{\"nonce\":\"$http_x_gauntlet_nonce\"}';",
+    );
+    let record = run_backends(&mutant.path(), &["plain-good", "expired-leaf"]);
+    assert_eq!(with_verdict(&record, VerdictKind::FailClosed), strict_cells(&["plain-good"]));
+    assert_eq!(with_verdict(&record, VerdictKind::FailOpen), strict_cells(&["expired-leaf"]));
+}
+
+#[test]
 fn a_refusal_after_the_request_was_handed_over_is_fail_open() {
     if !installed("nginx") {
         return;

@@ -253,7 +253,8 @@ impl Screen {
 
     fn summary(&mut self, record: &RunRecord) {
         let (word, style) = match record.exit_code() {
-            0 => ("passed", GOOD),
+            0 if record.cells.iter().any(|cell| cell.verdict == VerdictKind::Pass) => ("passed", GOOD),
+            0 => ("nothing passed", PLAIN),
             1 => ("FAILED", BAD),
             _ => ("BROKEN", OURS),
         };
