@@ -6,7 +6,6 @@ use crate::words::{Alert, Cause, ClientCertificate, Outcome, Party, Phase, TlsVe
 
 /// What must happen: who may stop the request, when, why, and what each side must have seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct Expectation {
     /// Whether the request comes through.
     pub outcome: Outcome,
@@ -41,7 +40,6 @@ pub struct Expectation {
 
 /// What a backend must have seen of one cell. What is absent is not looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct BackendSight {
     /// How far the gateway came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
