@@ -174,7 +174,15 @@ fn page(
         let command = format!("gauntlet run --gateway {} --filter {}", quoted(gateway), quoted(&id));
         page.command("run it", &command);
     }
-    by_hand_lines(&mut page, backend);
+    if client.0 == "default" && listener.0 == "default" {
+        by_hand_lines(&mut page, backend);
+    } else {
+        page.entry(
+            "by hand",
+            "what happens here is decided on a listener of the gateway, which is set up for the run alone; the run shows, with \
+             --verbose, what its three witnesses see",
+        );
+    }
     page.finish()
 }
 
@@ -206,7 +214,7 @@ fn sentence(statement: &Statement) -> String {
 fn by_hand_lines(page: &mut Page, backend: &Composed) {
     let files = Files { ca: "CA".to_owned(), certificate: "CERTIFICATE".to_owned(), key: "KEY".to_owned() };
     page.command("by hand", &format!("gauntlet serve {}", quoted(&backend.name)));
-    page.entry("", "and, with the port and the files that it prints,");
+    page.entry("", "and, with the port and the files that it prints, the backend called without a gateway:");
     let url = format!("https://{}:PORT/", by_hand::called(&backend.profile, "localhost"));
     page.command("", &by_hand::curl(&backend.profile, &url, &files));
     page.command("", &by_hand::s_client(&backend.profile, "localhost", "PORT", &files));
