@@ -17,7 +17,7 @@ use time::macros::datetime;
 use tls_gauntlet::{
     gateway::{BACKEND_NAME, Gateway, GatewayError, GatewayPlan, RunFolder, Running},
     limits::Limits,
-    wait,
+    trials, wait,
 };
 use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{PlainHttp, TlsVersion, catalogue};
@@ -259,12 +259,8 @@ fn plan(gateway: &Gateway) -> GatewayPlan {
 /// The gateway, if it is here or has to be (`GAUNTLET_REQUIRE=nginx,haproxy` or `all`).
 fn installed(name: &str) -> Option<Gateway> {
     let gateway = Gateway::resolve(name).unwrap();
-    let required = env::var("GAUNTLET_REQUIRE").unwrap_or_default();
     if gateway.version().is_none() {
-        assert!(
-            !required.split(',').any(|wanted| wanted == name || wanted == "all"),
-            "{name} is not installed, and GAUNTLET_REQUIRE={required} wants it"
-        );
+        assert!(!trials::is_required(name), "{name} is not installed, and GAUNTLET_REQUIRE wants it");
         println!("skipped: {name} is not installed");
         return None;
     }

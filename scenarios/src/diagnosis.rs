@@ -240,8 +240,10 @@ fn refusal_seen(evidence: &Evidence, seen: &BackendSaw) -> Refusal {
         let causes = match (allowed, said.is_empty()) {
             // An alert that says nothing (internal_error) leaves the word to the log.
             ([Cause::Unexplained], false) => said.clone(),
-            _ if both.is_empty() => allowed.to_vec(),
-            _ => both,
+            (_, true) => allowed.to_vec(),
+            // Two witnesses that contradict each other are none.
+            (_, false) if both.is_empty() => vec![Cause::Unexplained],
+            (_, false) => both,
         };
         return Refusal { by: Party::Gateway, phase: seen.phase, causes };
     }

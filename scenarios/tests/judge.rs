@@ -132,6 +132,14 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
     evidence(gateway_answers(504), vec![BackendSaw { outcome: Handling::Refused, phase: Phase::Connect, ..left() }], &[Cause::Timeout]),
     (Party::Gateway, Phase::Handshake, Cause::Timeout)
 )]
+#[case::a_log_alone_says_nothing_of_a_backend_that_nobody_called(
+    evidence(gateway_answers(502), vec![], &[Cause::ServerCertExpired]),
+    (Party::Gateway, Phase::Close, Cause::Unexplained)
+)]
+#[case::witnesses_that_contradict_each_other_explain_nothing(
+    evidence(gateway_answers(502), vec![refused_by_alert(Alert::BadCertificate)], &[Cause::Timeout]),
+    (Party::Gateway, Phase::Handshake, Cause::Unexplained)
+)]
 #[case::a_404_explains_nothing(
     evidence(gateway_answers(404), vec![], &[]),
     (Party::Gateway, Phase::Close, Cause::Unexplained)
@@ -258,6 +266,48 @@ fn must_reach() -> Expectation {
 fn verdicts(#[case] expected: Expectation, #[case] evidence: Evidence, #[case] verdict: VerdictKind) {
     let seen = Diagnosis::of(&evidence, false);
     assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict, "{seen:?}");
+}
+
+/// The right cause is not enough: the wrong party, the wrong phase, the wrong words to the client.
+#[rstest]
+#[case::as_it_must(|_: &mut Expectation| (), VerdictKind::Pass)]
+#[case::by_somebody_else(|expected: &mut Expectation| expected.by = Some(Party::Backend), VerdictKind::WrongCause)]
+#[case::at_another_time(|expected: &mut Expectation| expected.phase = Some(Phase::Request), VerdictKind::WrongCause)]
+#[case::with_another_status(|expected: &mut Expectation| expected.statuses = vec![503], VerdictKind::WrongCause)]
+fn a_refusal_is_right_in_every_respect(#[case] change: fn(&mut Expectation), #[case] verdict: VerdictKind) {
+    let evidence = evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]);
+    let mut expected = must_refuse(Cause::ServerCertExpired);
+    change(&mut expected);
+    let seen = Diagnosis::of(&evidence, false);
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict);
+}
+
+/// Without a status, the client must have been told by the right alert, or may see a bare end only where that is claimed.
+#[rstest]
+#[case::the_right_alert(alerted(Alert::UnknownCa), &[Alert::UnknownCa], false, VerdictKind::Pass)]
+#[case::another_alert(alerted(Alert::UnknownCa), &[Alert::BadCertificate], true, VerdictKind::WrongCause)]
+#[case::an_end_that_is_claimed(silent(), &[], true, VerdictKind::Pass)]
+#[case::an_end_that_is_not(silent(), &[Alert::UnknownCa], false, VerdictKind::WrongCause)]
+fn what_a_client_without_a_response_must_have_seen(
+    #[case] client: ClientSaw,
+    #[case] alerts: &[Alert],
+    #[case] may_close: bool,
+    #[case] verdict: VerdictKind,
+) {
+    let expected = Expectation {
+        alerts: alerts.to_vec(),
+        may_close,
+        ..Expectation::refuse(Party::Gateway, Phase::Handshake, Cause::ClientCertUntrusted)
+    };
+    let evidence = evidence(client, vec![], &[Cause::ClientCertUntrusted]);
+    let mut seen = Diagnosis::of(&evidence, false);
+    seen.by = Some(Party::Gateway);
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict, "{seen:?}");
+}
+
+/// A connection that the gateway ended in the handshake without a word.
+fn silent() -> ClientSaw {
+    ClientSaw { phase: Phase::Handshake, ended: Some(Ended::ClosedByPeer), ..ClientSaw::default() }
 }
 
 #[rstest]

@@ -194,7 +194,8 @@ const NONCE_LENGTH: usize = 18;
 fn causes(gateway: &Gateway, lines: &[String]) -> Vec<Cause> {
     let mut causes = Vec::new();
     for cause in lines.iter().flat_map(|line| gateway.causes(line)) {
-        if !causes.contains(&cause) {
+        // A gateway that says it does not know why testifies to nothing.
+        if cause != Cause::Unexplained && !causes.contains(&cause) {
             causes.push(cause);
         }
     }

@@ -9,7 +9,10 @@
 use std::{env, fs, path::PathBuf, process::Stdio, time::Duration};
 
 use tempfile::TempDir;
-use tls_gauntlet::backend::{Backend, SERVER_NAME};
+use tls_gauntlet::{
+    backend::{Backend, SERVER_NAME},
+    trials,
+};
 use tls_gauntlet_certs::ClientRecipe;
 use tls_gauntlet_scenarios::BackendSaw;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
@@ -25,9 +28,7 @@ pub(crate) fn is_installed(program: &str) -> bool {
     if env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
         return true;
     }
-    let required = env::var("GAUNTLET_REQUIRE").unwrap_or_default();
-    let is_required = required.split(',').any(|one| one == program || one == "all");
-    assert!(!is_required, "{program} is required by GAUNTLET_REQUIRE, but is not on PATH");
+    assert!(!trials::is_required(program), "{program} is required by GAUNTLET_REQUIRE, but is not on PATH");
     eprintln!("skipped: {program} is not on PATH (GAUNTLET_REQUIRE={program} makes this a failure)");
     false
 }
