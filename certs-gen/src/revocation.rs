@@ -57,7 +57,7 @@ pub enum OcspKind {
     Unknown,
     /// The certificate was good, but the next response was due yesterday.
     Expired,
-    /// Bytes that are no OCSP response.
+    /// Says that it is a response, and holds bytes that are none. (OpenSSL staples nothing that it cannot read so far.)
     Garbage,
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn ocsp(
     let period = match kind {
         OcspKind::Good | OcspKind::Revoked | OcspKind::Unknown => Period::current(now),
         OcspKind::Expired => Period::stale(now),
-        OcspKind::Garbage => return Ok(b"This is no OCSP response.".to_vec()),
+        OcspKind::Garbage => return Ok(successful(b"This is no OCSP response.")),
     };
     let key_hash = sha1(issuer.key().der_bytes());
     let name_hash = sha1(&issuer.certificate().subject_name().to_der()?);
@@ -208,7 +208,12 @@ pub(crate) fn ocsp(
             basic.next().write_bitvec_bytes(&signature, signature.len() * 8);
         });
     });
-    Ok(construct_der(|writer| {
+    Ok(successful(&basic))
+}
+
+/// `OCSPResponse` of RFC 6960 4.2.1, around a `BasicOCSPResponse`.
+fn successful(basic: &[u8]) -> Vec<u8> {
+    construct_der(|writer| {
         writer.write_sequence(|response| {
             let successful = 0;
             response.next().write_enum(successful);
@@ -216,11 +221,11 @@ pub(crate) fn ocsp(
                 bytes.write_sequence(|bytes| {
                     let id_pkix_ocsp_basic = [1, 3, 6, 1, 5, 5, 7, 48, 1, 1];
                     bytes.next().write_oid(&ObjectIdentifier::from_slice(&id_pkix_ocsp_basic));
-                    bytes.next().write_bytes(&basic);
+                    bytes.next().write_bytes(basic);
                 });
             });
         });
-    }))
+    })
 }
 
 /// `CertStatus` of RFC 6960 4.2.1.

@@ -83,8 +83,8 @@ impl ServerRecipe {
 
             Self::UnknownCriticalExtension => Shape { extension: Extension::UnknownCritical, ..SOUND },
             Self::MustStaple => Shape { extension: Extension::MustStaple, ..SOUND },
-            Self::RevokedByCrl => Shape { extension: Extension::CrlUrl, ..SOUND },
-            Self::RevokedByOcsp => Shape { extension: Extension::OcspUrl, ..SOUND },
+            Self::RevokedByCrl | Self::PointsToCrl => Shape { extension: Extension::CrlUrl, ..SOUND },
+            Self::RevokedByOcsp | Self::PointsToOcsp => Shape { extension: Extension::OcspUrl, ..SOUND },
 
             Self::X509V1 => Shape { form: Form::Version1, ..SOUND },
             Self::TamperedSignature => Shape { form: Form::Tampered, ..SOUND },

@@ -53,6 +53,7 @@ fn evidence(cell: CellRecord) -> Evidence {
     Evidence {
         client_saw: cell.client_saw.unwrap_or_default(),
         backend_saw: cell.backend_saw,
+        status_asked: cell.status_asked,
         gateway_said: cell.gateway_said,
         gateway_causes: cell.gateway_causes,
         gateway_died: None,

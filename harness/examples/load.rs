@@ -3,6 +3,8 @@
 //! ```console
 //! $ load serve PKI BACKEND…     prints the port of each, and serves until its standard input ends
 //! $ load call PKI PORT CALLS    calls with a client certificate, 16 at a time; prints what a call took
+//! $ load names PKI COUNT DIR    writes COUNT certificates, each for a name of its own
+//! $ load start PKI COUNT        starts COUNT backends, each with such a certificate, and waits as `serve` does
 //! ```
 //!
 //! PKI is a folder of `gauntlet certs`, so that both sides, and a gateway beside them, know each other.
@@ -10,9 +12,10 @@
 #![allow(clippy::print_stdout, reason = "the output of an example")]
 
 use std::{
-    env, io,
+    env, fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,7 +28,7 @@ use tls_gauntlet::{
     gateway::BACKEND_NAME,
     limits::Limits,
 };
-use tls_gauntlet_certs::{ClientRecipe, Pki};
+use tls_gauntlet_certs::{ClientRecipe, Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::catalogue;
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -40,7 +43,11 @@ async fn main() -> anyhow::Result<()> {
         ["call", pki, port, calls] => {
             call(&open(pki)?, (Ipv4Addr::LOCALHOST, port.parse()?).into(), calls.parse()?).await
         }
-        _ => anyhow::bail!("usage: load serve PKI BACKEND… | load call PKI PORT CALLS"),
+        ["names", pki, count, folder] => names(&*open(pki)?, count.parse()?, Path::new(folder)),
+        ["start", pki, count] => start(&open(pki)?, count.parse()?).await,
+        _ => anyhow::bail!(
+            "usage: load serve PKI BACKEND… | call PKI PORT CALLS | names PKI COUNT DIR | start PKI COUNT"
+        ),
     }
 }
 
@@ -56,6 +63,31 @@ async fn serve(pki: &Arc<Pki>, backends: &[&str]) -> anyhow::Result<()> {
     for backend in fleet.backends() {
         println!("{}", backend.address().port());
     }
+    spawn_blocking(|| io::read_to_string(io::stdin())).await??;
+    Ok(())
+}
+
+/// The names of many servers.
+fn many(count: usize) -> impl Iterator<Item = Name> {
+    (0..count).map(|number| Name::Dns(format!("server-{number}.gauntlet.test")))
+}
+
+fn names(pki: &Pki, count: usize, folder: &Path) -> anyhow::Result<()> {
+    for name in many(count) {
+        let identity = pki.server(ServerRecipe::Good, slice::from_ref(&name))?;
+        fs::write(folder.join(format!("{name}.pem")), identity.chain_pem() + &identity.key_pem())?;
+    }
+    Ok(())
+}
+
+async fn start(pki: &Arc<Pki>, count: usize) -> anyhow::Result<()> {
+    let plan = [catalogue().backend("plain-good")?];
+    let mut fleets = Vec::new();
+    for name in many(count) {
+        let options = FleetOptions { names: vec![name], ..FleetOptions::default() };
+        fleets.push(Fleet::start(&plan, pki, &options).await?);
+    }
+    println!("{} backends", fleets.len());
     spawn_blocking(|| io::read_to_string(io::stdin())).await??;
     Ok(())
 }

@@ -8,9 +8,8 @@
 //! use tls_gauntlet::backend::Backend;
 //!
 //! let backend = Backend::start("renegotiation-required").await?;
-//! // … let the program under test call `backend.url()`, trusting `backend.pki().server_root()` …
-//! backend.recorded(1).await;
-//! assert_eq!(backend.ledger()[0].renegotiations, 1);
+//! // … let the program under test call `backend.url()`, trusting `backend.trust_pem()` …
+//! assert_eq!(backend.recorded(1).await[0].renegotiations, 1);
 //! # Ok(()) }
 //! ```
 
@@ -18,18 +17,22 @@ mod cause;
 mod connection;
 mod context;
 mod cue;
+mod door;
 mod echo;
 mod exchange;
 mod executor;
 mod fleet;
+mod front;
 mod late;
 mod ledger;
 mod port;
-mod shared_tls;
 mod shown;
+mod status;
 mod story;
+mod tickets;
 
 pub use fleet::{Backend, Fleet, FleetError, FleetOptions};
+pub use front::{DEFAULT_BACKEND, Front};
 
 /// The host name that backends' certificates are made out to unless told otherwise.
 pub const SERVER_NAME: &str = "backend.gauntlet.test";

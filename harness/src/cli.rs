@@ -3,16 +3,28 @@
 //! Standard output carries results, standard error carries progress and diagnostics. Exit codes: 0 all as expected,
 //! 1 the gateway under test fell short, 2 usage or input error, 3 Gauntlet could not do its work.
 
+mod baseline;
 mod by_hand;
 mod certs;
+mod check;
 mod clock;
+mod diff;
+mod discover;
+mod events;
 mod explain;
 mod failure;
+mod hello;
 mod list;
+mod profile;
+mod records;
+mod report;
+mod reports;
 mod routes;
 mod run;
+mod scan;
 mod selection;
 mod serve;
+mod setting;
 mod signals;
 mod streams;
 
@@ -34,12 +46,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
+    Report(report::Arguments),
+    Baseline(baseline::Arguments),
     Serve(serve::Arguments),
     List(list::Arguments),
     Explain(explain::Arguments),
+    Diff(diff::Arguments),
+    Profile(profile::Arguments),
     Certs(certs::Arguments),
     Routes(routes::Arguments),
+    Discover(discover::Arguments),
+    Scan(scan::Arguments),
+    Hello(hello::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
@@ -55,11 +74,18 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Baseline(arguments) => baseline::baseline(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Profile(arguments) => profile::profile(&arguments),
         Command::Certs(arguments) => certs::certs(&arguments),
         Command::Routes(arguments) => routes::routes(&arguments),
+        Command::Discover(arguments) => discover::discover(&arguments),
+        Command::Scan(arguments) => scan::scan(&arguments),
+        Command::Hello(arguments) => hello::hello(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         streams::note(&format!("error: {failure}"));

@@ -8,14 +8,18 @@ mod dialer;
 mod failure;
 mod leg;
 mod probe;
+mod revocation;
+mod session;
 pub(crate) mod tls;
 mod verification;
 
 pub use call::{Answer, Dialed};
 pub use dialer::{Dialer, DialerSettings};
 pub use failure::{Failure, Side};
-pub use probe::{ClientTrust, Probe, Target};
+pub use probe::{Before, ClientTrust, Probe, Target};
 pub use tls::CannotSetUp;
 
+#[cfg(feature = "matrix")]
 pub(crate) use failure::{Break, Circumstances, Role};
-pub(crate) use verification::client_cause;
+#[cfg(feature = "matrix")]
+pub(crate) use verification::{client_cause, server_cause};

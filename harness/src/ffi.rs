@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "the one place where C is called; every call says why it may be")]
 
 use std::{
-    ffi::{CStr, c_char, c_int, c_long, c_uint, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_void},
     io,
     os::fd::RawFd,
     ptr, slice,
@@ -14,23 +14,39 @@ use foreign_types::ForeignTypeRef;
 use openssl::{
     error::ErrorStack,
     ex_data::Index,
-    ssl::{Ssl, SslContextBuilder, SslRef, SslVerifyMode},
+    rand::rand_bytes,
+    ssl::{Ssl, SslContextBuilder, SslRef, SslSessionRef, SslVerifyMode},
     stack::StackRef,
-    x509::{X509, X509StoreContextRef},
+    x509::{
+        X509, X509CrlRef, X509Name, X509NameRef, X509Ref, X509StoreContextRef, X509VerifyResult,
+        store::X509StoreBuilderRef,
+    },
 };
-use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509_STORE_CTX, stack_st_X509};
+use openssl_sys::{
+    EVP_CIPHER_CTX, SSL, SSL_CTX, SSL_SESSION, X509_CRL, X509_NAME, X509_STORE, X509_STORE_CTX,
+    stack_st_X509, stack_st_X509_NAME,
+};
 
 type MessageCallback = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, usize, *mut SSL, *mut c_void);
 
 type TicketMade = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 type TicketRead =
     unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const u8, usize, c_int, *mut c_void) -> c_int;
+type TicketKey =
+    unsafe extern "C" fn(*mut SSL, *mut u8, *mut u8, *mut EVP_CIPHER_CTX, *mut EVP_MAC_CTX, c_int) -> c_int;
 type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+
+/// Opaque.
+#[repr(C)]
+struct EVP_MAC_CTX {
+    _private: [u8; 0],
+}
 
 unsafe extern "C" {
     fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
     fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
     fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    fn X509_STORE_add_crl(store: *mut X509_STORE, list: *mut X509_CRL) -> c_int;
     fn X509_STORE_CTX_get0_untrusted(context: *const X509_STORE_CTX) -> *mut stack_st_X509;
     fn SSL_key_update(ssl: *mut SSL, kind: c_int) -> c_int;
     fn SSL_CTX_set_block_padding(context: *mut SSL_CTX, size: usize) -> c_int;
@@ -47,6 +63,18 @@ unsafe extern "C" {
     ) -> c_int;
     /// In `ffi.c`.
     fn gauntlet_forget_secure_renegotiation(ssl: *mut SSL, unused: *mut c_void) -> c_int;
+    fn SSL_get0_peer_CA_list(ssl: *const SSL) -> *const stack_st_X509_NAME;
+    fn SSL_CTX_set_tlsext_ticket_key_evp_cb(context: *mut SSL_CTX, callback: Option<TicketKey>) -> c_int;
+    /// In `ffi.c`.
+    fn gauntlet_key_ticket(
+        cipher: *mut EVP_CIPHER_CTX,
+        mac: *mut EVP_MAC_CTX,
+        keys: *mut u8,
+        iv: *const u8,
+        making: c_int,
+    ) -> c_int;
+    /// In `ffi.c`.
+    fn gauntlet_prepare_alert(ssl: *mut SSL, description: c_int);
     fn SSL_CTX_set_msg_callback(context: *mut SSL_CTX, callback: Option<MessageCallback>);
 }
 
@@ -88,6 +116,16 @@ unsafe extern "C" fn on_message<W: Witness>(
     if let Some(witness) = ssl.ex_data(W::index()) {
         witness.message(sent == 1, u16::try_from(version).unwrap_or(0), content_type, bytes);
     }
+}
+
+/// Offers to resume a session; to be called before the handshake, on a connection of the context that the session is from.
+///
+/// # Errors
+/// OpenSSL's reason.
+pub(crate) fn resume(ssl: &mut SslRef, session: &SslSessionRef) -> Result<(), ErrorStack> {
+    // SAFETY: both are live, the connection takes a reference of its own, and each dialer keeps the sessions of its own
+    // context alone. SSL_set_session(3)
+    unsafe { ssl.set_session(session) }
 }
 
 /// Makes the next handshake step a renegotiation (up to TLS 1.2). Sends nothing by itself.
@@ -140,6 +178,65 @@ unsafe extern "C" fn on_ticket(
     2
 }
 
+/// Under which keys one connection makes tickets, and accepts them. Called from inside OpenSSL: must neither panic nor
+/// call OpenSSL.
+pub(crate) trait TicketKeys: Send + Sync + Sized + 'static {
+    /// Where on an [`Ssl`] its keys are kept.
+    fn index() -> Index<Ssl, Self>;
+    /// Name of the key under which tickets are made.
+    fn current(&self) -> [u8; 16];
+    /// Whether tickets under the key of this name are accepted.
+    fn accepts(&self, name: [u8; 16]) -> bool;
+    /// The key of this name: 32 bytes to encrypt, 32 to authenticate.
+    fn key(&self, name: [u8; 16]) -> [u8; 64];
+}
+
+/// Lets a server protect its tickets under the keys of each connection.
+///
+/// # Errors
+/// OpenSSL's reason.
+pub(crate) fn choose_ticket_keys<K: TicketKeys>(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    // SAFETY: the context is live; the callback is a plain function. SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
+    check(unsafe { SSL_CTX_set_tlsext_ticket_key_evp_cb(context.as_ptr(), Some(on_ticket_key::<K>)) })
+}
+
+unsafe extern "C" fn on_ticket_key<K: TicketKeys>(
+    ssl: *mut SSL,
+    name: *mut u8,
+    iv: *mut u8,
+    cipher: *mut EVP_CIPHER_CTX,
+    mac: *mut EVP_MAC_CTX,
+    making: c_int,
+) -> c_int {
+    // What the callback may answer.
+    const FAILED: c_int = -1;
+    const FULL_HANDSHAKE: c_int = 0;
+    const ACCEPTED: c_int = 1;
+    const ACCEPTED_RENEW: c_int = 2;
+    // SAFETY: OpenSSL hands in the connection it is working on, a name of 16 bytes and an initialisation vector of at
+    // least as many, to be written if a ticket is being made. SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
+    unsafe {
+        let Some(keys) = SslRef::from_ptr(ssl).ex_data(K::index()) else { return FULL_HANDSHAKE };
+        let (name, iv) = (slice::from_raw_parts_mut(name, 16), slice::from_raw_parts_mut(iv, 16));
+        if making == 1 {
+            name.copy_from_slice(&keys.current());
+            if rand_bytes(iv).is_err() {
+                return FAILED;
+            }
+        }
+        let mut wanted = [0; 16];
+        wanted.copy_from_slice(name);
+        if making != 1 && !keys.accepts(wanted) {
+            return FULL_HANDSHAKE;
+        }
+        let mut key = keys.key(wanted);
+        if gauntlet_key_ticket(cipher, mac, key.as_mut_ptr(), iv.as_ptr(), making) != 1 {
+            return FAILED;
+        }
+        if wanted == keys.current() { ACCEPTED } else { ACCEPTED_RENEW }
+    }
+}
+
 /// Lets a server leave the extension `renegotiation_info` (RFC 5746) out of its ServerHello.
 pub(crate) fn forget_secure_renegotiation(context: &mut SslContextBuilder) {
     // SAFETY: the context is live; the callback is a plain function that needs no argument and is only called with
@@ -147,6 +244,13 @@ pub(crate) fn forget_secure_renegotiation(context: &mut SslContextBuilder) {
     unsafe {
         SSL_CTX_set_cert_cb(context.as_ptr(), Some(gauntlet_forget_secure_renegotiation), ptr::null_mut());
     }
+}
+
+/// Lets the shutdown send this fatal alert in the place of `close_notify`, in whatever protection the connection has.
+/// Sends nothing by itself.
+pub(crate) fn prepare_alert(ssl: &SslRef, description: u8) {
+    // SAFETY: the connection is live; the call sets fields and does no I/O. `ssl3_shutdown` in `ssl/s3_lib.c`
+    unsafe { gauntlet_prepare_alert(ssl.as_ptr(), c_int::from(description)) }
 }
 
 /// Whether a renegotiation has been asked for and is not complete.
@@ -171,7 +275,6 @@ pub(crate) fn set_verify(ssl: &SslRef, mode: SslVerifyMode) {
     unsafe { openssl_sys::SSL_set_verify(ssl.as_ptr(), mode.bits(), None) }
 }
 
-#[allow(dead_code, reason = "for clients, which come on another branch")]
 /// Lets clients made from this context offer post-handshake authentication (TLS 1.3).
 pub(crate) fn offer_post_handshake_auth(context: &mut SslContextBuilder) {
     // SAFETY: the context is live. SSL_CTX_set_post_handshake_auth(3)
@@ -234,6 +337,60 @@ pub(crate) fn sent_chain(verification: &X509StoreContextRef) -> Option<&StackRef
         let chain = X509_STORE_CTX_get0_untrusted(verification.as_ptr());
         if chain.is_null() { None } else { Some(StackRef::from_ptr(chain)) }
     }
+}
+
+/// The result of a verification that goes by this number of `openssl/x509_vfy.h`.
+pub(crate) fn verify_result(number: c_int) -> X509VerifyResult {
+    // SAFETY: any number will do; unknown ones are called so. X509_STORE_CTX_set_error(3)
+    unsafe { X509VerifyResult::from_raw(number) }
+}
+
+/// Adds a revocation list to what certificates are checked against.
+///
+/// # Errors
+/// OpenSSL's reason.
+pub(crate) fn add_crl(store: &mut X509StoreBuilderRef, list: &X509CrlRef) -> Result<(), ErrorStack> {
+    // SAFETY: both are live, and the store takes a reference of its own to the list. X509_STORE_add_crl(3)
+    check(unsafe { X509_STORE_add_crl(store.as_ptr(), list.as_ptr()) })
+}
+
+/// The authorities that the peer names in its request for a certificate, as OpenSSL prints them (RFC 2253).
+pub(crate) fn peer_authorities(ssl: &SslRef) -> Vec<X509Name> {
+    // SAFETY: the connection is live and owns the list and the names in it, which are copied before it can change.
+    // SSL_get0_peer_CA_list(3)
+    unsafe {
+        let list = SSL_get0_peer_CA_list(ssl.as_ptr());
+        if list.is_null() {
+            return Vec::new();
+        }
+        let count = openssl_sys::OPENSSL_sk_num(list.cast());
+        (0..count)
+            .map(|place| openssl_sys::OPENSSL_sk_value(list.cast(), place).cast::<X509_NAME>())
+            .filter(|name| !name.is_null())
+            .filter_map(|name| X509NameRef::from_ptr(name).to_owned().ok())
+            .collect()
+    }
+}
+
+/// Offers these signature algorithms on one connection: names between colons, those behind a question mark only if
+/// OpenSSL knows them.
+///
+/// # Errors
+/// OpenSSL's reason, above all that a name is unknown.
+pub(crate) fn set_signature_algorithms(ssl: &SslRef, names: &str) -> Result<(), ErrorStack> {
+    let Ok(names) = CString::new(names) else { return Err(ErrorStack::get()) };
+    let set = openssl_sys::SSL_CTRL_SET_SIGALGS_LIST;
+    // SAFETY: the connection is live, and the string is only read during the call. SSL_set1_sigalgs_list(3)
+    let done = unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), set, 0, names.as_ptr().cast_mut().cast()) };
+    check(c_int::from(done == 1))
+}
+
+/// Whether a certificate demands TLS extensions of its server (RFC 7633): the only one in use is `status_request`.
+pub(crate) fn has_tls_feature(certificate: &X509Ref) -> bool {
+    // `NID_tlsfeature` of `openssl/obj_mac.h`.
+    const TLS_FEATURE: c_int = 1020;
+    // SAFETY: the certificate is live and is only read. X509_get_ext_by_NID(3)
+    unsafe { openssl_sys::X509_get_ext_by_NID(certificate.as_ptr(), TLS_FEATURE, -1) >= 0 }
 }
 
 /// How many bytes wait in the send queue of a TCP socket, sent or not, until the peer acknowledges them.

@@ -1,10 +1,14 @@
 //! The gateways under test: found by name, folder or address, set up for a plan, started, watched and stopped.
+//!
+//! In a test of one backend, [`Gateway::in_front_of`] does all of it.
 
 mod error;
 mod external;
 mod folder;
+mod front;
 mod guard;
 pub mod manifest;
+mod measured;
 mod plan;
 mod port;
 mod program;
@@ -13,11 +17,16 @@ pub mod reference;
 mod render;
 mod running;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use tls_gauntlet_scenarios::{Cause, Claims, Deviation};
+use tls_gauntlet_scenarios::{Cause, Claims, Deviation, GatewayProfile, catalogue};
 
 pub use error::GatewayError;
+pub use front::Front;
 pub use guard::RunFolder;
 pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route};
 
@@ -53,6 +62,7 @@ pub struct Gateway {
 enum Way {
     Direct,
     Reference(ReferenceKnobs),
+    Imitated(Box<GatewayProfile>),
     Program(Box<Program>),
     External(External),
 }
@@ -66,11 +76,16 @@ impl Gateway {
     pub fn resolve(name: &str) -> Result<Self, GatewayError> {
         match name {
             DIRECT => Ok(Self {
+                impossible: vec![Impossible::upstream(
+                    "h2",
+                    "Gauntlet's own client speaks HTTP/1.1".to_owned(),
+                )],
                 claims: Claims::openssl_client(),
                 version: Some(openssl::version::version().to_owned()),
                 ..Self::bare(DIRECT, "No gateway: Gauntlet's own client calls each backend.", Way::Direct)
             }),
             REFERENCE => Ok(Self {
+                impossible: reference::impossible(),
                 claims: reference::claims(ReferenceKnobs::default()),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
                 ..Self::bare(REFERENCE, "The embedded gateway.", Way::Reference(ReferenceKnobs::default()))
@@ -80,20 +95,63 @@ impl Gateway {
                 let summary = format!("A gateway that is already running on {}.", external.host);
                 Ok(Self::bare(url, &summary, Way::External(external)))
             }
+            file if file.ends_with(".toml") => {
+                let text = fs::read_to_string(file).map_err(|error| unusable(file, &error))?;
+                let profile = toml::from_str(&text).map_err(|error| unusable(file, &error))?;
+                Ok(Self::imitated(file, profile))
+            }
             path if path.contains('/') || path.starts_with('.') => {
                 Program::open(Folder::Own(PathBuf::from(path))).map(Self::from)
             }
-            name => match Folder::shipped(name) {
-                Some(folder) => Program::open(folder).map(Self::from),
-                None => Err(GatewayError::Unknown { name: name.to_owned(), known: Self::names().join(", ") }),
-            },
+            name => {
+                let (of, version) =
+                    name.split_once('@').map_or((name, None), |(of, version)| (of, Some(version)));
+                let program = match (Folder::shipped(of), version) {
+                    (Some(folder), None) => Program::open(folder),
+                    (Some(folder), Some(version)) => Program::open_version(folder, version),
+                    (None, _) if is_profile(name) => {
+                        return catalogue()
+                            .profile(name)
+                            .map(|profile| Self::imitated(name, profile))
+                            .map_err(|error| GatewayError::Profile {
+                                name: name.to_owned(),
+                                because: error.to_string(),
+                            });
+                    }
+                    (None, _) => {
+                        Err(GatewayError::Unknown { name: name.to_owned(), known: Self::names().join(", ") })
+                    }
+                };
+                program.map(Self::from)
+            }
         }
     }
 
     /// The names that need no folder and no URL.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        [REFERENCE, DIRECT].into_iter().chain(Folder::names()).collect()
+        let profiles = catalogue().profiles().map(|(name, _)| name);
+        [REFERENCE, DIRECT].into_iter().chain(Folder::names()).chain(profiles).collect()
+    }
+
+    /// The profile that it imitates, if it does.
+    #[must_use]
+    pub fn profile(&self) -> Option<&GatewayProfile> {
+        match &self.way {
+            Way::Imitated(profile) => Some(profile),
+            Way::Direct | Way::Reference(_) | Way::Program(_) | Way::External(_) => None,
+        }
+    }
+
+    /// The embedded gateway, made to behave like one somewhere else.
+    #[must_use]
+    pub fn imitated(name: &str, profile: GatewayProfile) -> Self {
+        Self {
+            claims: profile.claims(reference::claims(ReferenceKnobs::like(&profile))),
+            version: Some(profile.as_of.clone()),
+            impossible: [reference::impossible(), beyond(&profile)].concat(),
+            ..Self::bare(name, &profile.summary.clone(), Way::Imitated(Box::new(profile)))
+        }
     }
 
     /// What it is called in cells and reports.
@@ -114,12 +172,21 @@ impl Gateway {
         self.version.as_deref()
     }
 
+    /// The version whose claims it is judged by, if its own is not known.
+    #[must_use]
+    pub fn judged_by(&self) -> Option<String> {
+        match &self.way {
+            Way::Program(program) => program.judged_by(),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => None,
+        }
+    }
+
     /// What kind it is.
     #[must_use]
     pub const fn kind(&self) -> GatewayKind {
         match self.way {
             Way::Direct => GatewayKind::Direct,
-            Way::Reference(_) => GatewayKind::Reference,
+            Way::Reference(_) | Way::Imitated(_) => GatewayKind::Reference,
             Way::Program(_) => GatewayKind::Program,
             Way::External(_) => GatewayKind::External,
         }
@@ -142,7 +209,7 @@ impl Gateway {
     pub fn host(&self) -> Option<&str> {
         match &self.way {
             Way::External(external) => Some(&external.host),
-            Way::Direct | Way::Reference(_) | Way::Program(_) => None,
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::Program(_) => None,
         }
     }
 
@@ -152,26 +219,48 @@ impl Gateway {
         &self.deviations
     }
 
-    /// Why it cannot be set up for this listener or this upstream, if it cannot.
+    /// Why it cannot be set up for this listener, this upstream or this backend, if it cannot.
     #[must_use]
-    pub fn impossible(&self, listener: &str, upstream: &str) -> Option<&str> {
+    pub fn impossible(&self, listener: &str, upstream: &str, backend: &str) -> Option<&str> {
         if matches!(self.way, Way::External(_)) && listener != external::LISTENER {
             return Some("the address of an external gateway stands for the listener \"default\" alone");
         }
         self.impossible
             .iter()
-            .find(|entry| entry.fits(listener, upstream))
+            .find(|entry| entry.fits(listener, upstream, backend))
             .map(|entry| entry.because.as_str())
     }
 
     /// What a line of its log means: the causes of the first pattern that fits.
     #[must_use]
     pub fn causes(&self, line: &str) -> Vec<Cause> {
-        if matches!(self.way, Way::Reference(_)) {
+        if matches!(self.way, Way::Reference(_) | Way::Imitated(_)) {
             return reference::cause_in(line).into_iter().collect();
         }
         let fits = self.log.iter().find(|entry| entry.pattern.0.is_match(line));
         fits.into_iter().flat_map(|entry| [entry.cause].into_iter().chain(entry.or.iter().copied())).collect()
+    }
+
+    /// Writes its folder anew, with these claims and notes in place of those it has; a gateway that has none gets one
+    /// that holds its claims alone.
+    ///
+    /// # Errors
+    /// A folder that cannot be read or written.
+    pub fn write_with(&self, claims: &Claims, notes: &[String], to: &Path) -> Result<(), GatewayError> {
+        match &self.way {
+            Way::Program(program) => {
+                measured::copy(&program.folder, program.version_number(), claims, notes, to)
+            }
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => {
+                measured::claims_alone(&self.name, claims, notes, to)
+            }
+        }
+    }
+
+    /// Claims as `gateway.toml` has them, with notes in front.
+    #[must_use]
+    pub fn claims_as_toml(claims: &Claims, notes: &[String]) -> String {
+        measured::render(claims, notes)
     }
 
     /// Starts it, set up for the plan; its files and its log are in the folder. When this returns, every listener
@@ -184,12 +273,8 @@ impl Gateway {
             Way::Program(program) => program.start(plan, folder).await.map(Running::program),
             Way::External(external) => Ok(Running(Inner::External(external.address))),
             Way::Direct => Err(self.unable("start", "there is no gateway between client and backend")),
-            Way::Reference(knobs) => {
-                let reference = Reference::start(plan, *knobs).await;
-                reference
-                    .map(|running| Running(Inner::Reference(Box::new(running))))
-                    .map_err(|error| self.unable("start", &error.to_string()))
-            }
+            Way::Reference(knobs) => self.embedded(Reference::start(plan, *knobs).await),
+            Way::Imitated(profile) => self.embedded(Reference::imitate(plan, profile).await),
         }
     }
 
@@ -200,8 +285,14 @@ impl Gateway {
     pub async fn check(&self, plan: &GatewayPlan, folder: &RunFolder) -> Result<(), GatewayError> {
         match &self.way {
             Way::Program(program) => program.check(plan, folder).await,
-            Way::Direct | Way::Reference(_) | Way::External(_) => Ok(()),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => Ok(()),
         }
+    }
+
+    fn embedded(&self, started: Result<Reference, reference::CannotStart>) -> Result<Running, GatewayError> {
+        started
+            .map(|running| Running(Inner::Reference(Box::new(running))))
+            .map_err(|error| self.unable("start", &error.to_string()))
     }
 
     fn bare(name: &str, summary: &str, way: Way) -> Self {
@@ -224,6 +315,31 @@ impl Gateway {
             because: because.to_owned(),
         }
     }
+}
+
+fn unusable(name: &str, because: &dyn std::fmt::Display) -> GatewayError {
+    GatewayError::Profile { name: name.to_owned(), because: because.to_string().trim_end().to_owned() }
+}
+
+fn is_profile(name: &str) -> bool {
+    let own = name.split('+').next().unwrap_or(name);
+    catalogue().profiles().any(|(known, _)| known == own)
+}
+
+/// The listeners and upstreams of the catalogue that ask for nothing this gateway has.
+fn beyond(profile: &GatewayProfile) -> Vec<Impossible> {
+    let (clients, backends) = (&profile.client_side.versions, &profile.backend_side.versions);
+    let listeners = catalogue()
+        .listeners()
+        .filter(|(_, listener)| listener.versions.intersection(clients).is_none())
+        .map(|(name, _)| Impossible::listener(name, format!("its clients get {clients}, and nothing else")));
+    let upstreams = catalogue()
+        .upstreams()
+        .filter(|(_, upstream)| upstream.versions.intersection(backends).is_none())
+        .map(|(name, _)| {
+            Impossible::upstream(name, format!("its backends get {backends}, and nothing else"))
+        });
+    listeners.chain(upstreams).collect()
 }
 
 impl From<Program> for Gateway {

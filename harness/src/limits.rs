@@ -14,12 +14,20 @@ pub struct Limits {
     pub call: Duration,
     /// What a backend waits for its peer's next step before it gives the connection up.
     pub peer: Duration,
+    /// What one of our own clients waits for an answer about the status of a certificate.
+    pub status: Duration,
     /// What a gateway is told to wait for a backend that answers.
     pub patient: Duration,
     /// What a gateway is told to wait for a backend that stalls.
     pub impatient: Duration,
     /// What remains of connections once their gateway has gone.
     pub settle: Duration,
+    /// A TCP connection to a server that is scanned.
+    pub scan_connect: Duration,
+    /// Everything else on one connection to a server that is scanned.
+    pub scan_step: Duration,
+    /// All that is asked of one server that is scanned.
+    pub scan_target: Duration,
 }
 
 impl Default for Limits {
@@ -29,9 +37,13 @@ impl Default for Limits {
             stop: Duration::from_secs(10),
             call: Duration::from_secs(60),
             peer: Duration::from_secs(60),
+            status: Duration::from_secs(30),
             patient: Duration::from_secs(30),
             impatient: Duration::from_millis(1500),
             settle: Duration::from_secs(10),
+            scan_connect: Duration::from_secs(5),
+            scan_step: Duration::from_secs(10),
+            scan_target: Duration::from_secs(120),
         }
     }
 }

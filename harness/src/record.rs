@@ -1,9 +1,20 @@
 //! The run record: the versioned JSON of a whole run, from which every report is drawn.
 
+mod baseline;
+mod compare;
+mod merge;
+mod shard;
+
 use std::collections::BTreeMap;
 
+pub use baseline::{BASELINE_SCHEMA, Baseline, Since};
+pub use compare::{Change, ChangeKind, Stand, compare};
+pub use merge::{MergeError, Named, merge};
 use serde::{Deserialize, Serialize};
-use tls_gauntlet_scenarios::{BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, Verdict, VerdictKind};
+pub use shard::{ShardFacts, split_digest};
+use tls_gauntlet_scenarios::{
+    BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind,
+};
 
 /// The number of the schema; it changes when a field is renamed or removed.
 pub const SCHEMA: &str = "gauntlet.run/1";
@@ -21,6 +32,9 @@ pub struct RunRecord {
     pub started: String,
     /// How long it took.
     pub duration_ms: u64,
+    /// Which part of a whole this is; absent where it is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardFacts>,
     /// Where the time went, in the order in which it was spent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timings: Vec<Timing>,
@@ -30,6 +44,9 @@ pub struct RunRecord {
     pub cells: Vec<CellRecord>,
     /// How many cells got each verdict.
     pub summary: BTreeMap<VerdictKind, usize>,
+    /// How the run compares to what was accepted; absent where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Since>,
 }
 
 /// What made a record.
@@ -59,6 +76,9 @@ pub struct GatewayFacts {
     pub version: String,
     /// What kind it is.
     pub kind: GatewayKind,
+    /// The version whose claims it was judged by, where its own is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_by: Option<String>,
 }
 
 /// The kinds of gateway.
@@ -107,6 +127,9 @@ pub struct CellRecord {
     /// What the backend saw.
     #[serde(default)]
     pub backend_saw: Vec<BackendSaw>,
+    /// What was asked for where the backend's certificate points to, in the order of the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status_asked: Vec<StatusSource>,
     /// What the gateway's log says.
     #[serde(default)]
     pub gateway_said: Vec<String>,
@@ -131,7 +154,35 @@ impl CellRecord {
     }
 }
 
+/// A text that is not a run record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Of another schema, or of none.
+    #[error("its schema is {0}, and this version of gauntlet reads {SCHEMA}")]
+    Schema(String),
+    /// Not what the schema says.
+    #[error("not a run record: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
 impl RunRecord {
+    /// Reads a record back.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the text is none.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: Option<String>,
+        }
+        let Schema { schema } = serde_json::from_str(text)?;
+        match schema {
+            Some(schema) if schema == SCHEMA => Ok(serde_json::from_str(text)?),
+            Some(schema) => Err(RecordError::Schema(format!("\"{schema}\""))),
+            None => Err(RecordError::Schema("missing".to_owned())),
+        }
+    }
+
     /// Counts the verdicts, every kind present.
     #[must_use]
     pub fn summarise(cells: &[CellRecord]) -> BTreeMap<VerdictKind, usize> {
@@ -142,11 +193,17 @@ impl RunRecord {
         summary
     }
 
-    /// 0: all as expected; 1: the gateway fell short; 3: Gauntlet could not do its work.
+    /// Compares the run to what was accepted: from now on only what changed counts.
+    pub fn compare_to(&mut self, baseline: &Baseline) {
+        self.baseline = Some(Since { changes: baseline.changes(self) });
+    }
+
+    /// 0: all as expected; 1: the gateway fell short, or shorter than its baseline; 3: Gauntlet could not do its work.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let any = |wanted: fn(VerdictKind) -> bool| self.cells.iter().any(|cell| wanted(cell.verdict));
-        if any(VerdictKind::is_failure) {
+        let fell_short = self.baseline.as_ref().map_or_else(|| any(VerdictKind::is_failure), Since::broke);
+        if fell_short {
             1
         } else if any(|verdict| verdict == VerdictKind::Broken) {
             3

@@ -1,12 +1,19 @@
 //! Draws the run record for people and for pipelines. A report is a function of the record and of nothing else: it
 //! opens no socket and no file and reads no clock.
 
+pub mod changes;
+pub mod compatibility;
 pub mod console;
+pub mod html;
 pub mod json;
 pub mod junit;
+pub mod markdown;
 mod matrix;
 mod paint;
+pub mod sarif;
+pub mod scan;
 pub(crate) mod text;
+pub mod what_if;
 pub(crate) mod witness;
 
 use crate::record::{CellRecord, RunRecord};
@@ -16,6 +23,12 @@ pub const FORMATS: &[Format] = &[
     Format { name: "console", file: None, render: console::render },
     Format { name: "json", file: Some("run.json"), render: |record, _| json::render(record) },
     Format { name: "junit", file: Some("junit.xml"), render: |record, _| junit::render(record) },
+    Format { name: "html", file: Some("report.html"), render: |record, _| html::render(record) },
+    Format { name: "markdown", file: Some("summary.md"), render: |record, _| markdown::render(record) },
+    Format { name: "sarif", file: Some("gauntlet.sarif"), render: |record, _| sarif::render(record) },
+    // Pages about gateways rather than about a run: made when asked for by name.
+    Format { name: "compatibility", file: None, render: compatibility::markdown },
+    Format { name: "compatibility-html", file: None, render: compatibility::html },
 ];
 
 /// One cell in words: its verdict, what each witness says, and the command that runs it again.

@@ -4,7 +4,9 @@
 //! logs of the gateways and the ledgers of the backends are read when all calls are over: nothing waits for them.
 
 mod column;
+mod discover;
 mod drive;
+mod shard;
 mod verdicts;
 
 use std::{
@@ -23,8 +25,9 @@ use crate::{
     limits::Limits,
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
 };
-use column::{Column, plan};
-pub use column::{Shard, ShardError};
+use column::{Column, Plan, plan};
+pub use discover::{Finding, discover};
+pub use shard::{Costs, Shard, ShardError};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -37,10 +40,15 @@ pub struct RunRequest {
     pub filters: Vec<String>,
     /// One part of the cells.
     pub shard: Option<Shard>,
+    /// What each cell took earlier, so that the parts take equally long; by a hash of their names if absent.
+    pub costs: Option<Costs>,
     /// Calls in flight at the same time.
     pub jobs: usize,
     /// How often each cell is called (1 unless benchmarking or looking for flakes).
     pub repeat: u32,
+    /// Whether each gateway is started with nothing verified and nothing asked for, and reloaded with the real settings before
+    /// its first call.
+    pub after_reload: bool,
     /// Seed of names, serials and nonces.
     pub seed: u64,
     /// The clock of the run.
@@ -68,8 +76,10 @@ impl RunRequest {
             suites: Vec::new(),
             filters: Vec::new(),
             shard: None,
+            costs: None,
             jobs: DEFAULT_JOBS,
             repeat: 1,
+            after_reload: false,
             seed,
             now,
             pki: None,
@@ -151,7 +161,7 @@ pub type OnEvent<'a> = &'a (dyn Fn(Event) + Send + Sync);
 /// # Errors
 /// [`RunError::Request`] when a name is unknown or nothing is selected.
 pub fn cells(request: &RunRequest) -> Result<Vec<String>, RunError> {
-    let columns = plan(request)?;
+    let Plan { columns, .. } = plan(request)?;
     let shown = columns.iter().flat_map(|column| column.cells.iter().filter(|cell| cell.selected));
     Ok(shown.map(|cell| cell.id.to_string()).collect())
 }
@@ -165,7 +175,7 @@ pub fn routes(request: &RunRequest) -> Result<GatewayPlan, RunError> {
     let base = request
         .port_base
         .ok_or_else(|| RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned()))?;
-    let mut columns = plan(request)?;
+    let Plan { mut columns, .. } = plan(request)?;
     let mut fleet = Vec::new();
     for column in &mut columns {
         column.take_lanes(&mut fleet);
@@ -192,7 +202,7 @@ pub fn routes(request: &RunRequest) -> Result<GatewayPlan, RunError> {
 /// [`RunError`] when the request makes no sense, or when Gauntlet cannot do its work.
 pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecord, RunError> {
     let began = Instant::now();
-    let mut columns = plan(request)?;
+    let Plan { mut columns, shard } = plan(request)?;
     on_event(Event::Planned { cells: columns.iter().map(|column| column.cells.len()).sum() });
     let mut clock = Stages::new(on_event);
 
@@ -210,6 +220,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
 
     clock.begin("evidence");
     let backends: Vec<_> = fleet.backends().iter().map(Backend::address).collect();
+    let asked: Vec<_> = fleet.backends().iter().map(Backend::status_asked).collect();
     let ledgers = fleet.finish().await;
 
     clock.begin("verdicts");
@@ -222,9 +233,10 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
             name: gateway.name().to_owned(),
             version: gateway.version().unwrap_or("unknown").to_owned(),
             kind: gateway.kind(),
+            judged_by: gateway.judged_by(),
         });
         timings.extend(gathered.timings.clone());
-        cells.extend(verdicts::of(column, gathered, &ledgers, &backends));
+        cells.extend(verdicts::of(column, gathered, &ledgers, &asked, &backends));
     }
     cells.sort_by(|left, right| left.id.cmp(&right.id));
     clock.end();
@@ -236,10 +248,12 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
         seed: request.seed,
         started: request.now.format(&Rfc3339).map_err(RunError::work)?,
         duration_ms: millis(began),
+        shard,
         timings,
         gateways,
         summary: RunRecord::summarise(&cells),
         cells,
+        baseline: None,
     })
 }
 

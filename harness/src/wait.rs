@@ -32,11 +32,11 @@ pub struct Late {
 /// # });
 /// ```
 #[allow(clippy::disallowed_methods, reason = "this is the one place that waits")]
-pub async fn until<T>(
-    limit: Duration,
-    what: &str,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> Result<T, Late> {
+// No `AsyncFnMut`: nothing can say yet that the future of one is `Send`, and then no future that waits would be.
+pub async fn until<T, Look>(limit: Duration, what: &str, mut look: impl FnMut() -> Look) -> Result<T, Late>
+where
+    Look: Future<Output = Option<T>>,
+{
     let late = || Late { what: what.to_owned(), limit };
     let deadline = Instant::now() + limit;
     loop {
@@ -60,6 +60,8 @@ fn spelled(limit: &Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use rstest::rstest;
 
     use super::*;
@@ -83,9 +85,9 @@ mod tests {
     #[tokio::test]
     async fn a_fact_is_looked_at_again() {
         let mut looks = 0;
-        let fact = until(Duration::from_secs(60), "the third look", async || {
+        let fact = until(Duration::from_secs(60), "the third look", || {
             looks += 1;
-            (looks == 3).then_some(looks)
+            ready((looks == 3).then_some(looks))
         });
         assert_eq!(fact.await, Ok(3));
     }

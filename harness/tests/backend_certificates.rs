@@ -5,9 +5,17 @@
 mod tool;
 
 use futures_util::future::join_all;
-use tls_gauntlet::backend::SERVER_NAME;
-use tls_gauntlet_certs::ServerRecipe;
-use tls_gauntlet_scenarios::catalogue;
+use openssl::asn1::Asn1Time;
+use rstest::rstest;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+use tls_gauntlet::{
+    backend::{Backend, Fleet, FleetOptions, SERVER_NAME},
+    client::{self, DialerSettings, Probe},
+    limits::Limits,
+};
+use tls_gauntlet_certs::{Pki, ServerRecipe};
+use tls_gauntlet_scenarios::{Cause, catalogue};
 use tool::{Target, is_installed};
 
 /// What OpenSSL 3.0 says of each: the key and the verification's result (`X509_STORE_CTX_get_error(3)`), or why there
@@ -28,6 +36,10 @@ const SEEN: &[(&str, &[&str])] = &[
         "expired-intermediate",
         &["Server public key is 256 bit", "Verify return code: 10 (certificate has expired)"],
     ),
+    (
+        "expired-root",
+        &["Server public key is 256 bit", "Verify return code: 20 (unable to get local issuer certificate)"],
+    ),
     ("idn", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     (
         "intermediate-no-ca",
@@ -45,7 +57,6 @@ const SEEN: &[(&str, &[&str])] = &[
     ("mismatched-key", &["Server public key is 256 bit", "tls_process_cert_verify:bad signature"]),
     ("missing-extended-key-usage", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     ("ml-dsa-65", &["sslv3 alert handshake failure"]),
-    ("must-staple", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     ("name-constraints-kept", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     (
         "name-constraints-violated",
@@ -78,6 +89,7 @@ const SEEN: &[(&str, &[&str])] = &[
         "tampered-signature",
         &["Server public key is 256 bit", "Verify return code: 7 (certificate signature failure)"],
     ),
+    ("ten-thousand-names", &["excessive message size"]),
     ("thousand-names", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     ("underscore", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     (
@@ -117,6 +129,57 @@ async fn s_client_sees_each_certificate_as_its_name_says() {
     }));
     let wrong: Vec<_> = seen.await.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// When the certificate of `expires-during-run` ends, in seconds since 1970.
+fn end_of(backend: &Backend) -> i64 {
+    let recipe = ServerRecipe::ExpiresDuringRun;
+    let identity = backend.pki().server(recipe, &FleetOptions::default().names).unwrap();
+    let lasts = Asn1Time::from_unix(0).unwrap().diff(identity.leaf().not_after()).unwrap();
+    i64::from(lasts.days) * 86400 + i64::from(lasts.secs)
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_during_the_run_is_sound_before_and_expired_after() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let target = Target::start("expires-during-run").await;
+    let end = end_of(&target.backend);
+    for (at, wanted) in [(end - 1, "0 (ok)"), (end + 1, "10 (certificate has expired)")] {
+        let said = target.s_client(&format!("-attime {at}")).await;
+        assert!(said.out.contains(&format!("Verify return code: {wanted}")), "{at}: {said:?}");
+    }
+}
+
+/// The same by the clock on the wall: authorities that were made two hours ago, and a certificate that lasts one hour or three.
+#[rstest]
+#[case(Duration::hours(3), None)]
+#[case(Duration::hours(1), Some(Cause::ServerCertExpired))]
+#[tokio::test]
+async fn how_long_a_certificate_lasts_can_be_chosen(
+    #[case] expires_in: Duration,
+    #[case] refused: Option<Cause>,
+) {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "certificates must be valid by the clock that OpenSSL reads"
+    )]
+    let now = OffsetDateTime::now_utc();
+    let pki = Arc::new(Pki::new(7, now - Duration::hours(2)).unwrap());
+    let plan = [catalogue().backend("expires-during-run").unwrap()];
+    let options = FleetOptions { expires_in, ..FleetOptions::default() };
+    let fleet = Fleet::start(&plan, &pki, &options).await.unwrap();
+    let probe = Probe::new(&DialerSettings::sound(SERVER_NAME, &pki), Limits::default()).unwrap();
+    let saw = probe
+        .get(&client::Target {
+            address: fleet.backends()[0].address(),
+            host: SERVER_NAME.to_owned(),
+            path: "/".to_owned(),
+            nonce: String::new(),
+        })
+        .await;
+    assert_eq!((saw.refused_because, saw.status.is_none()), (refused, refused.is_some()), "{saw:?}");
 }
 
 #[test]

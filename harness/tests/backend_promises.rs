@@ -177,6 +177,9 @@ async fn accepts_a_good_client_certificate(
 #[case("untrusted", Some((Cause::ClientCertUntrusted, Alert::UnknownCa)))]
 #[case("self-signed", Some((Cause::ClientCertUntrusted, Alert::UnknownCa)))]
 #[case("expired", Some((Cause::ClientCertExpired, Alert::CertificateExpired)))]
+#[case("not-yet-valid", Some((Cause::ClientCertNotYetValid, Alert::BadCertificate)))]
+#[case("wrong-extended-key-usage", Some((Cause::ClientCertWrongUsage, Alert::UnsupportedCertificate)))]
+#[case("revoked", Some((Cause::ClientCertRevoked, Alert::CertificateRevoked)))]
 #[tokio::test]
 async fn refuses_a_bad_client_certificate(
     #[case] shown: &str,

@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    future::ready,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -31,7 +32,7 @@ async fn a_run_that_is_ended_leaves_nothing(#[case] signal: &str, #[case] code: 
 
     let sent = Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
     assert!(sent.success());
-    let status = wait::until(LIMIT, "gauntlet to end", async || run.try_wait().unwrap()).await.unwrap();
+    let status = wait::until(LIMIT, "gauntlet to end", || ready(run.try_wait().unwrap())).await.unwrap();
     assert_eq!(status.code(), code);
 
     wait::until(LIMIT, "every process of the run to be gone", async || {

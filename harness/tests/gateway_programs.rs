@@ -4,6 +4,7 @@
 
 use std::{
     env, fs,
+    future::ready,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
     path::Path,
@@ -69,7 +70,7 @@ async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
     let mut running = gateway.start(&plan(&gateway), &folder).await.unwrap();
     let [group, process] = running.processes()[..] else { panic!("{:?}", running.processes()) };
     kill(process);
-    let died = wait::until(GONE, "the death to be noticed", async || running.died()).await;
+    let died = wait::until(GONE, "the death to be noticed", || ready(running.died())).await;
     assert_eq!(died.unwrap(), "signal: 9 (SIGKILL)");
     assert_eq!(running.stop().await.died.as_deref(), Some("signal: 9 (SIGKILL)"));
     gone(group).await;
@@ -181,7 +182,7 @@ fn an_unknown_name_names_the_known_ones() {
     let error = Gateway::resolve("ngimx").unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, httpd, nginx, traefik; "
+            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, httpd, nginx, traefik, azure-"
         ),
         "{error}"
     );
@@ -238,13 +239,13 @@ fn plan(gateway: &Gateway) -> GatewayPlan {
     let limits = Limits::default();
     let listeners = catalogue()
         .listeners()
-        .filter(|(name, _)| gateway.impossible(name, "").is_none())
+        .filter(|(name, _)| gateway.impossible(name, "", "").is_none())
         .map(|(name, profile)| (name.to_owned(), profile.clone()));
     let upstreams = catalogue()
         .upstreams()
         // No suite puts a real gateway behind SSL 3.0, which their libraries no longer have.
         .filter(|(_, profile)| profile.versions.min() > TlsVersion::Ssl3)
-        .filter(|(name, _)| gateway.impossible("", name).is_none())
+        .filter(|(name, _)| gateway.impossible("", name, "").is_none())
         .map(|(name, profile)| (name.to_owned(), profile.clone()));
     let mut plan = GatewayPlan::new(listeners.collect(), upstreams.collect(), pki, limits);
     for (upstream, _) in plan.upstreams.clone() {

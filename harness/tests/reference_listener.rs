@@ -76,6 +76,9 @@ fn target(address: SocketAddr, path: String) -> Target {
 #[case("no-client-cert", "client-cert-optional", TlsVersion::Tls13)]
 #[case("good-client-cert", "client-cert-optional", TlsVersion::Tls13)]
 #[case("good-client-cert", "client-cert-required", TlsVersion::Tls13)]
+#[case("good-client-cert", "client-cert-unrevoked", TlsVersion::Tls13)]
+#[case("revoked-client-cert", "client-cert-required", TlsVersion::Tls13)]
+#[case("weak-client-cert", "client-cert-required", TlsVersion::Tls13)]
 #[case("untrusted-client-cert", "default", TlsVersion::Tls13)]
 #[tokio::test]
 async fn lets_sound_clients_in(
@@ -106,6 +109,9 @@ async fn lets_sound_clients_in(
 #[case("untrusted-client-cert", "client-cert-optional", Cause::ClientCertUntrusted)]
 #[case("expired-client-cert", "client-cert-required", Cause::ClientCertExpired)]
 #[case("expired-client-cert", "client-cert-optional", Cause::ClientCertExpired)]
+#[case("not-yet-valid-client-cert", "client-cert-required", Cause::ClientCertNotYetValid)]
+#[case("wrong-usage-client-cert", "client-cert-required", Cause::ClientCertWrongUsage)]
+#[case("revoked-client-cert", "client-cert-unrevoked", Cause::ClientCertRevoked)]
 #[tokio::test]
 async fn refuses_flawed_clients_with_the_alert_it_claims(
     #[case] client: &str,
@@ -225,6 +231,7 @@ fn nothing_is_left_unclaimed() {
             ClaimName::HostIsServerName => claims.host_is_server_name.is_some(),
             ClaimName::AcceptsWeakDh => claims.accepts_weak_dh.is_some(),
             ClaimName::AcceptsWeakCertificates => claims.accepts_weak_certificates.is_some(),
+            ClaimName::ReadsHugeCertificates => claims.reads_huge_certificates.is_some(),
             ClaimName::AcceptsInsecureRenegotiation => claims.accepts_insecure_renegotiation.is_some(),
             ClaimName::FollowsRenegotiation => claims.follows_renegotiation.is_some(),
             ClaimName::AnswersPostHandshakeAuth => claims.answers_post_handshake_auth.is_some(),
@@ -235,9 +242,14 @@ fn nothing_is_left_unclaimed() {
             ClaimName::Status => claims.status.iter().any(|line| line.causes.is_empty()),
             ClaimName::ListenerVersions => claims.listener.versions.is_some(),
             ClaimName::ListenerAlert => !claims.listener.alert.is_empty(),
+            ClaimName::ListenerAcceptsWeakCertificates => claims.listener.accepts_weak_certificates.is_some(),
             ClaimName::ServesUnknownNames => claims.listener.serves_unknown_names.is_some(),
             ClaimName::ServesMissingNames => claims.listener.serves_missing_names.is_some(),
+            ClaimName::LogNamesFlaws => claims.log_names_flaws.is_some(),
             ClaimName::PlainHttp => claims.listener.plain_http.is_some(),
+            ClaimName::ListenerRenegotiates => claims.listener.renegotiates.is_some(),
+            ClaimName::ListenerAsksPostHandshake => claims.listener.asks_post_handshake.is_some(),
+            ClaimName::LateCertificateStatus => claims.listener.late_certificate_status.is_some(),
         };
         assert!(made, "{name}");
     }

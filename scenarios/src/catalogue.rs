@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     cell::Scenario,
     compose::{Composed, Contradiction},
-    profile::{BackendProfile, ClientProfile, ListenerProfile, UpstreamProfile},
+    profile::{BackendProfile, ClientProfile, GatewayProfile, ListenerProfile, OptionError, UpstreamProfile},
     suite::{Product, Suite},
 };
 
@@ -21,6 +21,7 @@ pub struct Catalogue {
     clients: BTreeMap<String, ClientProfile>,
     listeners: BTreeMap<String, ListenerProfile>,
     upstreams: BTreeMap<String, UpstreamProfile>,
+    profiles: BTreeMap<String, GatewayProfile>,
     suites: BTreeMap<String, Suite>,
 }
 
@@ -46,6 +47,9 @@ pub enum UnknownName {
     /// Two parts of a composition contradict each other.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),
+    /// An option that a gateway profile does not have.
+    #[error(transparent)]
+    Option(#[from] OptionError),
 }
 
 /// The catalogue that is compiled in.
@@ -70,6 +74,7 @@ impl Catalogue {
             clients: read("clients"),
             listeners: read("listeners"),
             upstreams: read("upstreams"),
+            profiles: read("profiles"),
             suites: read("suites"),
         }
     }
@@ -116,6 +121,23 @@ impl Catalogue {
     /// [`UnknownName`] if there is none.
     pub fn upstream(&self, name: &str) -> Result<&UpstreamProfile, UnknownName> {
         self.upstreams.get(name).ok_or_else(|| not_found("upstream", name, self.upstreams.keys()))
+    }
+
+    /// A gateway profile by its name, with options on where the name holds `+`: `azure-apim-classic@2025-08+backend-tls13`.
+    ///
+    /// # Errors
+    /// [`UnknownName`] if there is no such profile, or no such option.
+    pub fn profile(&self, name: &str) -> Result<GatewayProfile, UnknownName> {
+        let mut parts = name.split('+');
+        let own = parts.next().unwrap_or_default();
+        let profile =
+            self.profiles.get(own).ok_or_else(|| not_found("gateway", own, self.profiles.keys()))?;
+        Ok(profile.with_options(own, parts)?)
+    }
+
+    /// Every gateway profile, by name.
+    pub fn profiles(&self) -> impl Iterator<Item = (&str, &GatewayProfile)> {
+        self.profiles.iter().map(|(name, profile)| (name.as_str(), profile))
     }
 
     /// A suite by its name.
@@ -198,7 +220,7 @@ impl Catalogue {
                             upstream: (upstream.clone(), self.upstream(&upstream)?.clone()),
                             backend: composed.clone(),
                             why: product.why.clone(),
-                            source: definition.source.clone(),
+                            source: product.source.as_ref().unwrap_or(&definition.source).clone(),
                         });
                     }
                 }

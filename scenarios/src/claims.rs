@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{Alert, Cause, CipherSuite, Group, Phase, TlsVersion, Versions, closed_list};
+use crate::words::{
+    Alert, Cause, CipherSuite, Group, Phase, ServerCertificate, TlsVersion, Versions, closed_list,
+};
 
 /// The claims of one gateway. A claim that is absent makes the cells that depend on it `unclaimed`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -24,6 +26,9 @@ pub struct Claims {
     /// level 0 or 1, `SSL_CTX_set_security_level(3)`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepts_weak_certificates: Option<bool>,
+    /// Whether it reads 340 KB of certificates (OpenSSL: 100 KiB, `SSL_CTX_set_max_cert_list(3)`; Go: 256 KiB).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads_huge_certificates: Option<bool>,
     /// The application protocols it offers to a backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_protocols: Option<Vec<String>>,
@@ -52,6 +57,13 @@ pub struct Claims {
     /// the backend names in its CertificateRequest (RFC 5246 7.4.6, RFC 8446 4.2.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withholds_unlisted_certificates: Option<bool>,
+    /// Whether its log says, so that it can be joined with the request, what it holds against a backend's certificate.
+    /// Where it does not, an alert that many flaws share (`bad_certificate`) has to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_names_flaws: Option<bool>,
+    /// What it does with certificates that libraries treat differently; the first line that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificate: Vec<CertificateClaim>,
     /// What its clients see when a backend connection fails; the first line that fits counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<StatusClaim>,
@@ -74,6 +86,9 @@ pub struct ListenerClaims {
     /// The alert that carries each refusal; the first line that fits counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alert: Vec<AlertClaim>,
+    /// Whether it accepts client certificates with short keys: RSA-1024.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts_weak_certificates: Option<bool>,
     /// Whether it answers an unknown server name with its default certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serves_unknown_names: Option<bool>,
@@ -91,6 +106,30 @@ pub struct ListenerClaims {
     /// What it does with HTTP on its TLS port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_http: Option<PlainHttp>,
+    /// Whether it renegotiates, up to TLS 1.2, to ask a client for its certificate once a request needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renegotiates: Option<bool>,
+    /// Whether it asks in TLS 1.3, too, by post-handshake authentication (RFC 8446 4.6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks_post_handshake: Option<bool>,
+    /// The HTTP status for a request that needs a client certificate and has no good one, where that is found out late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_certificate_status: Option<u16>,
+}
+
+/// One line of the table of certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CertificateClaim {
+    /// The certificates it is about.
+    pub certificates: Vec<ServerCertificate>,
+    /// Why such a backend cannot be reached. Absent: it can, which may be said of weak certificates alone; whoever takes
+    /// what is unsound, deviates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Cause>,
+    /// Whether also by an upstream that verifies nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
 }
 
 /// One line of the table of statuses. Absent fields fit everything.
@@ -111,7 +150,7 @@ pub struct StatusClaim {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<u16>,
     /// Whether the client may instead see a closed connection or a cut response.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_close: bool,
 }
 
@@ -128,7 +167,7 @@ pub struct AlertClaim {
     /// The alerts that the client may see.
     pub alerts: Vec<Alert>,
     /// Whether the client may instead see a closed connection.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_close: bool,
 }
 
@@ -139,6 +178,8 @@ closed_list! {
         InHandshake = "in-handshake",
         /// After it has finished (with the client certificate handed over): the backend sees a closed connection.
         AfterHandshake = "after-handshake",
+        /// The chain while the handshake runs, the name after it has finished.
+        NameAfterHandshake = "name-after-handshake",
     }
 }
 
@@ -165,6 +206,8 @@ closed_list! {
         AcceptsWeakDh = "accepts-weak-dh",
         /// [`Claims::accepts_weak_certificates`]
         AcceptsWeakCertificates = "accepts-weak-certificates",
+        /// [`Claims::reads_huge_certificates`]
+        ReadsHugeCertificates = "reads-huge-certificates",
         /// [`Claims::upstream_protocols`]
         UpstreamProtocols = "upstream-protocols",
         /// [`Claims::host_is_server_name`]
@@ -183,18 +226,28 @@ closed_list! {
         ListsOldCiphers = "lists-old-ciphers",
         /// [`Claims::withholds_unlisted_certificates`]
         WithholdsUnlistedCertificates = "withholds-unlisted-certificates",
+        /// [`Claims::log_names_flaws`]
+        LogNamesFlaws = "log-names-flaws",
         /// [`Claims::status`]
         Status = "status",
         /// [`ListenerClaims::versions`]
         ListenerVersions = "listener.versions",
         /// [`ListenerClaims::alert`]
         ListenerAlert = "listener.alert",
+        /// [`ListenerClaims::accepts_weak_certificates`]
+        ListenerAcceptsWeakCertificates = "listener.accepts-weak-certificates",
         /// [`ListenerClaims::serves_unknown_names`]
         ServesUnknownNames = "listener.serves-unknown-names",
         /// [`ListenerClaims::serves_missing_names`]
         ServesMissingNames = "listener.serves-missing-names",
         /// [`ListenerClaims::plain_http`]
         PlainHttp = "listener.plain-http",
+        /// [`ListenerClaims::renegotiates`]
+        ListenerRenegotiates = "listener.renegotiates",
+        /// [`ListenerClaims::asks_post_handshake`]
+        ListenerAsksPostHandshake = "listener.asks-post-handshake",
+        /// [`ListenerClaims::late_certificate_status`]
+        LateCertificateStatus = "listener.late-certificate-status",
     }
 }
 
@@ -225,6 +278,7 @@ impl Claims {
             accepts_weak_dh: Some(true),
             // It runs at security level 0, to be able to meet everything.
             accepts_weak_certificates: Some(true),
+            reads_huge_certificates: Some(false),
             upstream_protocols: Some(Vec::new()),
             host_is_server_name: Some(true),
             // Since OpenSSL 3.0 (migration_guide(7)).
@@ -235,9 +289,37 @@ impl Claims {
             always_lists_versions: Some(false),
             lists_old_ciphers: Some(true),
             withholds_unlisted_certificates: Some(false),
+            log_names_flaws: Some(true),
+            certificate: Vec::new(),
             status: Vec::new(),
             listener: ListenerClaims::default(),
         }
+    }
+
+    /// What is said of this certificate by a gateway that verifies chain, name, both or neither.
+    pub(crate) fn of_certificate(
+        &self,
+        certificate: ServerCertificate,
+        chain: bool,
+        name: bool,
+    ) -> Option<&CertificateClaim> {
+        let by_name = |line: &CertificateClaim| line.refused == Some(Cause::ServerCertNameMismatch);
+        let mut lines = self
+            .certificate
+            .iter()
+            .filter(|line| line.unverified || if by_name(line) { name } else { chain });
+        lines.find(|line| line.certificates.contains(&certificate))
+    }
+
+    /// A certificate of which this must not be claimed.
+    #[must_use]
+    pub fn against_the_rules(&self) -> Option<ServerCertificate> {
+        let wrong = |line: &CertificateClaim, certificate: ServerCertificate| {
+            certificate.leaves_no_choice() || (line.refused.is_none() && !certificate.is_weak())
+        };
+        let mut claims = self.certificate.iter();
+        claims
+            .find_map(|line| line.certificates.iter().copied().find(|certificate| wrong(line, *certificate)))
     }
 
     /// What a client sees when the connection to the backend fails like this.
@@ -290,6 +372,7 @@ impl Claims {
         lay(&mut self.upstream_groups, over.upstream_groups);
         lay(&mut self.accepts_weak_dh, over.accepts_weak_dh);
         lay(&mut self.accepts_weak_certificates, over.accepts_weak_certificates);
+        lay(&mut self.reads_huge_certificates, over.reads_huge_certificates);
         lay(&mut self.upstream_protocols, over.upstream_protocols);
         lay(&mut self.host_is_server_name, over.host_is_server_name);
         lay(&mut self.accepts_insecure_renegotiation, over.accepts_insecure_renegotiation);
@@ -299,15 +382,21 @@ impl Claims {
         lay(&mut self.always_lists_versions, over.always_lists_versions);
         lay(&mut self.lists_old_ciphers, over.lists_old_ciphers);
         lay(&mut self.withholds_unlisted_certificates, over.withholds_unlisted_certificates);
+        lay(&mut self.log_names_flaws, over.log_names_flaws);
+        lay_all(&mut self.certificate, over.certificate);
         lay_all(&mut self.status, over.status);
         lay(&mut self.listener.versions, over.listener.versions);
         lay(&mut self.listener.client_certificate_status, over.listener.client_certificate_status);
         lay_all(&mut self.listener.alert, over.listener.alert);
+        lay(&mut self.listener.accepts_weak_certificates, over.listener.accepts_weak_certificates);
         lay(&mut self.listener.serves_unknown_names, over.listener.serves_unknown_names);
         lay(&mut self.listener.serves_missing_names, over.listener.serves_missing_names);
         lay(&mut self.listener.server_name_status, over.listener.server_name_status);
         lay(&mut self.listener.misdirected_status, over.listener.misdirected_status);
         lay(&mut self.listener.plain_http, over.listener.plain_http);
+        lay(&mut self.listener.renegotiates, over.listener.renegotiates);
+        lay(&mut self.listener.asks_post_handshake, over.listener.asks_post_handshake);
+        lay(&mut self.listener.late_certificate_status, over.listener.late_certificate_status);
         self
     }
 }

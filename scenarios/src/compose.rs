@@ -1,6 +1,9 @@
 //! Composition: `tls12-only+expired-leaf` is a backend too, unless its parts contradict each other.
 
-use crate::profile::{ApplicationProtocols, BackendProfile};
+use crate::{
+    profile::{ApplicationProtocols, BackendProfile, Fault, FaultPhase, ServerNamePolicy, Sessions},
+    words::{Group, TlsVersion},
+};
 
 /// A backend made of one or more catalogue entries, with the name it goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +49,20 @@ impl Composed {
             groups,
             dh_parameters,
             certificate,
+            renewal,
+            staple,
+            status_fault,
             client_certificate,
             authority_hints,
             refuses_in_http,
+            refuses_in_tls,
+            late_for,
             renegotiation,
             client_renegotiation,
             key_update,
             records,
             sessions,
+            early_data,
             server_name,
             application_protocols,
             fault,
@@ -66,6 +75,10 @@ impl Composed {
         merge(&mut own.dh_parameters, dh_parameters)
             .ok_or_else(|| contradiction("the Diffie-Hellman parameters"))?;
         merge(&mut own.certificate, certificate).ok_or_else(|| contradiction("the server certificate"))?;
+        merge(&mut own.renewal, renewal).ok_or_else(|| contradiction("the next server certificate"))?;
+        merge(&mut own.staple, staple).ok_or_else(|| contradiction("the stapled OCSP response"))?;
+        merge(&mut own.status_fault, status_fault)
+            .ok_or_else(|| contradiction("what is wrong with the certificate's status"))?;
         merge(&mut own.client_certificate, client_certificate)
             .ok_or_else(|| contradiction("the demand for a client certificate"))?;
         merge(&mut own.renegotiation, renegotiation).ok_or_else(|| contradiction("renegotiation"))?;
@@ -73,34 +86,83 @@ impl Composed {
             .ok_or_else(|| contradiction("the authorities it names"))?;
         merge(&mut own.refuses_in_http, refuses_in_http)
             .ok_or_else(|| contradiction("how it refuses client certificates"))?;
+        merge(&mut own.refuses_in_tls, refuses_in_tls)
+            .ok_or_else(|| contradiction("how it refuses client certificates"))?;
+        merge(&mut own.late_for, late_for).ok_or_else(|| contradiction("the paths it protects"))?;
         merge(&mut own.client_renegotiation, client_renegotiation)
             .ok_or_else(|| contradiction("renegotiation by clients"))?;
         merge(&mut own.key_update, key_update).ok_or_else(|| contradiction("key updates"))?;
         merge(&mut own.records, records).ok_or_else(|| contradiction("the records"))?;
         merge(&mut own.sessions, sessions).ok_or_else(|| contradiction("resumption"))?;
+        merge(&mut own.early_data, early_data).ok_or_else(|| contradiction("early data"))?;
         merge(&mut own.server_name, server_name).ok_or_else(|| contradiction("the server name policy"))?;
         merge(&mut own.application_protocols, application_protocols)
             .ok_or_else(|| contradiction("the application protocols"))?;
         merge(&mut own.fault_on, fault_on).ok_or_else(|| contradiction("the connections with a fault"))?;
         merge(&mut own.fault, fault).ok_or_else(|| contradiction("the fault"))?;
-        if !own.has_usable_version() {
-            return Err(contradiction("which versions its cipher suites and groups are for"));
-        }
-        if own.application_protocols == Some(ApplicationProtocols::H2Only) && own.asks_late() {
-            return Err(contradiction("what HTTP/2 forbids after a request"));
-        }
-        if own.refuses_in_http.is_some() && own.asks_late() {
-            return Err(contradiction("what is refused after a request"));
-        }
-        // A resumed handshake asks for no certificate.
-        if own.sessions.is_some() && own.client_certificate.is_some() {
-            return Err(contradiction("what a resumed session proves of its client"));
+        if let Some(part) = clash(own) {
+            return Err(contradiction(part));
         }
         own.summary = format!("{} {}", own.summary, other.summary);
         own.clause = format!("{}; {}", own.clause, other.clause);
         self.name = format!("{left}+{name}");
         Ok(self)
     }
+}
+
+/// What two parts of a profile cannot both have.
+fn clash(profile: &BackendProfile) -> Option<&'static str> {
+    if !profile.has_usable_version() {
+        return Some("which versions its cipher suites, its groups and its certificate are for");
+    }
+    if profile.application_protocols == Some(ApplicationProtocols::H2Only) && profile.asks_late() {
+        return Some("what HTTP/2 forbids after a request");
+    }
+    if profile.refuses_in_http.is_some() && profile.refuses_in_tls.is_some() {
+        return Some("how it refuses client certificates");
+    }
+    if (profile.refuses_in_http.is_some() || profile.refuses_in_tls.is_some()) && profile.asks_late() {
+        return Some("what is refused after a request");
+    }
+    if profile.early_data.is_some() && profile.sessions != Some(Sessions::Tickets) {
+        return Some("which tickets early data comes with");
+    }
+    // A resumed handshake asks for no certificate.
+    if profile.sessions.is_some() && profile.client_certificate.is_some() {
+        return Some("what a resumed session proves of its client");
+    }
+    // An address is no server name (RFC 6066 3).
+    if profile.certificate().is_for_address()
+        && matches!(
+            profile.server_name,
+            Some(
+                ServerNamePolicy::Required
+                    | ServerNamePolicy::RequiredCloses
+                    | ServerNamePolicy::WrongCertificateWithout
+            )
+        )
+    {
+        return Some("whether there is a server name");
+    }
+    // SSL 3.0 has no extensions, so that nobody can ask for a staple.
+    if profile.staple.is_some() && profile.versions().max() == TlsVersion::Ssl3 {
+        return Some("whether anything can be stapled");
+    }
+    let is_in_certificate_flight =
+        |fault: Fault| matches!(fault.at, FaultPhase::Certificate | FaultPhase::Finished);
+    let certificate = profile.certificate();
+    if (certificate.breaks_handshake() || certificate.is_huge())
+        && profile.fault.is_some_and(is_in_certificate_flight)
+    {
+        return Some("what breaks the handshake once the certificate has been sent");
+    }
+    // Up to TLS 1.2 its groups are those of its client's certificate, too (RFC 8422 5.1.1), and that is of P-256.
+    let accepts_p256 = profile.groups.as_ref().is_none_or(|groups| groups.contains(&Group::Secp256r1));
+    let is_old = profile.versions().min() < TlsVersion::Tls13;
+    if profile.client_certificate.is_some() && is_old && !accepts_p256 {
+        return Some("which keys its clients may have");
+    }
+    None
 }
 
 /// Lets `add` fill an empty part; two equal settings agree, two different ones are `None`.

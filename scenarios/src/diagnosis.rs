@@ -144,7 +144,9 @@ fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
         Cause::ClientCertMissing
         | Cause::ClientCertUntrusted
         | Cause::ClientCertExpired
+        | Cause::ClientCertNotYetValid
         | Cause::ClientCertWrongUsage
+        | Cause::ClientCertWeak
         | Cause::ClientCertRevoked
         | Cause::SniMissing
         | Cause::SniUnknown
@@ -154,6 +156,7 @@ fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
         Cause::NoCommonVersion
         | Cause::NoCommonCipher
         | Cause::NoCommonGroup
+        | Cause::NoCommonSignature
         | Cause::ServerCertExpired
         | Cause::ServerCertNotYetValid
         | Cause::ServerCertUntrusted
@@ -161,6 +164,8 @@ fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
         | Cause::ServerCertWrongUsage
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
+        | Cause::ServerCertStatusUnknown
+        | Cause::ServerCertTooLarge
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
         | Cause::RenegotiationInsecure
@@ -178,6 +183,14 @@ fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
 fn client_alone(client: &ClientSaw) -> Refusal {
     if let Some(cause) = client.refused_because {
         return Refusal { by: Party::Client, phase: Phase::Handshake, causes: vec![cause] };
+    }
+    if client.alert_sent == Some(Alert::NoRenegotiation) {
+        // What the other side makes of that, a fatal alert or an end, comes after it.
+        return Refusal {
+            by: Party::Client,
+            phase: Phase::Request,
+            causes: vec![Cause::RenegotiationRefused],
+        };
     }
     if let Some(alert) = client.alert {
         return Refusal {
@@ -274,6 +287,7 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         Cause::NoCommonVersion
         | Cause::NoCommonCipher
         | Cause::NoCommonGroup
+        | Cause::NoCommonSignature
         | Cause::ServerCertExpired
         | Cause::ServerCertNotYetValid
         | Cause::ServerCertUntrusted
@@ -281,6 +295,8 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         | Cause::ServerCertWrongUsage
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
+        | Cause::ServerCertStatusUnknown
+        | Cause::ServerCertTooLarge
         | Cause::ServerCertMalformed
         | Cause::RenegotiationInsecure
         | Cause::AlpnMismatch
@@ -291,7 +307,9 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         Cause::ClientCertMissing
         | Cause::ClientCertUntrusted
         | Cause::ClientCertExpired
+        | Cause::ClientCertNotYetValid
         | Cause::ClientCertWrongUsage
+        | Cause::ClientCertWeak
         | Cause::ClientCertRevoked
         | Cause::Timeout
         | Cause::Reset
@@ -312,7 +330,13 @@ fn refuser(cause: Cause, seen: &BackendSaw) -> Party {
         // A server that finds nothing in common says so. One that has said nothing was left by its peer: OpenSSL
         // drops an alert whose record has a version that it does not accept ("wrong version number").
         (None, None)
-            if matches!(cause, Cause::NoCommonVersion | Cause::NoCommonCipher | Cause::NoCommonGroup) =>
+            if matches!(
+                cause,
+                Cause::NoCommonVersion
+                    | Cause::NoCommonCipher
+                    | Cause::NoCommonGroup
+                    | Cause::NoCommonSignature
+            ) =>
         {
             Party::Gateway
         }
@@ -334,10 +358,13 @@ fn client_refusals(alert: Alert, client: &ClientSaw) -> Vec<Cause> {
         Alert::HandshakeFailure if asked_for_certificate && client.tls_version < Some(TlsVersion::Tls13) => {
             vec![Cause::ClientCertMissing]
         }
-        Alert::HandshakeFailure => vec![Cause::NoCommonCipher, Cause::NoCommonGroup],
+        Alert::HandshakeFailure => {
+            vec![Cause::NoCommonCipher, Cause::NoCommonGroup, Cause::NoCommonSignature]
+        }
         Alert::InsufficientSecurity => vec![Cause::NoCommonCipher],
         Alert::UnknownCa => vec![Cause::ClientCertUntrusted],
-        Alert::CertificateExpired => vec![Cause::ClientCertExpired],
+        // As `server_refusals` says of servers' certificates.
+        Alert::CertificateExpired => vec![Cause::ClientCertExpired, Cause::ClientCertNotYetValid],
         Alert::CertificateRevoked => vec![Cause::ClientCertRevoked],
         Alert::UnsupportedCertificate => vec![Cause::ClientCertWrongUsage],
         // Some libraries say bad_certificate to every fault in a client's certificate.
@@ -345,7 +372,9 @@ fn client_refusals(alert: Alert, client: &ClientSaw) -> Vec<Cause> {
             vec![
                 Cause::ClientCertUntrusted,
                 Cause::ClientCertExpired,
+                Cause::ClientCertNotYetValid,
                 Cause::ClientCertWrongUsage,
+                Cause::ClientCertWeak,
                 Cause::ClientCertRevoked,
                 Cause::ClientCertMissing,
             ]
@@ -365,6 +394,8 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
         // "Has expired or is not currently valid" (RFC 8446 6.2): BoringSSL says it to one that is not valid yet.
         Alert::CertificateExpired => &[Cause::ServerCertExpired, Cause::ServerCertNotYetValid],
         Alert::CertificateRevoked => &[Cause::ServerCertRevoked],
+        // RFC 6066 section 8.
+        Alert::BadCertificateStatusResponse => &[Cause::ServerCertStatusUnknown, Cause::ServerCertRevoked],
         Alert::UnsupportedCertificate => &[Cause::ServerCertWrongUsage],
         // OpenSSL's ssl_x509err2alert says bad_certificate to one that is not valid yet; Go and BoringSSL say it to
         // almost everything.
@@ -380,6 +411,8 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
         ],
         // A signature that the certificate's key did not make (RFC 8446 4.4.3).
         Alert::DecryptError => &[Cause::ServerCertMalformed],
+        // Some message of the handshake was none (RFC 8446 6.2), or the certificate in it was not.
+        Alert::DecodeError => &[Cause::NotTls, Cause::ServerCertMalformed],
         Alert::NoRenegotiation => &[Cause::RenegotiationRefused],
         Alert::NoApplicationProtocol => &[Cause::AlpnMismatch],
         _ => &[Cause::Unexplained],
@@ -387,13 +420,15 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
 }
 
 /// The alerts by which an OpenSSL server names a cause.
-pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
+#[must_use]
+pub const fn alerts_of(cause: Cause) -> &'static [Alert] {
     match cause {
         Cause::NoCommonVersion => &[Alert::ProtocolVersion],
-        Cause::NoCommonCipher | Cause::NoCommonGroup => &[Alert::HandshakeFailure],
+        Cause::NoCommonCipher | Cause::NoCommonGroup | Cause::NoCommonSignature => &[Alert::HandshakeFailure],
         Cause::ClientCertMissing => &[Alert::CertificateRequired, Alert::HandshakeFailure],
         Cause::ClientCertUntrusted => &[Alert::UnknownCa],
         Cause::ClientCertExpired => &[Alert::CertificateExpired],
+        Cause::ClientCertNotYetValid | Cause::ClientCertWeak => &[Alert::BadCertificate],
         Cause::ClientCertWrongUsage => &[Alert::UnsupportedCertificate],
         Cause::ClientCertRevoked => &[Alert::CertificateRevoked],
         Cause::AlpnMismatch => &[Alert::NoApplicationProtocol],
@@ -405,6 +440,8 @@ pub(crate) const fn alerts_of(cause: Cause) -> &'static [Alert] {
         | Cause::ServerCertWrongUsage
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
+        | Cause::ServerCertStatusUnknown
+        | Cause::ServerCertTooLarge
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
         | Cause::RenegotiationInsecure

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{Alert, Cause, ClientCertificate, Party, Phase, TlsVersion, Versions, closed_list};
+use crate::words::{
+    Alert, Cause, ClientCertificate, Party, Phase, StatusSource, TlsVersion, Versions, closed_list,
+};
 
 /// Everything that was seen of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -11,6 +13,9 @@ pub struct Evidence {
     pub client_saw: ClientSaw,
     /// What the backend saw: one entry for each connection that arrived on the cell's own port.
     pub backend_saw: Vec<BackendSaw>,
+    /// What was asked for where the backend's certificate points to, in the order of the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status_asked: Vec<StatusSource>,
     /// The lines of the gateway's log that carry the cell's nonce.
     pub gateway_said: Vec<String>,
     /// What those lines mean, by the patterns of `gateway.toml`.
@@ -47,6 +52,9 @@ pub struct ClientSaw {
     /// The negotiated version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_version: Option<TlsVersion>,
+    /// Whether the session was resumed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumed: bool,
     /// Whether the server asked for a client certificate.
     #[serde(default)]
     pub certificate_requested: bool,
@@ -217,6 +225,15 @@ pub struct ClientHelloFacts {
     pub length: usize,
 }
 
+impl ClientHelloFacts {
+    /// Every word that it offers: versions, cipher suites, groups, signature schemes, application protocols.
+    pub(crate) fn words(&self) -> impl Iterator<Item = String> + '_ {
+        let versions = self.versions.iter().flat_map(Versions::iter).map(|version| version.to_string());
+        let lists = [&self.ciphers, &self.groups, &self.signature_algorithms, &self.alpn];
+        versions.chain(lists.into_iter().flatten().cloned())
+    }
+}
+
 /// Who refuses, where a witness names a cause on the leg between gateway and backend and no alert shows the sender.
 #[must_use]
 pub(crate) const fn usual_refuser(cause: Cause) -> Party {
@@ -228,6 +245,8 @@ pub(crate) const fn usual_refuser(cause: Cause) -> Party {
         | Cause::ServerCertWrongUsage
         | Cause::ServerCertWeak
         | Cause::ServerCertRevoked
+        | Cause::ServerCertStatusUnknown
+        | Cause::ServerCertTooLarge
         | Cause::ServerCertMalformed
         | Cause::RenegotiationRefused
         | Cause::RenegotiationInsecure
@@ -237,10 +256,13 @@ pub(crate) const fn usual_refuser(cause: Cause) -> Party {
         Cause::NoCommonVersion
         | Cause::NoCommonCipher
         | Cause::NoCommonGroup
+        | Cause::NoCommonSignature
         | Cause::ClientCertMissing
         | Cause::ClientCertUntrusted
         | Cause::ClientCertExpired
+        | Cause::ClientCertNotYetValid
         | Cause::ClientCertWrongUsage
+        | Cause::ClientCertWeak
         | Cause::ClientCertRevoked
         | Cause::AlpnMismatch
         | Cause::SniMissing

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Handling;
 use crate::words::{Alert, Cause, ClientCertificate, Outcome, Party, Phase, TlsVersion, closed_list};
 
 /// What must happen: who may stop the request, when, why, and what each side must have seen.
@@ -21,6 +22,9 @@ pub struct Expectation {
     /// What else it may be called: one flaw can break two rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or_cause: Option<Cause>,
+    /// Whether the witnesses must tell it from every other cause.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// The HTTP statuses the client may see.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<u16>,
@@ -30,6 +34,9 @@ pub struct Expectation {
     /// Whether the client may see no more than a connection that ends.
     #[serde(default)]
     pub may_close: bool,
+    /// Whether the client's session must have been resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_resumed: Option<bool>,
     /// What the backend must have seen.
     #[serde(default)]
     pub backend: BackendSight,
@@ -44,6 +51,9 @@ pub struct BackendSight {
     /// How far the gateway came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
+    /// Whether the handshake was completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<Handling>,
     /// The negotiated version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_version: Option<TlsVersion>,
@@ -53,12 +63,33 @@ pub struct BackendSight {
     /// The server names of which one was sent, where one was; known to whoever sets the gateway up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sni: Vec<String>,
-    /// Which client certificate was shown (`Some(None)`: none at all).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Which client certificate was shown (`Some(None)`, in JSON `null`: none at all).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub client_certificate: Option<Option<ClientCertificate>>,
     /// How many renegotiations were completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renegotiations: Option<u32>,
+    /// The application protocol that was agreed on (`Some(None)`: none).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<Option<String>>,
+    /// Whether the session was resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<bool>,
+    /// Whether the connection had carried another request before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<bool>,
+    /// Whether anybody asked for the status of its certificate where that certificate points to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_asked: Option<bool>,
+}
+
+/// What is there is `Some`, even if it is `null`.
+fn present<'de, D, T>(value: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(value).map(Some)
 }
 
 closed_list! {
@@ -83,9 +114,11 @@ impl Expectation {
             phase: None,
             cause: None,
             or_cause: None,
+            exact: false,
             statuses: vec![200],
             alerts: Vec::new(),
             may_close: false,
+            client_resumed: None,
             backend,
             steps: Vec::new(),
         }
@@ -100,9 +133,11 @@ impl Expectation {
             phase: Some(phase),
             cause: Some(cause),
             or_cause: None,
+            exact: false,
             statuses: Vec::new(),
             alerts: Vec::new(),
             may_close: false,
+            client_resumed: None,
             backend: BackendSight::default(),
             steps: Vec::new(),
         }

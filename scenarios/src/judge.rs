@@ -2,7 +2,7 @@
 
 use crate::{
     diagnosis::Diagnosis,
-    evidence::{BackendSaw, Evidence},
+    evidence::{BackendSaw, Evidence, Handling},
     expectation::{Connection, Expectation},
     verdict::{Deviation, Verdict, VerdictKind},
     words::{Cause, Outcome, Phase},
@@ -26,6 +26,11 @@ pub fn judge(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> V
             mismatch: format!("reached the backend; must be refused: {}", cause_in_words(expected)),
         },
         (Outcome::Refuse, Outcome::Refuse) => refused(expected, seen, evidence),
+    };
+    let verdict = match verdict {
+        Verdict::Pass => status_mismatch(expected, evidence)
+            .map_or(Verdict::Pass, |mismatch| Verdict::WrongCause { mismatch }),
+        other => other,
     };
     match (verdict, &evidence.gateway_died) {
         // A dead gateway refuses everything, and proves nothing.
@@ -92,10 +97,17 @@ fn reached(expected: &Expectation, evidence: &Evidence) -> Verdict {
                 .to_owned(),
         };
     };
-    match sight_mismatch(expected, seen) {
+    match sight_mismatch(expected, seen).or_else(|| resumption_mismatch(expected, evidence)) {
         Some(mismatch) => Verdict::WrongCause { mismatch },
         None => Verdict::Pass,
     }
+}
+
+fn resumption_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let wanted = expected.client_resumed?;
+    let words = |resumed: bool| if resumed { "a resumed session" } else { "a full handshake" };
+    let seen = evidence.client_saw.resumed;
+    (seen != wanted).then(|| format!("the client saw {}; expected {}", words(seen), words(wanted)))
 }
 
 fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
@@ -123,6 +135,17 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
         let wanted = sight.sni.join(" or ");
         return Some(format!("the backend saw the server name {sent}; expected {wanted}"));
     }
+    if sight.reused == Some(false) && seen.requests > 1 {
+        return Some(
+            "the backend saw the request on the connection of the call before it; expected one of its own"
+                .to_owned(),
+        );
+    }
+    if sight.resumed == Some(false) && seen.resumed {
+        return Some(
+            "the backend saw the session of the call before it resumed; expected one of its own".to_owned(),
+        );
+    }
     if let Some(certificate) = sight.client_certificate
         && certificate != seen.client_certificate
     {
@@ -130,6 +153,15 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
             "the backend saw the client certificate {}; expected {}",
             or_none(seen.client_certificate),
             or_none(certificate)
+        ));
+    }
+    if let Some(wanted) = &sight.alpn
+        && *wanted != seen.alpn
+    {
+        return Some(format!(
+            "the backend saw the application protocol {}; expected {}",
+            or_none(seen.alpn.as_ref()),
+            or_none(wanted.as_ref())
         ));
     }
     if let Some(wanted) = sight.renegotiations
@@ -141,6 +173,20 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
         ));
     }
     None
+}
+
+/// Right outcome, right cause; but did anybody ask for the certificate's status who must not, or nobody who must?
+fn status_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let must = expected.backend.status_asked?;
+    match (must, &evidence.status_asked[..]) {
+        (true, []) => {
+            Some("nobody asked for the status of the backend's certificate; expected to be asked".to_owned())
+        }
+        (false, [asked, ..]) => Some(format!(
+            "somebody asked for the status of the backend's certificate ({asked}); expected not to"
+        )),
+        (true, [_, ..]) | (false, []) => None,
+    }
 }
 
 /// It was refused, as it must be; but by whom, when, why, and with what words?
@@ -172,7 +218,18 @@ fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Ver
             mismatch: format!("{}; expected {}", refusal_in_words(seen, evidence), cause_in_words(expected)),
         };
     }
-    match client_mismatch(expected, evidence) {
+    let others =
+        seen.candidates.iter().filter(|cause| ![expected.cause, expected.or_cause].contains(&Some(**cause)));
+    if expected.exact && others.count() > 0 {
+        return Verdict::WrongCause {
+            mismatch: format!(
+                "refused, but no witness says whether for {}; expected {}",
+                any_of(&seen.candidates),
+                cause_in_words(expected)
+            ),
+        };
+    }
+    match handshake_mismatch(expected, evidence).or_else(|| client_mismatch(expected, evidence)) {
         Some(mismatch) => Verdict::WrongCause { mismatch },
         None => Verdict::Pass,
     }
@@ -190,6 +247,19 @@ fn handed_over(expected: &Expectation, evidence: &Evidence) -> Option<String> {
         }
         Connection::None | Connection::NoRequest | Connection::Request => None,
     }
+}
+
+/// When a gateway looks at a certificate shows in whether it lets the handshake end.
+fn handshake_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let wanted = expected.backend.handshake?;
+    if evidence.backend_saw.iter().any(|seen| seen.outcome == wanted) {
+        return None;
+    }
+    let (saw, must) = match wanted {
+        Handling::Accepted => ("broken off", "completed"),
+        Handling::Refused => ("completed", "broken off"),
+    };
+    Some(format!("refused for the right reason, but the backend saw the handshake {saw}; expected it {must}"))
 }
 
 fn client_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
@@ -233,6 +303,10 @@ fn refusal_in_words(seen: &Diagnosis, evidence: &Evidence) -> String {
         }
         Some(cause) => format!("{by} refused ({phase}): {cause}"),
     }
+}
+
+fn any_of(causes: &[Cause]) -> String {
+    causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn or_none(word: Option<impl ToString>) -> String {

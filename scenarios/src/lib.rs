@@ -12,11 +12,14 @@
 //! assert_eq!(expected.cause.unwrap().to_string(), "server-cert-expired");
 //! ```
 
+pub mod by_name;
 mod catalogue;
 mod cell;
 mod claims;
 mod compose;
+pub mod custom_properties;
 pub mod diagnosis;
+mod discovery;
 mod evidence;
 mod expectation;
 pub mod judge;
@@ -24,26 +27,31 @@ pub mod model;
 mod profile;
 mod suite;
 mod verdict;
+pub mod what_if;
 mod words;
 
+pub use by_name::NotByName;
 pub use catalogue::{Catalogue, UnknownName, catalogue};
 pub use cell::{CellId, CellIdError, Scenario};
 pub use claims::{
-    AlertClaim, ClaimName, Claims, ListenerClaims, PlainHttp, StatusClaim, Unclaimed, Verifies,
+    AlertClaim, CertificateClaim, ClaimName, Claims, ListenerClaims, PlainHttp, StatusClaim, Unclaimed,
+    Verifies,
 };
 pub use compose::{Composed, Contradiction};
 pub use diagnosis::Diagnosis;
+pub use discovery::{Discovery, Measured};
 pub use evidence::{BackendSaw, ClientHelloFacts, ClientSaw, Ended, Evidence, Handling, Responder};
 pub use expectation::{BackendSight, Connection, Expectation};
 pub use profile::{
-    ApplicationProtocols, AuthorityHints, BackendProfile, ClientCertificatePolicy, ClientProfile,
-    ClientRenegotiation, Demand, DemandTime, DhParameters, Fault, FaultAction, FaultOn, FaultPhase,
-    HttpRefusal, KeyUpdate, ListenerProfile, Need, Records, Renegotiation, ServerNamePolicy, ServerNameSent,
-    Sessions, UpstreamProfile,
+    ApplicationProtocols, AuthorityHints, BackendProfile, BackendSide, ClientCertificatePolicy,
+    ClientProfile, ClientRenegotiation, ClientSide, Demand, DemandTime, DhParameters, EarlyData, Failure,
+    FailureBody, Fault, FaultAction, FaultOn, FaultPhase, GatewayOption, GatewayProfile, HttpRefusal,
+    KeyUpdate, LateFor, ListenerProfile, Need, OptionError, Records, Renegotiation, Renewal, RevocationCheck,
+    ServerNamePolicy, ServerNameSent, Sessions, Setting, Staple, StatusFault, TlsRefusal, UpstreamProfile,
 };
 pub use suite::{Product, Suite};
 pub use verdict::{Deviation, Verdict, VerdictKind};
 pub use words::{
     Alert, Cause, CipherSuite, ClientCertificate, Group, Outcome, Party, Phase, ServerCertificate,
-    TlsVersion, UnknownWord, Versions,
+    StatusSource, TlsVersion, UnknownWord, Versions,
 };

@@ -11,8 +11,9 @@ use crate::{
     cell::Scenario,
     claims::{Claims, Unclaimed},
     compose::Composed,
+    evidence::Handling,
     expectation::{BackendSight, Connection, Expectation},
-    profile::UpstreamProfile,
+    profile::{BackendProfile, ClientProfile, RevocationCheck, StatusFault, UpstreamProfile},
     words::{Alert, Cause, Party, Phase, TlsVersion},
 };
 
@@ -27,11 +28,21 @@ pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Uncla
     if let Err(stop) = listener_leg::walk(client, listener, claims, &mut steps)? {
         return Ok(Expectation { steps: steps.0, ..stop });
     }
-    let stop = upstream_leg::walk(&scenario.upstream.1, &scenario.backend.profile, claims, &mut steps)?;
-    let expectation = match stop {
-        Ok(sight) => Expectation::reach(sight),
+    let (name, upstream) = &scenario.upstream;
+    if let Some(before) = &upstream.after {
+        steps.say(format!("the same client has called the same backend through {before} just before"));
+    }
+    let walked =
+        upstream_leg::walk(Asks::of(client), upstream, &scenario.backend.profile, claims, &mut steps)?;
+    let mut expectation = match walked {
+        Ok(sight) => Expectation {
+            client_resumed: resumes(scenario),
+            ..Expectation::reach(unshared(name, upstream, sight))
+        },
         Err(stop) => stop.through_gateway(claims)?,
     };
+    expectation.backend.status_asked =
+        status_asked(&scenario.upstream.1, &scenario.backend.profile, expectation.cause);
     Ok(Expectation { steps: steps.0, ..expectation })
 }
 
@@ -44,12 +55,74 @@ pub fn expect_direct(
     backend: &Composed,
     claims: &Claims,
 ) -> Result<Expectation, Unclaimed> {
+    directly(Asks::ForAnything, upstream, backend, claims)
+}
+
+/// The same for what this scenario's client asks for.
+///
+/// # Errors
+/// [`Unclaimed`] where clients differ and this one makes no claim.
+pub fn expect_called_directly(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
+    directly(Asks::of(&scenario.client.1), &scenario.upstream.1, &scenario.backend, claims)
+}
+
+fn directly(
+    asks: Asks,
+    upstream: &UpstreamProfile,
+    backend: &Composed,
+    claims: &Claims,
+) -> Result<Expectation, Unclaimed> {
     let mut steps = Steps::default();
-    let expectation = match upstream_leg::walk(upstream, &backend.profile, claims, &mut steps)? {
+    let mut expectation = match upstream_leg::walk(asks, upstream, &backend.profile, claims, &mut steps)? {
         Ok(sight) => Expectation::reach(sight),
         Err(stop) => stop.seen_directly(),
     };
+    expectation.backend.status_asked = status_asked(upstream, &backend.profile, expectation.cause);
     Ok(Expectation { steps: steps.0, ..expectation })
+}
+
+/// Whether the client's session is resumed, where the two agree that it should be told.
+fn resumes(scenario: &Scenario) -> Option<bool> {
+    let (name, listener) = &scenario.listener;
+    let is_from_here = scenario.client.1.session_from(name)? == name;
+    listener.session_tickets.filter(|_| is_from_here)
+}
+
+/// What was agreed with the backend for one upstream is nothing for another: neither the connection nor the session.
+fn unshared(name: &str, upstream: &UpstreamProfile, sight: BackendSight) -> BackendSight {
+    let is_another = upstream.after.as_ref().is_some_and(|before| before != name);
+    BackendSight { resumed: is_another.then_some(false), reused: is_another.then_some(false), ..sight }
+}
+
+/// What a client asks for, as far as backends make a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    ForAnything,
+    ForSecurePath,
+}
+
+impl Asks {
+    const fn of(client: &ClientProfile) -> Self {
+        if client.secure_path { Self::ForSecurePath } else { Self::ForAnything }
+    }
+}
+
+/// Whether somebody must have asked for the status of the certificate, where it is known who would hear of that. Only those
+/// ask who are told to, and only about a certificate that they have nothing else against.
+fn status_asked(upstream: &UpstreamProfile, backend: &BackendProfile, cause: Option<Cause>) -> Option<bool> {
+    let source = backend.certificate().points_to()?;
+    if backend.status_fault == Some(StatusFault::Unreachable) {
+        return None;
+    }
+    let asks = upstream.revocation.and_then(RevocationCheck::asks) == Some(source);
+    let comes_so_far =
+        matches!(cause, None | Some(Cause::ServerCertRevoked | Cause::ServerCertStatusUnknown));
+    match (asks, comes_so_far) {
+        (true, true) => Some(true),
+        (false, _) => Some(false),
+        // What stopped it may have come before or after the question.
+        (true, false) => None,
+    }
 }
 
 /// The walk in words, for people.
@@ -71,6 +144,10 @@ struct Stop {
     or_cause: Option<Cause>,
     version: Option<TlsVersion>,
     connection: Connection,
+    /// What becomes of the handshake, where that is told.
+    handshake: Option<Handling>,
+    /// Whether a witness must name this cause and no other.
+    exact: bool,
     says: Says,
 }
 
@@ -111,6 +188,8 @@ impl Stop {
         expectation.alerts = match self.says {
             Says::Nothing => Vec::new(),
             Says::Alert(alert) => vec![alert],
+            // With it a server answers to a refused renegotiation (RFC 5746 4.5).
+            Says::Usual if self.cause == Cause::RenegotiationRefused => vec![Alert::HandshakeFailure],
             Says::Usual | Says::Status(_) | Says::Head => crate::diagnosis::alerts_of(self.cause).to_vec(),
         };
         expectation.may_close = expectation.by != Some(Party::Backend) || expectation.alerts.is_empty();
@@ -125,12 +204,14 @@ impl Stop {
     fn expectation(&self) -> Expectation {
         let backend = BackendSight {
             connection: Some(self.connection),
+            handshake: self.handshake,
             tls_version: self.version,
             ..BackendSight::default()
         };
         Expectation {
             backend,
             or_cause: self.or_cause,
+            exact: self.exact,
             ..Expectation::refuse(self.by, self.phase, self.cause)
         }
     }

@@ -2,14 +2,18 @@
 
 mod backend;
 mod client;
+mod gateway;
 mod listener;
 mod upstream;
 
 pub use backend::{
     ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime,
-    DhParameters, Fault, FaultAction, FaultOn, FaultPhase, HttpRefusal, KeyUpdate, Need, Records,
-    Renegotiation, ServerNamePolicy, Sessions,
+    DhParameters, EarlyData, Fault, FaultAction, FaultOn, FaultPhase, HttpRefusal, KeyUpdate, LateFor, Need,
+    Records, Renegotiation, Renewal, ServerNamePolicy, Sessions, Staple, StatusFault, TlsRefusal,
 };
 pub use client::{ClientProfile, ServerNameSent};
+pub use gateway::{
+    BackendSide, ClientSide, Failure, FailureBody, GatewayOption, GatewayProfile, OptionError, Setting,
+};
 pub use listener::{ClientCertificatePolicy, ListenerProfile};
-pub use upstream::UpstreamProfile;
+pub use upstream::{RevocationCheck, UpstreamProfile};

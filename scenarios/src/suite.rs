@@ -10,12 +10,25 @@ pub struct Suite {
     pub summary: String,
     /// Who asks for it.
     pub source: String,
-    /// The gateways it runs on when no suite is named; every one if empty.
+    /// The gateways it runs on when no suite is named; every one if empty. `NAME*` stands for all whose names begin
+    /// so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<String>,
     /// The combinations; each product is multiplied out.
     #[serde(rename = "product")]
     pub products: Vec<Product>,
+}
+
+impl Suite {
+    /// Whether it runs on this gateway when no suite is named.
+    #[must_use]
+    pub fn is_for(&self, gateway: &str) -> bool {
+        let fits = |name: &String| match name.strip_suffix('*') {
+            Some(beginning) => gateway.starts_with(beginning),
+            None => name == gateway,
+        };
+        self.gateways.is_empty() || self.gateways.iter().any(fits)
+    }
 }
 
 /// A product of names. `*` stands for every catalogue entry of the kind, `FAMILY/*` for the backends of a family.
@@ -36,6 +49,9 @@ pub struct Product {
     pub backends: Vec<String>,
     /// Why these; each scenario inherits the sentence.
     pub why: String,
+    /// Who asks for these; the suite's source if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 fn default_only() -> Vec<String> {

@@ -6,7 +6,7 @@ mod cipher;
 mod version;
 
 pub use alert::Alert;
-pub use certificate::{ClientCertificate, ServerCertificate};
+pub use certificate::{ClientCertificate, ServerCertificate, StatusSource};
 pub use cipher::{CipherSuite, Group};
 pub use version::{TlsVersion, Versions};
 
@@ -111,6 +111,8 @@ closed_list! {
         NoCommonCipher = "no-common-cipher",
         /// The two sides share no key-exchange group.
         NoCommonGroup = "no-common-group",
+        /// The client takes no signature that the server's key could make (RFC 8446 4.2.3).
+        NoCommonSignature = "no-common-signature",
         /// The server's certificate (or one above it) has expired.
         ServerCertExpired = "server-cert-expired",
         /// The server's certificate is not valid yet.
@@ -125,6 +127,10 @@ closed_list! {
         ServerCertWeak = "server-cert-weak",
         /// The server's certificate was revoked.
         ServerCertRevoked = "server-cert-revoked",
+        /// Whether the server's certificate was revoked cannot be found out.
+        ServerCertStatusUnknown = "server-cert-status-unknown",
+        /// The server's certificates are longer than what its client reads.
+        ServerCertTooLarge = "server-cert-too-large",
         /// The server's certificate cannot be read.
         ServerCertMalformed = "server-cert-malformed",
         /// A client certificate was required and none came.
@@ -133,8 +139,12 @@ closed_list! {
         ClientCertUntrusted = "client-cert-untrusted",
         /// The client's certificate has expired.
         ClientCertExpired = "client-cert-expired",
+        /// The client's certificate is not valid yet.
+        ClientCertNotYetValid = "client-cert-not-yet-valid",
         /// The client's certificate is not for clients.
         ClientCertWrongUsage = "client-cert-wrong-usage",
+        /// The client's key or signature is too weak.
+        ClientCertWeak = "client-cert-weak",
         /// The client's certificate was revoked.
         ClientCertRevoked = "client-cert-revoked",
         /// A peer would not renegotiate (TLS 1.2 and before).
@@ -165,5 +175,13 @@ closed_list! {
         NotTls = "not-tls",
         /// No witness could name a cause. Never expected; never a pass.
         Unexplained = "unexplained",
+    }
+}
+
+impl Cause {
+    /// Whether it is about a server's certificate, or about the signatures that its key can make.
+    #[must_use]
+    pub fn is_about_certificates(self) -> bool {
+        self == Self::NoCommonSignature || self.as_str().starts_with("server-cert-")
     }
 }

@@ -5,7 +5,8 @@
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
     Alert, BackendSaw, BackendSight, Cause, ClientCertificate, ClientSaw, Connection, Deviation, Diagnosis,
-    Ended, Evidence, Expectation, Handling, Party, Phase, Responder, TlsVersion, Verdict, VerdictKind, judge,
+    Ended, Evidence, Expectation, Handling, Party, Phase, Responder, StatusSource, TlsVersion, Verdict,
+    VerdictKind, judge,
 };
 
 fn answered(status: u16, by: Responder) -> ClientSaw {
@@ -223,12 +224,22 @@ fn must_refuse(cause: Cause) -> Expectation {
 fn must_reach() -> Expectation {
     Expectation::reach(BackendSight {
         connection: Some(Connection::Request),
+        handshake: None,
         tls_version: Some(TlsVersion::Tls13),
         server_name: Some(true),
         sni: vec!["backend.gauntlet.test".to_owned()],
         client_certificate: Some(None),
         renegotiations: Some(0),
+        ..BackendSight::default()
     })
+}
+
+/// As [`must_reach`], after a call of another tenant's.
+fn must_share_nothing() -> Expectation {
+    let mut expected = must_reach();
+    expected.backend.reused = Some(false);
+    expected.backend.resumed = Some(false);
+    expected
 }
 
 #[rstest]
@@ -249,6 +260,13 @@ fn must_reach() -> Expectation {
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { client_certificate: Some(ClientCertificate::Good), ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { renegotiations: 1, ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(Expectation { backend: BackendSight { alpn: Some(Some("h2".to_owned())), ..must_reach().backend }, ..must_reach() }, evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
+#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::Pass)]
+#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { requests: 2, ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { resumed: true, ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(Expectation { client_resumed: Some(true), ..must_reach() }, evidence(ClientSaw { resumed: true, ..answered(200, Responder::Backend) }, vec![served()], &[]), VerdictKind::Pass)]
+#[case(Expectation { client_resumed: Some(true), ..must_reach() }, evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
+#[case(Expectation { client_resumed: Some(false), ..must_reach() }, evidence(ClientSaw { resumed: true, ..answered(200, Responder::Backend) }, vec![served()], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::FailClosed)]
 #[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]), VerdictKind::Pass)]
 #[case(must_refuse(Cause::ServerCertExpired), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::FailOpen)]
@@ -274,10 +292,25 @@ fn verdicts(#[case] expected: Expectation, #[case] evidence: Evidence, #[case] v
 #[case::by_somebody_else(|expected: &mut Expectation| expected.by = Some(Party::Backend), VerdictKind::WrongCause)]
 #[case::at_another_time(|expected: &mut Expectation| expected.phase = Some(Phase::Request), VerdictKind::WrongCause)]
 #[case::with_another_status(|expected: &mut Expectation| expected.statuses = vec![503], VerdictKind::WrongCause)]
+#[case::after_the_handshake(|expected: &mut Expectation| expected.backend.handshake = Some(Handling::Accepted), VerdictKind::Pass)]
+#[case::in_the_handshake(|expected: &mut Expectation| expected.backend.handshake = Some(Handling::Refused), VerdictKind::WrongCause)]
 fn a_refusal_is_right_in_every_respect(#[case] change: fn(&mut Expectation), #[case] verdict: VerdictKind) {
     let evidence = evidence(gateway_answers(502), vec![left()], &[Cause::ServerCertExpired]);
     let mut expected = must_refuse(Cause::ServerCertExpired);
     change(&mut expected);
+    let seen = Diagnosis::of(&evidence, false);
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict);
+}
+
+/// `bad_certificate` is said to almost every flaw: whether that will do is for the gateway's log to say.
+#[rstest]
+#[case::and_the_log_tells(true, &[Cause::ServerCertNotYetValid], VerdictKind::Pass)]
+#[case::and_the_log_tells_nothing(true, &[], VerdictKind::WrongCause)]
+#[case::where_the_log_never_tells(false, &[], VerdictKind::Pass)]
+fn an_alert_that_many_flaws_share(#[case] exact: bool, #[case] said: &[Cause], #[case] verdict: VerdictKind) {
+    let saw = BackendSaw { alert_received: Some(Alert::BadCertificate), phase: Phase::Handshake, ..left() };
+    let evidence = evidence(gateway_answers(502), vec![saw], said);
+    let expected = Expectation { exact, ..must_refuse(Cause::ServerCertNotYetValid) };
     let seen = Diagnosis::of(&evidence, false);
     assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict);
 }
@@ -356,4 +389,26 @@ fn in_the_direct_column_our_own_client_is_the_one_who_refuses() {
     };
     let seen = Diagnosis::of(&evidence(saw, vec![refused_by_alert(Alert::CertificateExpired)], &[]), true);
     assert_eq!((seen.by, seen.cause), (Some(Party::Client), Some(Cause::ServerCertExpired)));
+}
+
+#[rstest]
+#[case(Some(true), &[StatusSource::Ocsp], VerdictKind::Pass)]
+#[case(Some(true), &[], VerdictKind::WrongCause)]
+#[case(Some(false), &[], VerdictKind::Pass)]
+#[case(Some(false), &[StatusSource::Crl], VerdictKind::WrongCause)]
+#[case(None, &[StatusSource::Crl], VerdictKind::Pass)]
+fn who_asks_for_a_status_is_seen(
+    #[case] must: Option<bool>,
+    #[case] asked: &[StatusSource],
+    #[case] verdict: VerdictKind,
+) {
+    let sight = BackendSight { status_asked: must, ..BackendSight::default() };
+    let evidence = Evidence {
+        client_saw: answered(200, Responder::Backend),
+        backend_saw: vec![served()],
+        status_asked: asked.to_vec(),
+        ..Evidence::default()
+    };
+    let seen = Diagnosis::of(&evidence, false);
+    assert_eq!(judge::judge(&Expectation::reach(sight), &seen, &evidence).kind(), verdict);
 }

@@ -4,9 +4,9 @@
 
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
-    Alert, AlertClaim, Cause, ClaimName, Claims, ClientCertificate, Connection, Expectation, ListenerClaims,
-    Outcome, Party, Phase, PlainHttp, Scenario, StatusClaim, TlsVersion, Verifies, Versions, catalogue,
-    model,
+    Alert, AlertClaim, Cause, CertificateClaim, ClaimName, Claims, ClientCertificate, Connection,
+    Expectation, Handling, ListenerClaims, Outcome, Party, Phase, PlainHttp, Scenario, StatusClaim,
+    TlsVersion, Verifies, Versions, catalogue, model,
 };
 
 /// A gateway that refuses in TLS, follows renegotiation, knows no post-handshake authentication: HAProxy's kind.
@@ -36,9 +36,13 @@ fn claims() -> Claims {
                 alert(&[Cause::ClientCertMissing], &[Alert::CertificateRequired]),
                 alert(&[], &[Alert::UnknownCa]),
             ],
+            accepts_weak_certificates: Some(false),
             serves_unknown_names: Some(true),
             serves_missing_names: Some(false),
             plain_http: Some(PlainHttp::Close),
+            renegotiates: Some(true),
+            asks_post_handshake: Some(false),
+            late_certificate_status: Some(403),
             client_certificate_status: None,
             server_name_status: None,
             misdirected_status: None,
@@ -76,6 +80,13 @@ fn expect(client: &str, listener: &str, upstream: &str, backend: &str) -> Expect
 #[case("strict", "renegotiation-without-cert", TlsVersion::Tls12, None, 1)]
 #[case("strict", "ends-without-close-notify", TlsVersion::Tls13, None, 0)]
 #[case("strict", "sni-required", TlsVersion::Tls13, None, 0)]
+#[case("chain-alone", "wrong-name", TlsVersion::Tls13, None, 0)]
+#[case("name-alone", "untrusted-root", TlsVersion::Tls13, None, 0)]
+#[case("other-name", "wrong-name", TlsVersion::Tls13, None, 0)]
+#[case("other-name", "certificate-per-name", TlsVersion::Tls13, None, 0)]
+#[case("no-renegotiation", "plain-good", TlsVersion::Tls13, None, 0)]
+#[case("aes256-gcm-only", "aes256-gcm-only", TlsVersion::Tls12, None, 0)]
+#[case("p256-only", "p256-only", TlsVersion::Tls13, None, 0)]
 fn what_must_work(
     #[case] upstream: &str,
     #[case] backend: &str,
@@ -104,6 +115,10 @@ fn what_must_work(
 #[case("no-client-cert", "client-cert-required", Party::Backend, Phase::Handshake, Cause::ClientCertMissing, &[503])]
 #[case("wrong-client-cert", "client-cert-optional", Party::Backend, Phase::Handshake, Cause::ClientCertUntrusted, &[503])]
 #[case("expired-client-cert", "client-cert-required", Party::Backend, Phase::Handshake, Cause::ClientCertExpired, &[503])]
+#[case("not-yet-valid-client-cert", "client-cert-required", Party::Backend, Phase::Handshake, Cause::ClientCertNotYetValid, &[503])]
+#[case("wrong-usage-client-cert", "client-cert-required", Party::Backend, Phase::Handshake, Cause::ClientCertWrongUsage, &[503])]
+#[case("revoked-client-cert", "renegotiation-required", Party::Backend, Phase::Request, Cause::ClientCertRevoked, &[503])]
+#[case("weak-client-cert", "client-cert-optional", Party::Backend, Phase::Handshake, Cause::ClientCertWeak, &[503])]
 #[case("no-client-cert", "renegotiation-required", Party::Backend, Phase::Request, Cause::ClientCertMissing, &[503])]
 #[case("wrong-client-cert", "renegotiation-required", Party::Backend, Phase::Request, Cause::ClientCertUntrusted, &[503])]
 #[case("strict", "renegotiation-required-dual", Party::Gateway, Phase::Request, Cause::PostHandshakeAuthRefused, &[403])]
@@ -114,6 +129,12 @@ fn what_must_work(
 #[case("strict", "stalls-before-handshake", Party::Gateway, Phase::Handshake, Cause::Timeout, &[504])]
 #[case("strict", "stalls-after-request", Party::Gateway, Phase::Response, Cause::Timeout, &[504])]
 #[case("strict", "resets-in-handshake", Party::Backend, Phase::Handshake, Cause::Reset, &[503])]
+#[case("chain-alone", "untrusted-root", Party::Gateway, Phase::Handshake, Cause::ServerCertUntrusted, &[503])]
+#[case("name-alone", "wrong-name", Party::Gateway, Phase::Handshake, Cause::ServerCertNameMismatch, &[503])]
+#[case("other-name", "plain-good", Party::Gateway, Phase::Handshake, Cause::ServerCertNameMismatch, &[503])]
+#[case("no-renegotiation", "renegotiation-required", Party::Gateway, Phase::Request, Cause::RenegotiationRefused, &[503])]
+#[case("aes256-gcm-only", "aes128-gcm-only", Party::Backend, Phase::Handshake, Cause::NoCommonCipher, &[503])]
+#[case("p256-only", "x25519-only", Party::Backend, Phase::Handshake, Cause::NoCommonGroup, &[503])]
 #[case("strict", "resets-in-response", Party::Backend, Phase::Response, Cause::Reset, &[503])]
 fn what_must_be_refused_behind_the_gateway(
     #[case] upstream: &str,
@@ -140,9 +161,18 @@ fn what_must_be_refused_behind_the_gateway(
 #[case("untrusted-client-cert", "client-cert-optional", Some(Cause::ClientCertUntrusted))]
 #[case("expired-client-cert", "client-cert-required", Some(Cause::ClientCertExpired))]
 #[case("expired-client-cert", "default", None)]
+#[case("not-yet-valid-client-cert", "client-cert-required", Some(Cause::ClientCertNotYetValid))]
+#[case("wrong-usage-client-cert", "client-cert-optional", Some(Cause::ClientCertWrongUsage))]
+#[case("weak-client-cert", "client-cert-required", Some(Cause::ClientCertWeak))]
+#[case("revoked-client-cert", "client-cert-unrevoked", Some(Cause::ClientCertRevoked))]
+#[case("revoked-client-cert", "client-cert-required", None)]
 #[case("wrong-sni", "default", None)]
 #[case("no-sni", "default", Some(Cause::SniMissing))]
 #[case("plaintext", "default", Some(Cause::NotTls))]
+#[case("aes128-gcm-only", "aes256-gcm-only", Some(Cause::NoCommonCipher))]
+#[case("aes128-gcm-only", "tls12-only", None)]
+#[case("p256-only", "x25519-only", Some(Cause::NoCommonGroup))]
+#[case("p256-only", "tls13-only", None)]
 fn what_the_listener_does(#[case] client: &str, #[case] listener: &str, #[case] cause: Option<Cause>) {
     let expected = expect(client, listener, "strict", "plain-good");
     assert_eq!(expected.cause, cause);
@@ -150,6 +180,27 @@ fn what_the_listener_does(#[case] client: &str, #[case] listener: &str, #[case] 
         assert_eq!(expected.by, Some(Party::Gateway));
         assert_eq!(expected.backend.connection, Some(Connection::None), "the backend hears nothing of it");
     }
+}
+
+#[rstest]
+#[case("pooled", None)]
+#[case("strict", None)]
+#[case("no-client-cert-after-pooled", Some(false))]
+#[case("no-client-cert-after-strict", Some(false))]
+fn nothing_is_shared_between_upstreams(#[case] upstream: &str, #[case] shared: Option<bool>) {
+    let sight = expect("default", "default", upstream, "plain-good").backend;
+    assert_eq!((sight.reused, sight.resumed), (shared, shared));
+}
+
+#[rstest]
+#[case("resumes", "session-tickets", Some(true))]
+#[case("resumes", "no-session-tickets", Some(false))]
+#[case("resumes-from-elsewhere", "session-tickets", Some(true))]
+#[case("resumes-from-elsewhere", "no-session-tickets", None)]
+#[case("resumes", "default", None)]
+#[case("default", "session-tickets", None)]
+fn sessions_of_clients(#[case] client: &str, #[case] listener: &str, #[case] resumed: Option<bool>) {
+    assert_eq!(expect(client, listener, "strict", "plain-good").client_resumed, resumed);
 }
 
 #[test]
@@ -192,6 +243,57 @@ fn a_gateway_that_verifies_late_lets_the_backend_refuse_first_up_to_tls12() {
     };
     assert_eq!(cause("no-client-cert"), (Some(Cause::ClientCertMissing), Some(Cause::ServerCertExpired)));
     assert_eq!(cause("strict"), (Some(Cause::ServerCertExpired), Some(Cause::ServerCertExpired)));
+}
+
+#[rstest]
+#[case::taken(None, false, "rsa-1024", "strict", None)]
+#[case::taken_by_who_does_not_verify(None, false, "rsa-1024", "no-verify", None)]
+#[case::refused(Some(Cause::ServerCertNameMismatch), false, "cn-only", "strict", Some((Party::Gateway, Cause::ServerCertNameMismatch)))]
+#[case::looked_at_only_by_who_verifies(
+    Some(Cause::ServerCertNameMismatch),
+    false,
+    "cn-only",
+    "no-verify",
+    None
+)]
+#[case::never_parsed(Some(Cause::ServerCertMalformed), true, "malformed-der", "no-verify", Some((Party::Gateway, Cause::ServerCertMalformed)))]
+#[case::never_offered(Some(Cause::NoCommonSignature), true, "ed448", "no-verify", Some((Party::Backend, Cause::NoCommonSignature)))]
+#[case::never_offered_up_to_tls12(Some(Cause::NoCommonSignature), true, "ed448+tls12-only", "strict", Some((Party::Backend, Cause::NoCommonCipher)))]
+fn certificates_that_libraries_treat_differently(
+    #[case] refused: Option<Cause>,
+    #[case] unverified: bool,
+    #[case] backend: &str,
+    #[case] upstream: &str,
+    #[case] refusal: Option<(Party, Cause)>,
+) {
+    let scenario = scenario("default", "default", upstream, backend);
+    let certificates = vec![scenario.backend.profile.certificate()];
+    let claims = Claims {
+        accepts_weak_certificates: Some(false),
+        certificate: vec![CertificateClaim { certificates, refused, unverified }],
+        ..claims()
+    };
+    let expected = model::expect(&scenario, &claims).unwrap();
+    assert_eq!(expected.by.zip(expected.cause), refusal);
+}
+
+#[rstest]
+#[case(Verifies::InHandshake, Handling::Refused, Handling::Refused)]
+#[case(Verifies::AfterHandshake, Handling::Accepted, Handling::Accepted)]
+#[case(Verifies::NameAfterHandshake, Handling::Refused, Handling::Accepted)]
+fn when_a_gateway_verifies_shows_in_the_handshake(
+    #[case] verifies: Verifies,
+    #[case] for_the_chain: Handling,
+    #[case] for_the_name: Handling,
+) {
+    let claims = Claims { verifies: Some(verifies), ..claims() };
+    let handshake = |backend: &str| {
+        model::expect(&scenario("default", "default", "strict", backend), &claims).unwrap().backend.handshake
+    };
+    assert_eq!(handshake("expired-leaf"), Some(for_the_chain));
+    assert_eq!(handshake("wrong-name"), Some(for_the_name));
+    // A signature that is not the key's, whatever is verified when.
+    assert_eq!(handshake("mismatched-key"), Some(Handling::Refused));
 }
 
 #[rstest]
@@ -242,6 +344,7 @@ fn a_certificate_whose_issuer_is_not_listed_may_be_withheld(
 #[case("strict", "plain-good", Claims { upstream_versions: None, ..claims() }, ClaimName::UpstreamVersions)]
 #[case("max-tls12", "tls10-only", Claims { lists_old_ciphers: None, ..claims() }, ClaimName::ListsOldCiphers)]
 #[case("wrong-client-cert", "client-cert-required", Claims { withholds_unlisted_certificates: None, ..claims() }, ClaimName::WithholdsUnlistedCertificates)]
+#[case("strict", "ten-thousand-names", Claims { reads_huge_certificates: None, ..claims() }, ClaimName::ReadsHugeCertificates)]
 #[case("strict", "post-handshake-auth-required", Claims { answers_post_handshake_auth: None, ..claims() }, ClaimName::AnswersPostHandshakeAuth)]
 fn a_missing_claim_is_named(
     #[case] upstream: &str,
@@ -253,19 +356,38 @@ fn a_missing_claim_is_named(
     assert_eq!(error.0, missing);
 }
 
+#[rstest]
+#[case("client-cert-per-path", "max-tls12", "default", 0)]
+#[case("client-cert-per-path", "max-tls12", "secure-path", 1)]
+#[case("renegotiation-per-path", "strict", "default", 0)]
+#[case("renegotiation-per-path", "strict", "secure-path", 1)]
+#[case("renegotiation-in-response", "strict", "default", 1)]
+#[case("hello-request-storm", "strict", "default", 1)]
+fn what_is_wanted_late(
+    #[case] backend: &str,
+    #[case] upstream: &str,
+    #[case] client: &str,
+    #[case] renegotiations: u32,
+) {
+    let cell = scenario(client, "default", upstream, backend);
+    let expected = model::expect(&cell, &claims()).unwrap();
+    assert_eq!((expected.outcome, expected.backend.renegotiations), (Outcome::Reach, Some(renegotiations)));
+    let direct = model::expect_called_directly(&cell, &Claims::openssl_client()).unwrap();
+    assert_eq!(direct.backend.renegotiations, Some(renegotiations));
+
+    let refusing = Claims { follows_renegotiation: Some(false), ..claims() };
+    let refused = model::expect(&cell, &refusing).unwrap();
+    let phase = if backend == "renegotiation-in-response" { Phase::Response } else { Phase::Request };
+    let wanted = (renegotiations > 0).then_some((phase, Cause::RenegotiationRefused));
+    assert_eq!(refused.phase.zip(refused.cause), wanted);
+}
+
 #[test]
-fn the_model_is_total_over_every_pair_of_parts() {
-    let names: Vec<&str> = catalogue().backends().map(|(name, _, _)| name).collect();
-    for left in &names {
-        for right in &names {
-            let Ok(backend) = catalogue().backend(&format!("{left}+{right}")) else { continue };
-            for (_, upstream) in catalogue().upstreams() {
-                let expected = model::expect_direct(upstream, &backend, &Claims::openssl_client()).unwrap();
-                assert_eq!(expected.outcome == Outcome::Refuse, expected.cause.is_some());
-                assert!(!expected.steps.is_empty());
-            }
-        }
-    }
+fn a_missing_certificate_may_be_refused_late() {
+    let expected = expect("default", "default", "no-client-cert", "client-cert-refused-late");
+    assert_eq!((expected.by, expected.phase), (Some(Party::Backend), Some(Phase::Request)));
+    assert_eq!(expected.cause, Some(Cause::ClientCertMissing));
+    assert_eq!(expected.backend.connection, Some(Connection::Request));
 }
 
 #[rstest]
@@ -273,7 +395,7 @@ fn the_model_is_total_over_every_pair_of_parts() {
 #[case("path-length-exceeded", Some(Cause::ServerCertUntrusted), None)]
 #[case("intermediate-no-ca", Some(Cause::ServerCertUntrusted), Some(Cause::ServerCertWrongUsage))]
 #[case("wildcard-too-deep", Some(Cause::ServerCertNameMismatch), None)]
-#[case("tampered-signature", Some(Cause::ServerCertMalformed), None)]
+#[case("tampered-signature", Some(Cause::ServerCertMalformed), Some(Cause::ServerCertUntrusted))]
 #[case("sha1-signed-leaf", Some(Cause::ServerCertWeak), None)]
 #[case("reversed-chain", None, None)]
 #[case("ml-dsa-65", None, None)]
@@ -287,4 +409,60 @@ fn what_a_chain_is_refused_for(
     assert_eq!((expected.cause, expected.or_cause), (cause, or_cause));
     let blind = model::expect(&scenario("default", "default", "no-verify", backend), &careful).unwrap();
     assert_eq!(blind.outcome, Outcome::Reach);
+}
+
+#[rstest]
+#[case("strict", "revoked-by-crl", None, Some(false))]
+#[case("strict", "revoked-by-ocsp", None, Some(false))]
+#[case("strict", "stapled-revoked", None, None)]
+#[case("strict", "must-staple-violated", None, None)]
+#[case("crl-file", "plain-good", None, None)]
+#[case("crl-file", "crl-stale", None, Some(false))]
+#[case("crl-file", "revoked-by-crl", Some(Cause::ServerCertRevoked), Some(false))]
+#[case("crl-file", "revoked-by-ocsp", None, Some(false))]
+#[case("crl-file", "chain-10-deep", Some(Cause::ServerCertStatusUnknown), None)]
+#[case("crl-fetched", "plain-good", None, None)]
+#[case("crl-fetched", "crl-current", None, Some(true))]
+#[case("crl-fetched", "revoked-by-crl", Some(Cause::ServerCertRevoked), Some(true))]
+#[case("crl-fetched", "revoked-by-ocsp", None, Some(false))]
+#[case("crl-fetched", "crl-stale", Some(Cause::ServerCertStatusUnknown), Some(true))]
+#[case("crl-fetched", "crl-slow", Some(Cause::ServerCertStatusUnknown), Some(true))]
+#[case("crl-fetched", "crl-unreachable", Some(Cause::ServerCertStatusUnknown), None)]
+#[case("ocsp-asked", "ocsp-good", None, Some(true))]
+#[case("ocsp-asked", "revoked-by-ocsp", Some(Cause::ServerCertRevoked), Some(true))]
+#[case("ocsp-asked", "ocsp-slow", Some(Cause::ServerCertStatusUnknown), Some(true))]
+#[case("staple-if-present", "plain-good", None, None)]
+#[case("staple-if-present", "stapled-good", None, None)]
+#[case("staple-if-present", "stapled-revoked", Some(Cause::ServerCertRevoked), None)]
+#[case("staple-if-present", "stapled-expired", Some(Cause::ServerCertStatusUnknown), None)]
+#[case("staple-if-present", "stapled-garbage", Some(Cause::ServerCertStatusUnknown), None)]
+#[case("staple-if-present", "must-staple-kept", None, None)]
+#[case("staple-if-present", "must-staple-violated", Some(Cause::ServerCertStatusUnknown), None)]
+#[case("staple-required", "plain-good", Some(Cause::ServerCertStatusUnknown), None)]
+#[case("staple-required", "stapled-good", None, None)]
+fn who_looks_for_revocation_finds_it(
+    #[case] upstream: &str,
+    #[case] backend: &str,
+    #[case] cause: Option<Cause>,
+    #[case] asked: Option<bool>,
+) {
+    let expected = expect("default", "default", upstream, backend);
+    assert_eq!((expected.cause, expected.backend.status_asked), (cause, asked));
+    if cause.is_some() {
+        assert_eq!((expected.by, expected.phase), (Some(Party::Gateway), Some(Phase::Handshake)));
+        assert_eq!(expected.backend.connection, Some(Connection::NoRequest));
+    }
+}
+
+#[rstest]
+#[case(false, Some(Cause::ServerCertTooLarge))]
+#[case(true, None)]
+fn more_certificates_than_are_read_stop_every_gateway(
+    #[case] reads: bool,
+    #[case] cause: Option<Cause>,
+    #[values("strict", "no-verify")] upstream: &str,
+) {
+    let claims = Claims { reads_huge_certificates: Some(reads), ..claims() };
+    let cell = scenario("default", "default", upstream, "ten-thousand-names");
+    assert_eq!(model::expect(&cell, &claims).unwrap().cause, cause);
 }

@@ -70,12 +70,37 @@ pub fn run(gateway: &str, filters: &[&str]) -> RunRecord {
     run_watched(gateway, filters, &|_| {})
 }
 
+/// The same, with the gateway reloaded before its first call.
+#[must_use]
+pub fn run_reloaded(gateway: &str, filters: &[&str]) -> RunRecord {
+    run_as(RunRequest { after_reload: true, ..request(gateway, filters) }, &|_| {})
+}
+
+/// The same against several gateways at once.
+#[must_use]
+pub fn run_suites(gateways: &[String], filters: &[&str]) -> RunRecord {
+    let mut request = RunRequest::new(1, now());
+    request.gateways = gateways.to_vec();
+    request.filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(runner::run(&request, &|_| {})).expect("a run")
+}
+
 /// The same, with an ear on the run.
 #[must_use]
 pub fn run_watched(gateway: &str, filters: &[&str], on_event: &(dyn Fn(Event) + Send + Sync)) -> RunRecord {
+    run_as(request(gateway, filters), on_event)
+}
+
+fn request(gateway: &str, filters: &[&str]) -> RunRequest {
     let mut request = RunRequest::new(1, now());
     request.gateways = vec![gateway.to_owned()];
     request.filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+    request
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "whoever asks is done with it")]
+fn run_as(request: RunRequest, on_event: &(dyn Fn(Event) + Send + Sync)) -> RunRecord {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(runner::run(&request, on_event)).expect("a run")
 }

@@ -43,12 +43,16 @@ fn collect(file: &Path, found: &mut Vec<(String, String)>) {
 #[rstest]
 #[case("scenarios/src", &["std::net", "std::fs", "std::time", "tokio::", "openssl::", "println!"])]
 #[case("certs-gen/src", &["TcpStream", "TcpListener", "UdpSocket", "tokio", "tls_gauntlet_scenarios", "println!"])]
-#[case("harness/src/report", &["std::net", "tokio", "crate::runner", "crate::gateway", "crate::backend", "crate::client", "println!"])]
+#[case("harness/src/report", &["std::net", "std::fs", "now_utc", "Instant", "SystemTime", "tokio", "crate::runner", "crate::gateway", "crate::backend", "crate::client", "println!"])]
 #[case("harness/src/record.rs", &["tokio", "crate::runner", "crate::report"])]
+#[case("harness/src/record", &["std::net", "std::fs", "now_utc", "tokio", "crate::runner", "crate::report", "println!"])]
 #[case("harness/src/runner", &["crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/gateway", &["scenarios::judge", "crate::runner", "crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/backend", &["crate::gateway", "crate::runner", "crate::client", "crate::report", "println!"])]
+#[case("harness/src/hello", &["crate::runner", "crate::backend", "crate::gateway", "crate::report", "crate::cli::", "println!"])]
+#[case("harness/src/scan", &["crate::runner", "crate::backend", "crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/client", &["crate::gateway", "crate::runner", "crate::backend", "crate::report", "println!"])]
+#[case("harness/src/control", &["crate::gateway", "crate::runner", "crate::client", "crate::report", "println!"])]
 #[case("harness/src/wire", &["crate::backend", "crate::client", "crate::gateway", "println!"])]
 fn what_must_not_be_there(#[case] folder: &str, #[case] forbidden: &[&str]) {
     for (name, text) in sources(folder) {

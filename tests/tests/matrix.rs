@@ -1,4 +1,5 @@
-//! The whole matrix, one test for each cell: the embedded gateway, our own client alone, and the real gateways.
+//! The whole matrix, one test for each cell: the embedded gateway, our own client alone, the real gateways,
+//! and three that the embedded one imitates.
 
 use std::process::ExitCode;
 
@@ -12,5 +13,8 @@ fn main() -> ExitCode {
         "caddy",
         "traefik",
         "httpd",
+        "azure-apim-classic@2025-08",
+        "azure-apim-v2@2025-08",
+        "azure-resource-manager@2025-02",
     ])
 }

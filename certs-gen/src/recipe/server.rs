@@ -69,6 +69,11 @@ pub enum ServerRecipe {
     WithUnrelated,
     /// The leaf carries the TLS feature extension with `status_request`; without a staple it must be refused.
     MustStaple,
+    /// Nothing is wrong: the leaf points to [`crl_url`](crate::Circumstances::crl_url), and [`Pki::crl`](crate::Pki::crl) does
+    /// not list it.
+    PointsToCrl,
+    /// Nothing is wrong: the leaf points to [`ocsp_url`](crate::Circumstances::ocsp_url).
+    PointsToOcsp,
     /// The leaf ended yesterday.
     Expired,
     /// The leaf ends [`expires_in`](crate::Circumstances::expires_in) after the clock of the `Pki`.
@@ -165,6 +170,8 @@ impl ServerRecipe {
         Self::WithRoot,
         Self::WithUnrelated,
         Self::MustStaple,
+        Self::PointsToCrl,
+        Self::PointsToOcsp,
         Self::Expired,
         Self::ExpiresDuringRun,
         Self::NotYetValid,
@@ -248,6 +255,8 @@ impl ServerRecipe {
             | Self::WithRoot
             | Self::WithUnrelated
             | Self::MustStaple
+            | Self::PointsToCrl
+            | Self::PointsToOcsp
             | Self::Expired
             | Self::ExpiresDuringRun
             | Self::NotYetValid
@@ -420,6 +429,16 @@ impl ServerRecipe {
                 name: "must-staple",
                 summary: "The leaf certificate demands that its server staples an OCSP response.",
                 clause: "RFC 7633 4",
+            },
+            Self::PointsToCrl => Words {
+                name: "points-to-crl",
+                summary: "The leaf certificate points to a revocation list that it is not on.",
+                clause: "RFC 5280 4.2.1.13",
+            },
+            Self::PointsToOcsp => Words {
+                name: "points-to-ocsp",
+                summary: "The leaf certificate points to an OCSP responder.",
+                clause: "RFC 5280 4.2.2.1",
             },
             Self::Expired => Words {
                 name: "expired",

@@ -38,6 +38,8 @@ fn a_server_is_refused_for_its_flaw_alone(
         ServerRecipe::WithRoot,
         ServerRecipe::WithUnrelated,
         ServerRecipe::MustStaple,
+        ServerRecipe::PointsToCrl,
+        ServerRecipe::PointsToOcsp,
         ServerRecipe::Expired,
         ServerRecipe::ExpiresDuringRun,
         ServerRecipe::NotYetValid,
@@ -147,6 +149,8 @@ fn verdicts(recipe: ServerRecipe) -> (&'static [&'static str], &'static [&'stati
         // `revocation` and below.
         ServerRecipe::MismatchedKey
         | ServerRecipe::MustStaple
+        | ServerRecipe::PointsToCrl
+        | ServerRecipe::PointsToOcsp
         | ServerRecipe::RevokedByCrl
         | ServerRecipe::RevokedByOcsp
         | ServerRecipe::ExpiresDuringRun => (&[], &[]),

@@ -37,7 +37,11 @@ fn circumstances_make_another_identity_of_those_that_depend_on_them() {
         let is_same = Arc::ptr_eq(&asked(*recipe, &usual), &asked(*recipe, &other));
         let depends = matches!(
             recipe,
-            ServerRecipe::ExpiresDuringRun | ServerRecipe::RevokedByCrl | ServerRecipe::RevokedByOcsp
+            ServerRecipe::ExpiresDuringRun
+                | ServerRecipe::RevokedByCrl
+                | ServerRecipe::RevokedByOcsp
+                | ServerRecipe::PointsToCrl
+                | ServerRecipe::PointsToOcsp
         );
         assert_eq!(is_same, !depends, "{recipe}");
         assert!(Arc::ptr_eq(&asked(*recipe, &usual), &pki.server(*recipe, &names(&[HOST])).unwrap()));

@@ -3,7 +3,7 @@
 use openssl::x509::X509VerifyResult;
 use tls_gauntlet_scenarios::{Alert, Cause};
 
-use super::shared_tls::Failure;
+use crate::wire::shared_tls::Failure;
 
 /// What a failed handshake leaves behind.
 pub(super) struct Signs<'a> {
@@ -40,6 +40,8 @@ fn of_reason(reason: i32, verdict: X509VerifyResult) -> Option<Cause> {
         191 | 254 | 258 | 266 | 267 | 373 | 396 => Some(Cause::NoCommonVersion),
         // SSL_R_NO_SUITABLE_KEY_SHARE, SSL_R_NO_SUITABLE_GROUPS, SSL_R_NO_SHARED_GROUPS
         101 | 295 | 410 => Some(Cause::NoCommonGroup),
+        // SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM
+        118 => Some(Cause::NoCommonSignature),
         // SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
         199 => Some(Cause::ClientCertMissing),
         // SSL_R_CERTIFICATE_VERIFY_FAILED
@@ -51,12 +53,16 @@ fn of_reason(reason: i32, verdict: X509VerifyResult) -> Option<Cause> {
 /// The numbers are those of `openssl/x509_vfy.h` (`X509_STORE_CTX_get_error(3)`).
 pub(super) fn of_verdict(verdict: X509VerifyResult) -> Cause {
     match verdict.as_raw() {
+        // X509_V_ERR_CERT_NOT_YET_VALID
+        9 => Cause::ClientCertNotYetValid,
         // X509_V_ERR_CERT_HAS_EXPIRED
         10 => Cause::ClientCertExpired,
         // X509_V_ERR_CERT_REVOKED
         23 => Cause::ClientCertRevoked,
         // X509_V_ERR_INVALID_PURPOSE, X509_V_ERR_CERT_REJECTED
         26 | 28 => Cause::ClientCertWrongUsage,
+        // X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_CA_KEY_TOO_SMALL, X509_V_ERR_CA_MD_TOO_WEAK
+        66..=68 => Cause::ClientCertWeak,
         // No issuer, an untrusted one, or one that may not issue; whatever else makes a chain unsound.
         _ => Cause::ClientCertUntrusted,
     }

@@ -14,10 +14,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use openssl::ssl::Ssl;
-use tls_gauntlet_scenarios::{ApplicationProtocols, Cause, Fault, FaultAction, FaultPhase, Phase, Records};
+use tls_gauntlet_scenarios::{
+    Alert, ApplicationProtocols, Cause, EarlyData, Fault, FaultAction, FaultPhase, Phase, Records,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     sync::watch,
     task::yield_now,
     time::timeout,
@@ -25,23 +26,25 @@ use tokio::{
 
 use super::{
     cue::Cue,
+    door::Stage,
     exchange::{Exchange, GARBAGE},
     executor::Executor,
-    port::{Port, Stage},
-    shared_tls::SharedTls,
+    port::Port,
     shown,
     story::{Stop, Story, Witnesses},
+    tickets::{self, Keys},
 };
 use crate::wire::{
     gate::{Gate, LastMessage},
     observer,
+    shared_tls::SharedTls,
     tap::{Tap, Traffic},
 };
 
 /// Serves a connection. Leaves one entry in the ledger, however it ends.
-pub(super) async fn serve(stream: TcpStream, port: Arc<Port>, mut stages: watch::Receiver<Stage>) {
-    let tap = Tap::new(stream);
-    let story = Arc::new(Story::new(tap.traffic(), port.next_fault()));
+pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver<Stage>) {
+    let (number, fault) = port.next();
+    let story = Arc::new(Story::new(tap.traffic(), number, fault));
     let patience = port.limits().peer;
     let mut told = pin!(stages.wait_for(|stage| *stage == Stage::Stopped));
     let mut remains = None;
@@ -79,7 +82,9 @@ async fn live(tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Opti
     }
     let Ok(tls) = start(tap, port, story) else { return Stop::Over };
     *remains = Some(tls.clone());
-    if let Err(failure) = tls.accept().await {
+    let takes_early = port.profile().early_data == Some(EarlyData::Accepted);
+    let accepted = if takes_early { tls.accept_early().await } else { tls.accept().await };
+    if let Err(failure) = accepted {
         let is_shut = tls.change_tap(Tap::take_gate);
         return match story.fault() {
             Some(fault) if is_shut => instead_of_a_handshake(fault.does, &tls, story, remains).await,
@@ -116,12 +121,17 @@ async fn live(tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Opti
         Conversation::Over { not_http: false } => Stop::Over,
         Conversation::Cut => {
             delivered(&tls).await;
-            let does_reset = story.fault().is_some_and(|fault| fault.does == FaultAction::Reset);
-            if does_reset {
-                story.refuse(Cause::Reset, Phase::Response);
-                reset(&tls, remains);
-            } else if !story.is_answered() {
-                story.refuse(Cause::Truncated, Phase::Response);
+            match story.fault().map(|fault| fault.does) {
+                Some(FaultAction::Reset) => {
+                    story.refuse(Cause::Reset, Phase::Response);
+                    reset(&tls, remains);
+                }
+                Some(FaultAction::Alert) => {
+                    story.refuse(Cause::Aborted, Phase::Response);
+                    tls.shut_with(Alert::InternalError).await;
+                }
+                _ if !story.is_answered() => story.refuse(Cause::Truncated, Phase::Response),
+                _ => {}
             }
             Stop::Fault
         }
@@ -144,7 +154,10 @@ async fn comes_split(tap: &Tap) -> bool {
 }
 
 fn start(tap: Tap, port: &Port, story: &Story) -> Result<SharedTls, openssl::error::ErrorStack> {
-    let mut ssl = Ssl::new(port.context(story.fault()))?;
+    let mut ssl = Ssl::new(port.context(story.number(), story.fault()))?;
+    if let Some(keys) = port.profile().sessions.and_then(|sessions| Keys::of(sessions, story.number())) {
+        tickets::attach(&mut ssl, keys);
+    }
     let mut tap = tap;
     let observer = observer::attach(&mut ssl);
     let shown = port.profile().client_certificate.map(|_| shown::attach(&mut ssl));
@@ -312,14 +325,15 @@ where
             (does == FaultAction::Close, does != FaultAction::Close)
         }
         Some(Fault { at: FaultPhase::Request | FaultPhase::Headers | FaultPhase::Body, does }) => {
-            (matches!(does, FaultAction::Reset | FaultAction::Close), false)
+            (matches!(does, FaultAction::Reset | FaultAction::Close | FaultAction::Alert), false)
         }
         Some(_) | None => (false, false),
     };
     let mut connection = pin!(connection);
     let mut is_closing = false;
     poll_fn(|context| {
-        // The cue is looked at first: what was handed over before it is with the kernel once the poll has returned.
+        // The cue is looked at first: what was handed over before it is with the kernel once the poll has returned,
+        // unless the socket, or the runtime for the sake of other tasks, has it wait.
         let is_cued = (cuts || closes) && exchange.cue.is_given(context);
         if is_cued && closes && !is_closing {
             is_closing = true;
@@ -329,7 +343,7 @@ where
             Poll::Ready(result) => {
                 Poll::Ready(Conversation::Over { not_http: result.is_err_and(|error| error.is_parse()) })
             }
-            Poll::Pending if is_cued && cuts => Poll::Ready(Conversation::Cut),
+            Poll::Pending if is_cued && cuts && !exchange.tls.is_writing() => Poll::Ready(Conversation::Cut),
             Poll::Pending => Poll::Pending,
         }
     })

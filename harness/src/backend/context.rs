@@ -1,27 +1,29 @@
 //! The TLS context of a backend: everything OpenSSL can be told before a connection comes.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use openssl::ssl::{
     AlpnError, ClientHelloResponse, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod,
-    SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion, cipher_name,
-    select_next_proto,
+    SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
 };
 use openssl::{
     nid::Nid,
-    provider::Provider,
     stack::Stack,
     x509::{X509Name, store::X509StoreBuilder},
 };
-use tls_gauntlet_certs::{Name, Pki};
+use time::Duration;
+use tls_gauntlet_certs::{Identity, Name, OcspKind, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{
     ApplicationProtocols, AuthorityHints, BackendProfile, CipherSuite, ClientRenegotiation, DemandTime,
-    DhParameters, FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy,
-    Sessions, TlsVersion,
+    DhParameters, Fault, FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy,
+    Sessions, Staple, TlsVersion,
 };
 
-use super::shown;
-use crate::{ffi, wire::observer};
+use super::{shown, status, tickets};
+use crate::{
+    ffi,
+    wire::{algorithms, observer, old_ciphers},
+};
 
 /// What of a profile the context depends on; backends that agree in this share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,49 +33,79 @@ pub(super) struct Settings {
     groups: Option<Vec<Group>>,
     dh_parameters: Option<DhParameters>,
     certificate: ServerCertificate,
+    /// Where that says its status is to be had.
+    status_url: Option<String>,
+    expires_in: Duration,
+    staple: Option<Staple>,
     client_certificate: Option<(DemandTime, Need)>,
     renegotiates: bool,
     server_name: Option<ServerNamePolicy>,
     application_protocols: Option<ApplicationProtocols>,
     authority_hints: Option<AuthorityHints>,
-    refuses_in_http: bool,
+    refuses_after_handshake: bool,
     client_renegotiation: Option<ClientRenegotiation>,
     pads_records: bool,
     sessions: Option<Sessions>,
+    offers_early_data: bool,
     stops_at_client_hello: bool,
 }
 
 impl Settings {
-    pub(super) fn of(profile: &BackendProfile) -> Self {
+    /// `status_url` is where the certificate says that its status is to be had, and `expires_in` how long it lasts, if it is one
+    /// of those.
+    pub(super) fn of(profile: &BackendProfile, status_url: Option<&str>, expires_in: Duration) -> Self {
         Self {
             versions: profile.versions().iter().collect(),
             ciphers: profile.ciphers.clone(),
             groups: profile.groups.clone(),
             dh_parameters: profile.dh_parameters,
             certificate: profile.certificate(),
+            status_url: status_url.map(str::to_owned),
+            expires_in,
+            staple: profile.staple,
             client_certificate: profile.client_certificate.map(|demand| (demand.asked, demand.need)),
             renegotiates: profile.renegotiation.is_some(),
             server_name: profile.server_name,
             application_protocols: profile.application_protocols,
             authority_hints: profile.authority_hints,
-            refuses_in_http: profile.refuses_in_http.is_some(),
+            refuses_after_handshake: profile.refuses_in_http.is_some() || profile.refuses_in_tls.is_some(),
             client_renegotiation: profile.client_renegotiation,
             pads_records: profile.records == Some(Records::Padded),
             sessions: profile.sessions,
-            stops_at_client_hello: profile
-                .fault_at(FaultPhase::ClientHello)
-                .is_some_and(|action| !matches!(action, FaultAction::Drip | FaultAction::RefuseSplit)),
+            offers_early_data: profile.early_data.is_some(),
+            stops_at_client_hello: profile.fault.is_some_and(stops_at_client_hello),
         }
     }
 
+    /// The settings for connections whose ClientHello is not answered, whatever the profile says.
+    pub(super) fn stopping(&self) -> Self {
+        Self { stops_at_client_hello: true, ..self.clone() }
+    }
+
     /// The settings for connections on which the fault does not show.
-    pub(super) fn without_fault(profile: &BackendProfile) -> Self {
-        Self { stops_at_client_hello: false, ..Self::of(profile) }
+    pub(super) fn without_fault(&self) -> Self {
+        Self { stops_at_client_hello: false, ..self.clone() }
+    }
+
+    /// What it shows.
+    pub(super) fn identity(
+        &self,
+        pki: &Pki,
+        names: &[Name],
+    ) -> Result<Arc<Identity>, tls_gauntlet_certs::Error> {
+        let circumstances = status::circumstances(self.status_url.as_deref(), self.expires_in);
+        pki.server_in(self.certificate.as_str().parse()?, names, &circumstances)
+    }
+
+    /// These settings once the certificate has been renewed.
+    pub(super) fn renewed(self, profile: &BackendProfile) -> Self {
+        let certificate = profile.renewal.map_or(self.certificate, |renewal| renewal.certificate);
+        Self { certificate, ..self }
     }
 
     /// The same with another certificate, whatever the server name.
     fn showing(&self, certificate: ServerCertificate) -> Self {
-        Self { certificate, server_name: None, ..self.clone() }
+        Self { certificate, server_name: None, staple: None, ..self.clone() }
     }
 
     /// HTTP/2 forbids both renegotiation and post-handshake authentication (RFC 9113 9.2.1, 9.2.3), so whoever
@@ -87,6 +119,11 @@ impl Settings {
             _ => b"\x02h2\x08http/1.1",
         }
     }
+}
+
+/// Whether a fault strikes before the ClientHello is answered.
+pub(super) fn stops_at_client_hello(fault: Fault) -> bool {
+    fault.at == FaultPhase::ClientHello && !matches!(fault.does, FaultAction::Drip | FaultAction::RefuseSplit)
 }
 
 /// What a handshake makes of the client's certificate.
@@ -103,17 +140,16 @@ pub(super) fn server(
     pki: &Pki,
     names: &Arc<[Name]>,
 ) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
-    load_old_ciphers()?;
+    old_ciphers::load()?;
     let mut context = SslContext::builder(SslMethod::tls_server())?;
     // Level 0 and "ALL": a backend must be able to do what no current server would; what it does is then set.
     context.set_security_level(0);
     context.set_cipher_list("ALL:!aNULL:!eNULL:@SECLEVEL=0")?;
     if let Some(ciphers) = &settings.ciphers {
-        set_ciphers(&mut context, ciphers)?;
+        algorithms::set_ciphers(&mut context, ciphers)?;
     }
     if let Some(groups) = &settings.groups {
-        let names: Vec<_> = groups.iter().map(|group| group.as_str()).collect();
-        context.set_groups_list(&names.join(":"))?;
+        algorithms::set_groups(&mut context, groups)?;
     }
     ffi::dh_auto(
         &mut context,
@@ -136,8 +172,15 @@ pub(super) fn server(
             context.set_num_tickets(2)?;
             if kind == Sessions::TicketsRefused {
                 ffi::refuse_tickets(&mut context)?;
+            } else {
+                tickets::install(&mut context)?;
             }
         }
+    }
+    if settings.offers_early_data {
+        context.set_max_early_data(EARLY_DATA)?;
+        // Else tickets would be numbers of sessions that are kept here, each for one use (SSL_read_early_data(3)).
+        context.set_options(NO_ANTI_REPLAY);
     }
     match settings.client_renegotiation {
         None => {}
@@ -153,27 +196,32 @@ pub(super) fn server(
         ffi::pad_records(&mut context, 4096)?;
     }
 
-    let identity = pki.server(settings.certificate.as_str().parse()?, names)?;
+    let identity = settings.identity(pki, names)?;
     context.set_certificate(identity.leaf())?;
     context.set_private_key(identity.key())?;
     for above in &identity.chain()[1..] {
         context.add_extra_chain_cert(above.clone())?;
     }
 
+    if let Some(staple) = settings.staple {
+        let response = pki.ocsp(&identity, response(staple))?;
+        context.set_status_callback(move |ssl| ssl.set_ocsp_status(&response).map(|()| true))?;
+    }
+
     if let Some((asked, need)) = settings.client_certificate {
         trust_clients(&mut context, pki, settings.authority_hints)?;
         let mode = match asked {
-            DemandTime::Handshake if settings.refuses_in_http => SslVerifyMode::PEER,
+            DemandTime::Handshake if settings.refuses_after_handshake => SslVerifyMode::PEER,
             DemandTime::Handshake => verify_mode(need),
             DemandTime::AfterRequest => SslVerifyMode::NONE,
         };
-        shown::install(&mut context, mode, settings.refuses_in_http);
+        shown::install(&mut context, mode, settings.refuses_after_handshake, pki)?;
     }
     match settings.server_name {
         None | Some(ServerNamePolicy::HostMustMatch) => {}
-        Some(ServerNamePolicy::Required) => require_server_name(&mut context, names),
+        Some(ServerNamePolicy::Required) => require_server_name(&mut context, known_names(settings, names)?),
         Some(ServerNamePolicy::RequiredCloses) => {
-            let names = Arc::clone(names);
+            let names = known_names(settings, names)?;
             context.set_client_hello_callback(move |ssl, _| {
                 let known = offered_name(ssl).is_some_and(|name| is_known(&names, name));
                 // Who is told to come back finds the connection closed.
@@ -224,31 +272,13 @@ pub(super) fn server(
     Ok(context.build())
 }
 
-/// RC4 lives in the provider "legacy" (OSSL_PROVIDER-legacy(7)). Once loaded it stays.
-fn load_old_ciphers() -> Result<(), openssl::error::ErrorStack> {
-    static LEGACY: OnceLock<Provider> = OnceLock::new();
-    if LEGACY.get().is_none() {
-        let _ = LEGACY.set(Provider::try_load(None, "legacy", true)?);
+const fn response(staple: Staple) -> OcspKind {
+    match staple {
+        Staple::Good => OcspKind::Good,
+        Staple::Revoked => OcspKind::Revoked,
+        Staple::Expired => OcspKind::Expired,
+        Staple::Garbage => OcspKind::Garbage,
     }
-    Ok(())
-}
-
-/// Where a list has none for the versions up to 1.2, or none for 1.3, the profile does not accept those versions.
-fn set_ciphers(
-    context: &mut SslContextBuilder,
-    ciphers: &[CipherSuite],
-) -> Result<(), openssl::error::ErrorStack> {
-    let (latest, before): (Vec<CipherSuite>, Vec<CipherSuite>) =
-        ciphers.iter().partition(|cipher| cipher.fits(TlsVersion::Tls13));
-    if !latest.is_empty() {
-        let names: Vec<_> = latest.iter().map(|cipher| cipher.as_str()).collect();
-        context.set_ciphersuites(&names.join(":"))?;
-    }
-    if !before.is_empty() {
-        let names: Vec<_> = before.iter().map(|cipher| cipher_name(cipher.as_str())).collect();
-        context.set_cipher_list(&format!("{}:@SECLEVEL=0", names.join(":")))?;
-    }
-    Ok(())
 }
 
 fn set_versions(
@@ -284,6 +314,12 @@ fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), openssl::error
     context.set_session_id_context(b"gauntlet")
 }
 
+/// The most early data that a client may send, in bytes: a record's worth.
+const EARLY_DATA: u32 = 16384;
+
+/// `SSL_OP_NO_ANTI_REPLAY` of `openssl/ssl.h`, for which the binding has no name.
+const NO_ANTI_REPLAY: SslOptions = SslOptions::from_bits_retain(1 << 24);
+
 /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of `openssl/ssl.h`, for which the binding has no name.
 const ALLOW_CLIENT_RENEGOTIATION: SslOptions = SslOptions::from_bits_retain(1 << 8);
 
@@ -318,8 +354,17 @@ fn authority(name: &str) -> Result<X509Name, openssl::error::ErrorStack> {
     Ok(builder.build())
 }
 
-fn require_server_name(context: &mut SslContextBuilder, names: &Arc<[Name]>) {
-    let names = Arc::clone(names);
+/// The names it goes by, and the one that its certificate is for.
+fn known_names(settings: &Settings, names: &[Name]) -> Result<Vec<Name>, tls_gauntlet_certs::Error> {
+    let recipe: ServerRecipe = settings.certificate.as_str().parse()?;
+    let dialled = names.iter().filter_map(|name| match name {
+        Name::Dns(host) => Some(recipe.dialled(host.trim_start_matches("*.")).parse()),
+        Name::Ip(_) => None,
+    });
+    names.iter().cloned().map(Ok).chain(dialled).collect()
+}
+
+fn require_server_name(context: &mut SslContextBuilder, names: Vec<Name>) {
     context.set_servername_callback(move |ssl, alert| {
         let known = ssl.servername(NameType::HOST_NAME).is_some_and(|asked| is_known(&names, asked));
         if known {

@@ -49,10 +49,11 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&s
             "sni": hello.and_then(|hello| hello.server_name.as_deref()),
             "alpn": negotiated.and_then(|negotiated| negotiated.alpn.as_deref()),
             "resumed": negotiated.is_some_and(|negotiated| negotiated.resumed),
+            "early_data": story.early_data(),
             "renegotiations": story.renegotiations(),
         },
         "client_certificate": certificate,
-        "client_chain": chain.iter().map(subject).collect::<Vec<_>>(),
+        "client_chain": chain.iter().map(|one| subject(one)).collect::<Vec<_>>(),
         "ja3": hello.map(|hello| hello.ja3.as_str()),
         "ja4": hello.map(|hello| hello.ja4.as_str()),
     })

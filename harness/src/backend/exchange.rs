@@ -1,11 +1,11 @@
 //! One request and its response, with whatever the profile does in between.
 
 use std::{
-    convert::Infallible,
     fmt,
+    future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -16,8 +16,8 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
     http::{Version, request::Parts, uri::Authority},
 };
-use openssl::x509::X509VerifyResult;
-use tls_gauntlet_scenarios::{Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy};
+use openssl::{ssl::SslVersion, x509::X509VerifyResult};
+use tls_gauntlet_scenarios::{Alert, Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy, diagnosis};
 
 use super::{
     BACKEND_HEADER, cause,
@@ -25,10 +25,9 @@ use super::{
     echo,
     late::{self, Demanded},
     port::Port,
-    shared_tls::SharedTls,
     story::Story,
 };
-use crate::wire::tap::Tap;
+use crate::wire::{shared_tls::SharedTls, tap::Tap};
 
 /// What the handlers of one connection's requests share.
 #[derive(Debug)]
@@ -67,8 +66,17 @@ impl Exchange {
         }
         self.story.read_request();
 
+        if self.refuses_in_tls().await {
+            return Err(Broken);
+        }
         let refusal = self.refusal();
-        let status = match late::demand(&self.port, &self.tls, &self.story).await {
+        let demands = late::is_for(self.port.profile(), &head);
+        let demanded = if demands {
+            late::demand(&self.port, &self.tls, &self.story).await
+        } else {
+            Demanded::Satisfied
+        };
+        let status = match demanded {
             Demanded::Satisfied if refusal.is_some() => refusal.unwrap_or(StatusCode::FORBIDDEN),
             Demanded::Satisfied if self.is_misdirected(&head) => {
                 self.story.refuse(Cause::Misdirected, Phase::Request);
@@ -82,14 +90,16 @@ impl Exchange {
             Demanded::Broken => return Err(Broken),
         };
         self.story.begin_response();
-        if let Some(action) = self.story.fault_at(FaultPhase::Request) {
+        // A refusal is whole: the fault is one of answers.
+        let is_answer = status == StatusCode::OK;
+        if let Some(action) = self.story.fault_at(FaultPhase::Request).filter(|_| is_answer) {
             self.instead_of_a_response(action).await;
         }
         if self.story.fault_at(FaultPhase::Headers) == Some(FaultAction::Drip) {
             self.tls.change_tap(Tap::drip);
         }
         let echo = echo::body(&self.port, &self.story, &head, nonce.as_deref());
-        let mut response = Response::new(self.body(format!("{echo}\n").into()));
+        let mut response = Response::new(self.body(format!("{echo}\n").into(), is_answer, demands));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -108,16 +118,30 @@ impl Exchange {
     /// The status with which a client is refused whose certificate is bad or missing, where that is done in HTTP.
     fn refusal(&self) -> Option<StatusCode> {
         let refusal = self.port.profile().refuses_in_http?;
-        let verdict = self.tls.with_ssl(|ssl| ssl.verify_result());
-        let cause = if self.story.client_chain().is_empty() {
-            Cause::ClientCertMissing
-        } else if verdict == X509VerifyResult::OK {
-            return None;
-        } else {
-            cause::of_verdict(verdict)
-        };
-        self.story.refuse(cause, Phase::Request);
+        self.story.refuse(self.certificate_flaw()?, Phase::Request);
         StatusCode::from_u16(refusal.status()).ok()
+    }
+
+    /// Refuses a client whose certificate is bad or missing with an alert, where that is done so late.
+    async fn refuses_in_tls(&self) -> bool {
+        let flaw = self.port.profile().refuses_in_tls.and_then(|_| self.certificate_flaw());
+        let Some(cause) = flaw else { return false };
+        self.story.refuse(cause, Phase::Request);
+        let is_tls13 = self.tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3));
+        let alerts = diagnosis::alerts_of(cause);
+        // Where there are two, the first one is of TLS 1.3.
+        let alert = if is_tls13 { alerts.first() } else { alerts.last() };
+        self.tls.shut_with(alert.copied().unwrap_or(Alert::AccessDenied)).await;
+        true
+    }
+
+    /// What is wrong with the client's certificate, which the handshake let pass.
+    fn certificate_flaw(&self) -> Option<Cause> {
+        let verdict = self.tls.with_ssl(|ssl| ssl.verify_result());
+        if self.story.client_chain().is_empty() {
+            return Some(Cause::ClientCertMissing);
+        }
+        (verdict != X509VerifyResult::OK).then(|| cause::of_verdict(verdict))
     }
 
     /// Whether the request is for another host than the one that the connection was made to.
@@ -149,44 +173,100 @@ impl Exchange {
         std::future::pending::<()>().await;
     }
 
-    fn body(self: &Arc<Self>, whole: Bytes) -> Answer {
+    /// `demands` says that late demands are made on this request.
+    fn body(self: &Arc<Self>, whole: Bytes, is_answer: bool, demands: bool) -> Answer {
         let length = whole.len();
-        let at = |phase| self.story.fault_at(phase).is_some_and(|action| action != FaultAction::Drip);
+        let renegotiates = is_answer && demands && late::is_in_response(&self.port, &self.tls);
+        let cuts = |action| is_answer && action != FaultAction::Drip;
+        let at = |phase| self.story.fault_at(phase).is_some_and(cuts);
         let rest = match (at(FaultPhase::Headers), at(FaultPhase::Body)) {
             (true, _) => Some(Bytes::new()),
             (false, true) => Some(whole.slice(..length / 2)),
             (false, false) => None,
         };
         let is_cut = rest.is_some();
-        Answer { exchange: Arc::clone(self), rest: Some(rest.unwrap_or(whole)), length, is_cut }
+        let (first, interlude) = match rest {
+            Some(rest) => (rest, None),
+            None if renegotiates => {
+                (whole.slice(..length / 2), Some(Interlude::before(whole.slice(length / 2..), self)))
+            }
+            None => (whole, None),
+        };
+        Answer { exchange: Arc::clone(self), rest: Some(first), interlude, length, is_cut }
     }
 }
 
 /// What looks like no record of TLS.
 pub(super) const GARBAGE: &[u8] = b"\xde\xad\xbe\xef\xde\xad\xbe\xef\xde\xad\xbe\xef\xde\xad\xbe\xef";
 
-/// The body of a response: whole, or its first half and then nothing.
+/// A renegotiation between the two halves of a response.
+struct Interlude {
+    /// The second half.
+    then: Bytes,
+    renegotiation: Pin<Box<dyn Future<Output = Demanded> + Send>>,
+    /// Whether the first half is with the kernel.
+    begun: bool,
+}
+
+impl Interlude {
+    fn before(then: Bytes, exchange: &Arc<Exchange>) -> Self {
+        let exchange = Arc::clone(exchange);
+        let renegotiation = async move { late::renegotiate(&exchange.tls, &exchange.story).await };
+        Self { then, renegotiation: Box::pin(renegotiation), begun: false }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Broken>> {
+        if !self.begun {
+            // hyper hands over what it has as soon as nothing more comes.
+            self.begun = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match ready!(self.renegotiation.as_mut().poll(context)) {
+            Demanded::Satisfied => Poll::Ready(Ok(std::mem::take(&mut self.then))),
+            Demanded::NotOffered | Demanded::Broken => Poll::Ready(Err(Broken)),
+        }
+    }
+}
+
+impl fmt::Debug for Interlude {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interlude").field("then", &self.then).finish_non_exhaustive()
+    }
+}
+
+/// The body of a response: whole, or its first half and then nothing, or two halves with something between them.
 #[derive(Debug)]
 pub(super) struct Answer {
     exchange: Arc<Exchange>,
     rest: Option<Bytes>,
+    interlude: Option<Interlude>,
     length: usize,
     is_cut: bool,
 }
 
+impl Answer {
+    /// All of it has been handed over.
+    fn end(&self) {
+        self.exchange.story.end_response();
+        if self.exchange.story.fault().is_some_and(|fault| fault.at == FaultPhase::Close) {
+            self.exchange.cue.give();
+        }
+    }
+}
+
 impl Body for Answer {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.rest.take() {
             Some(rest) => {
-                if !self.is_cut {
-                    self.exchange.story.end_response();
-                    self.exchange.cue.give();
+                if !self.is_cut && self.interlude.is_none() {
+                    self.end();
                 }
                 Poll::Ready(Some(Ok(Frame::data(rest))))
             }
@@ -198,12 +278,18 @@ impl Body for Answer {
                 self.exchange.cue.give();
                 Poll::Pending
             }
-            None => Poll::Ready(None),
+            None => {
+                let Some(interlude) = &mut self.interlude else { return Poll::Ready(None) };
+                let then = ready!(interlude.poll(context));
+                self.interlude = None;
+                self.end();
+                Poll::Ready(Some(then.map(Frame::data)))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_none() && !self.is_cut
+        self.rest.is_none() && self.interlude.is_none() && !self.is_cut
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,18 +1,21 @@
 //! The fleet: one port for each backend of a plan, started together and stopped together.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZero,
-    sync::Arc,
+    slice,
+    sync::{Arc, OnceLock},
     thread,
 };
 
 use openssl::ssl::SslContext;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tls_gauntlet_certs::{Name, Pki};
-use tls_gauntlet_scenarios::{BackendProfile, BackendSaw, Composed, UnknownName, catalogue};
+use tls_gauntlet_scenarios::{
+    BackendProfile, BackendSaw, Composed, Fault, StatusSource, UnknownName, catalogue,
+};
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
@@ -22,8 +25,11 @@ use tokio::{
 use super::{
     SERVER_NAME,
     context::{self, Settings},
-    port::{Contexts, Door, Port, Stage},
+    door::{Door, Stage},
+    ledger::Ledger,
+    port::{Contexts, Port},
     shown::Known,
+    status::{Status, StatusService},
 };
 use crate::limits::Limits;
 
@@ -36,6 +42,8 @@ pub struct FleetOptions {
     pub port_base: Option<u16>,
     /// What the certificates are made out to, and which server names are known.
     pub names: Vec<Name>,
+    /// How long the certificate of `expires-during-run` lasts, by the clock of the authorities.
+    pub expires_in: Duration,
     /// Deadlines.
     pub limits: Limits,
 }
@@ -51,7 +59,18 @@ impl Default for FleetOptions {
                 Name::Dns("localhost".to_owned()),
                 Name::Ip(local),
             ],
+            expires_in: Duration::MINUTE,
             limits: Limits::default(),
+        }
+    }
+}
+
+impl FleetOptions {
+    /// How others call this address in a URL.
+    fn host(&self, ip: IpAddr) -> String {
+        match self.names.first() {
+            Some(name) if ip.is_unspecified() => name.to_string(),
+            _ => SocketAddr::new(ip, 0).to_string().trim_end_matches(":0").to_owned(),
         }
     }
 }
@@ -81,6 +100,14 @@ pub enum FleetError {
         /// How many were to follow.
         count: usize,
     },
+    /// No port could be had for revocation lists and OCSP responses.
+    #[error("cannot listen on {address} for revocation lists and OCSP responses")]
+    Status {
+        /// Where.
+        address: IpAddr,
+        /// The cause.
+        source: io::Error,
+    },
     /// A port could not be had.
     #[error("cannot listen on {address} for backend \"{backend}\"")]
     Bind {
@@ -98,7 +125,11 @@ pub enum FleetError {
 #[derive(Debug)]
 pub struct Fleet {
     backends: Vec<Backend>,
-    limits: Limits,
+    known: Arc<Known>,
+    pki: Arc<Pki>,
+    options: FleetOptions,
+    /// The number of entries in all ledgers.
+    written: watch::Sender<usize>,
 }
 
 impl Fleet {
@@ -111,25 +142,73 @@ impl Fleet {
         pki: &Arc<Pki>,
         options: &FleetOptions,
     ) -> Result<Self, FleetError> {
-        let contexts = contexts(plan, pki, &options.names).await?;
-        let known = Arc::new(Known::of(pki)?);
-        let mut backends = Vec::with_capacity(plan.len());
+        let made = Made::all(plan, pki, &options.names, options).await?;
+        let mut fleet = Self {
+            backends: Vec::with_capacity(plan.len()),
+            known: Arc::new(Known::of(pki)?),
+            pki: Arc::clone(pki),
+            options: options.clone(),
+            written: watch::Sender::new(0),
+        };
         for (index, composed) in plan.iter().enumerate() {
             let address = SocketAddr::new(options.bind, port(options.port_base, index, plan.len())?);
-            let door = Door::open(&composed.profile, address).map_err(|source| FleetError::Bind {
-                address,
-                backend: composed.name.clone(),
-                source,
-            })?;
-            let context = |settings: Settings| contexts[&settings].clone();
-            let of_port = Contexts {
-                faulty: context(Settings::of(&composed.profile)),
-                sound: context(Settings::without_fault(&composed.profile)),
-            };
-            let port = Port::new(composed.clone(), of_port, Arc::clone(&known), options.limits);
-            backends.push(Backend::serve(port, door, pki, options)?);
+            fleet.open((index, composed), &made, address)?;
         }
-        Ok(Self { backends, limits: options.limits })
+        Ok(fleet)
+    }
+
+    /// Starts one more. When this returns, it listens: where the fleet has a first port, on the next one that nobody
+    /// else holds.
+    ///
+    /// # Errors
+    /// [`FleetError`] if its certificate cannot be made or a port cannot be had.
+    pub async fn add(&mut self, composed: &Composed) -> Result<&Backend, FleetError> {
+        let plan = slice::from_ref(composed);
+        let made = Made::all(plan, &self.pki, &self.options.names, &self.options).await?;
+        let mut index = self.backends.len();
+        loop {
+            let number = port(self.options.port_base, index, index + 1)?;
+            let address = SocketAddr::new(self.options.bind, number);
+            match self.open((0, composed), &made, address) {
+                Ok(()) => return Ok(&self.backends[self.backends.len() - 1]),
+                Err(FleetError::Bind { source, .. })
+                    if number != 0 && source.kind() == io::ErrorKind::AddrInUse =>
+                {
+                    index += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Opens a port for the nth backend of what was made.
+    fn open(
+        &mut self,
+        (index, composed): (usize, &Composed),
+        made: &Made,
+        address: SocketAddr,
+    ) -> Result<(), FleetError> {
+        let ledger = Arc::new(Ledger::of_fleet(&self.written));
+        let port = made.port((index, composed), &self.known, self.options.limits, ledger);
+        let door = Door::open(address, port.listens()).map_err(|source| FleetError::Bind {
+            address,
+            backend: composed.name.clone(),
+            source,
+        })?;
+        self.backends.push(Backend::serve(port, door, &self.pki, &self.options)?);
+        Ok(())
+    }
+
+    /// The authorities behind the certificates.
+    #[must_use]
+    pub fn pki(&self) -> &Arc<Pki> {
+        &self.pki
+    }
+
+    /// The number of entries in all ledgers, and every change of it.
+    #[must_use]
+    pub fn written(&self) -> watch::Receiver<usize> {
+        self.written.subscribe()
     }
 
     /// The backends, in the order of the plan.
@@ -149,7 +228,7 @@ impl Fleet {
             }
         };
         // If the deadline strikes, the entries say which connections were still open.
-        let _ = timeout(self.limits.settle, settled).await;
+        let _ = timeout(self.options.limits.settle, settled).await;
         for backend in &self.backends {
             backend.stage.send_replace(Stage::Stopped);
         }
@@ -172,6 +251,7 @@ pub struct Backend {
     address: SocketAddr,
     url: String,
     pki: Arc<Pki>,
+    names: Vec<Name>,
     /// Dropping it is the last word to the port's tasks: they stop.
     stage: watch::Sender<Stage>,
     task: JoinHandle<()>,
@@ -202,21 +282,25 @@ impl Backend {
             source,
         };
         let address = door.address().map_err(failed)?;
-        let host = match options.names.first() {
-            Some(name) if address.ip().is_unspecified() => name.to_string(),
-            _ => SocketAddr::new(address.ip(), 0).to_string().trim_end_matches(":0").to_owned(),
-        };
+        let host = options.host(address.ip());
         let url = format!("https://{host}:{}/", address.port());
         let port = Arc::new(port);
         let (stage, stages) = watch::channel(Stage::Serving);
         let task = tokio::spawn(Arc::clone(&port).serve(door, stages));
-        Ok(Self { port, address, url, pki: Arc::clone(pki), stage, task })
+        let (pki, names) = (Arc::clone(pki), options.names.clone());
+        Ok(Self { port, address, url, pki, names, stage, task })
     }
 
     /// Its name in the catalogue.
     #[must_use]
     pub fn name(&self) -> &str {
         self.port.name()
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn composed(&self) -> &Composed {
+        self.port.composed()
     }
 
     /// What it does.
@@ -231,7 +315,8 @@ impl Backend {
         self.address
     }
 
-    /// Where it listens, as `https://127.0.0.1:PORT/`; by the first of its names if it listens on all addresses.
+    /// Where it listens, as `https://127.0.0.1:PORT/`, which its certificate is for unless its flaw is the name; by
+    /// the first of its names if it listens on all addresses.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -243,10 +328,75 @@ impl Backend {
         &self.pki
     }
 
+    /// What its callers must trust, in PEM.
+    ///
+    /// # Panics
+    /// If OpenSSL cannot encode a certificate that it has decoded.
+    #[must_use]
+    pub fn trust_pem(&self) -> String {
+        let pem = self.pki.server_root().to_pem().expect("what was decoded can be encoded");
+        String::from_utf8(pem).expect("PEM is ASCII")
+    }
+
     /// What it saw: one entry for each connection that has ended, in the order of their ends.
     #[must_use]
     pub fn ledger(&self) -> Vec<BackendSaw> {
         self.port.ledger().entries()
+    }
+
+    /// The entries from this one on.
+    #[must_use]
+    pub fn ledger_since(&self, first: usize) -> Vec<BackendSaw> {
+        self.port.ledger().entries_since(first)
+    }
+
+    /// Sets what its next connections meet: a fault each, or none. It takes the place of what is left of an earlier
+    /// script; afterwards the backend is itself again.
+    ///
+    /// # Errors
+    /// [`FleetError`] if a TLS context that the script needs cannot be made.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tls_gauntlet::{Backend, scenarios::{Fault, FaultAction, FaultPhase}};
+    ///
+    /// let backend = Backend::start("plain-good").await?;
+    /// let reset = Fault { at: FaultPhase::Request, does: FaultAction::Reset };
+    /// backend.script([Some(reset), Some(reset)]).await?;
+    /// // … whoever calls it now has to try three times …
+    /// # Ok(()) }
+    /// ```
+    pub async fn script(&self, faults: impl IntoIterator<Item = Option<Fault>>) -> Result<(), FleetError> {
+        let faults: VecDeque<_> = faults.into_iter().collect();
+        let stops = faults.iter().flatten().any(|fault| context::stops_at_client_hello(*fault));
+        if stops && self.port.stopping().get().is_none() {
+            let settings = (self.port.settings().stopping(), self.name().to_owned());
+            let (pki, names) = (Arc::clone(&self.pki), Arc::from(self.names.as_slice()));
+            let made = spawn_blocking(move || context(&settings, &pki, &names));
+            let (_, made) = made.await.expect("setting up a context does not panic")?;
+            // Somebody else may have been faster; one is as good as the other.
+            let _ = self.port.stopping().set(made);
+        }
+        *self.port.script() = faults;
+        Ok(())
+    }
+
+    /// How many of its next connections follow a script.
+    #[must_use]
+    pub fn scripted(&self) -> usize {
+        self.port.script().len()
+    }
+
+    /// Where its certificate says that its status is to be had, if it says so: a revocation list, or an OCSP responder.
+    #[must_use]
+    pub fn status_url(&self) -> Option<&str> {
+        self.port.status().map(Status::url)
+    }
+
+    /// What was asked for there so far, in the order of the requests.
+    #[must_use]
+    pub fn status_asked(&self) -> Vec<StatusSource> {
+        self.port.status().map_or_else(Vec::new, Status::asked)
     }
 
     /// The number of entries in the ledger, and every change of it.
@@ -255,23 +405,82 @@ impl Backend {
         self.port.ledger().count()
     }
 
-    /// Waits until the ledger has this many entries. Without a deadline: that is the caller's.
-    pub async fn recorded(&self, entries: usize) {
+    /// Waits until the ledger has this many entries, and returns them all. Without a deadline: that is the caller's.
+    pub async fn recorded(&self, entries: usize) -> Vec<BackendSaw> {
         // The sender lives as long as this does.
         let _ = self.entries().wait_for(|count| *count >= entries).await;
+        self.ledger()
     }
 }
 
-/// One TLS context for each distinct setting, made in parallel: their making is most of a fleet's start.
+/// One TLS context for each distinct setting of a plan, and where the status of its certificates is to be had.
+#[derive(Debug)]
+pub(super) struct Made {
+    settings: Vec<Settings>,
+    contexts: HashMap<Settings, SslContext>,
+    status: Arc<StatusService>,
+}
+
+impl Made {
+    /// Makes everything but the ports for a plan; `names` is what the certificates are made out to.
+    pub(super) async fn all(
+        plan: &[Composed],
+        pki: &Arc<Pki>,
+        names: &[Name],
+        options: &FleetOptions,
+    ) -> Result<Self, FleetError> {
+        let (mut status, listener) = StatusService::bind(plan, options.bind, &options.host(options.bind))
+            .map_err(|source| FleetError::Status { address: options.bind, source })?;
+        let settings: Vec<_> = (0..)
+            .zip(plan)
+            .map(|(index, composed)| {
+                let url = status.point(index).map(|point| point.url());
+                Settings::of(&composed.profile, url, options.expires_in)
+            })
+            .collect();
+        let contexts = contexts(plan, &settings, pki, names).await?;
+        if let Some(listener) = listener {
+            status.serve(listener, pki, |index| settings[index].identity(pki, names))?;
+        }
+        Ok(Self { settings, contexts, status: Arc::new(status) })
+    }
+
+    /// A port for the nth backend of the plan.
+    pub(super) fn port(
+        &self,
+        (index, composed): (usize, &Composed),
+        known: &Arc<Known>,
+        limits: Limits,
+        ledger: Arc<Ledger>,
+    ) -> Port {
+        let contexts = |settings: &Settings| Contexts {
+            settings: settings.clone(),
+            faulty: self.contexts[settings].clone(),
+            sound: self.contexts[&settings.without_fault()].clone(),
+            stopping: OnceLock::new(),
+        };
+        let first = &self.settings[index];
+        let renewed = composed.profile.renewal.map(|_| contexts(&first.clone().renewed(&composed.profile)));
+        let status = Status::of(&self.status, index);
+        let known = Arc::clone(known);
+        Port::new(composed.clone(), (contexts(first), renewed), status, known, limits, ledger)
+    }
+}
+
+/// Makes contexts in parallel: their making is most of a fleet's start.
 async fn contexts(
     plan: &[Composed],
+    settings: &[Settings],
     pki: &Arc<Pki>,
     names: &[Name],
-) -> Result<Arc<HashMap<Settings, SslContext>>, FleetError> {
+) -> Result<HashMap<Settings, SslContext>, FleetError> {
     let mut wanted: HashMap<Settings, String> = HashMap::new();
-    for composed in plan {
-        for settings in [Settings::of(&composed.profile), Settings::without_fault(&composed.profile)] {
-            wanted.entry(settings).or_insert_with(|| composed.name.clone());
+    for (composed, settings) in plan.iter().zip(settings) {
+        let renewed = settings.clone().renewed(&composed.profile);
+        for settings in [settings, &renewed] {
+            for settings in [settings.clone(), settings.without_fault()] {
+                wanted.entry(settings).or_insert_with(|| composed.name.clone());
+            }
         }
     }
     let wanted: Vec<_> = wanted.into_iter().collect();
@@ -291,7 +500,7 @@ async fn contexts(
                 .collect::<Result<HashMap<_, _>, _>>()
         })
     });
-    made.await.expect("setting up contexts does not panic").map(Arc::new)
+    made.await.expect("setting up contexts does not panic")
 }
 
 fn context(

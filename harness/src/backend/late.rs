@@ -1,11 +1,15 @@
 //! Late demands: renegotiation (up to TLS 1.2) and post-handshake authentication (TLS 1.3), on a live connection,
 //! after a request has been read.
 
+use hyper::http::request::Parts;
 use openssl::ssl::SslVersion;
-use tls_gauntlet_scenarios::{DemandTime, KeyUpdate, Need, Renegotiation};
+use tls_gauntlet_scenarios::{BackendProfile, DemandTime, KeyUpdate, LateFor, Need, Renegotiation};
 
-use super::{context::verify_mode, port::Port, shared_tls::SharedTls, story::Story};
-use crate::{ffi, wire::observer::Observer};
+use super::{context::verify_mode, port::Port, story::Story};
+use crate::{
+    ffi,
+    wire::{observer::Observer, shared_tls::SharedTls},
+};
 
 /// How a late demand ended.
 pub(super) enum Demanded {
@@ -26,9 +30,28 @@ pub(super) enum Late {
     Authentication,
 }
 
+/// Whether the profile makes late demands on this request.
+pub(super) fn is_for(profile: &BackendProfile, request: &Parts) -> bool {
+    match profile.late_for {
+        None => true,
+        Some(LateFor::SecurePaths) => {
+            request.uri.path().split('/').any(|segment| segment == LateFor::SEGMENT)
+        }
+    }
+}
+
+/// Whether the profile wants a renegotiation in the middle of a response.
+pub(super) fn is_in_response(port: &Port, tls: &SharedTls) -> bool {
+    port.profile().renegotiation == Some(Renegotiation::InResponse) && !is_tls13(tls)
+}
+
+fn is_tls13(tls: &SharedTls) -> bool {
+    tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3))
+}
+
 /// Makes every demand that the profile wants made after a request.
 pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Demanded {
-    let is_tls13 = tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3));
+    let is_tls13 = is_tls13(tls);
     let profile = port.profile();
     if let Some(demand) = profile.client_certificate
         && demand.asked == DemandTime::AfterRequest
@@ -40,8 +63,9 @@ pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Deman
         return update_keys(profile.key_update, tls).await;
     }
     let times = match profile.renegotiation {
-        None => 0,
+        None | Some(Renegotiation::InResponse) => 0,
         Some(Renegotiation::AfterRequest) => 1,
+        Some(Renegotiation::Storm) => return storm(tls, story).await,
         Some(Renegotiation::Repeatedly) => Renegotiation::REPETITIONS,
     };
     for _ in 0..times {
@@ -82,7 +106,18 @@ async fn for_certificate(need: Need, is_tls13: bool, tls: &SharedTls, story: &St
     handshake(Late::Authentication, tls, story).await
 }
 
-async fn renegotiate(tls: &SharedTls, story: &Story) -> Demanded {
+/// Asks again before the peer has answered, which OpenSSL does not mind as long as it has nothing to read.
+async fn storm(tls: &SharedTls, story: &Story) -> Demanded {
+    for _ in 1..Renegotiation::STORM {
+        if tls.with_ssl(ffi::renegotiate).is_err() || tls.send_handshake().await.is_err() {
+            return Demanded::Broken;
+        }
+    }
+    renegotiate(tls, story).await
+}
+
+/// Asks for a renegotiation, and waits until it is over.
+pub(super) async fn renegotiate(tls: &SharedTls, story: &Story) -> Demanded {
     if tls.with_ssl(ffi::renegotiate).is_err() {
         return Demanded::Broken;
     }

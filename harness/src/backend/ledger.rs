@@ -11,12 +11,26 @@ pub(super) struct Ledger {
     entries: Mutex<Vec<BackendSaw>>,
     count: watch::Sender<usize>,
     open: watch::Sender<usize>,
+    /// The same count over a whole fleet.
+    of_fleet: watch::Sender<usize>,
+}
+
+impl Default for Ledger {
+    /// An empty one, of nobody's fleet. It counts the listening socket as open, because of the connections that wait in it.
+    fn default() -> Self {
+        Self::of_fleet(&watch::Sender::new(0))
+    }
 }
 
 impl Ledger {
-    /// An empty one. It counts the listening socket as open, because of the connections that wait in it.
-    pub(super) fn new() -> Self {
-        Self { entries: Mutex::default(), count: watch::Sender::new(0), open: watch::Sender::new(1) }
+    /// An empty one that is counted with those of its fleet.
+    pub(super) fn of_fleet(of_fleet: &watch::Sender<usize>) -> Self {
+        Self {
+            entries: Mutex::default(),
+            count: watch::Sender::new(0),
+            open: watch::Sender::new(1),
+            of_fleet: of_fleet.clone(),
+        }
     }
 
     /// A connection has come in.
@@ -28,6 +42,7 @@ impl Ledger {
     pub(super) fn write(&self, entry: BackendSaw) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         self.count.send_modify(|count| *count += 1);
+        self.of_fleet.send_modify(|count| *count += 1);
         self.close();
     }
 
@@ -38,6 +53,12 @@ impl Ledger {
 
     pub(super) fn entries(&self) -> Vec<BackendSaw> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The entries from this one on.
+    pub(super) fn entries_since(&self, first: usize) -> Vec<BackendSaw> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(first..).unwrap_or_default().to_vec()
     }
 
     pub(super) fn count(&self) -> watch::Receiver<usize> {

@@ -9,7 +9,7 @@ use openssl::{
     ex_data::Index,
     hash::MessageDigest,
     ssl::{Ssl, SslContextBuilder, SslVerifyMode},
-    x509::{X509, X509NameRef, X509StoreContext, X509StoreContextRef},
+    x509::{X509, X509NameRef, X509Ref, X509StoreContext, X509StoreContextRef},
 };
 use tls_gauntlet_certs::{ClientRecipe, Error, Pki};
 use tls_gauntlet_scenarios::ClientCertificate;
@@ -28,11 +28,35 @@ impl Shown {
 
 /// Notes what clients show, good or bad: OpenSSL itself forgets a certificate that it refuses. `goes_on` leaves the
 /// refusal to others.
-pub(super) fn install(context: &mut SslContextBuilder, mode: SslVerifyMode, goes_on: bool) {
+pub(super) fn install(
+    context: &mut SslContextBuilder,
+    mode: SslVerifyMode,
+    goes_on: bool,
+    pki: &Pki,
+) -> Result<(), Error> {
+    let revoked = names(pki.client(ClientRecipe::Revoked)?.leaf());
     context.set_verify_callback(mode, move |accepted, verification| {
         note(verification);
-        accepted || goes_on
+        let flaw = if accepted { leaf_flaw(verification, &revoked) } else { None };
+        if let Some(flaw) = flaw {
+            verification.set_error(ffi::verify_result(flaw));
+        }
+        (accepted && flaw.is_none()) || goes_on
     });
+    Ok(())
+}
+
+/// What is wrong with a leaf whose chain holds: that it was revoked, whichever run of the authority issued it, or that
+/// its key is weak, which OpenSSL does not mind at security level 0.
+fn leaf_flaw(verification: &X509StoreContextRef, revoked: &[String; 2]) -> Option<i32> {
+    const STRONG: u32 = 2048;
+    let leaf = verification.current_cert().filter(|_| verification.error_depth() == 0)?;
+    if names(leaf) == *revoked {
+        return Some(openssl_sys::X509_V_ERR_CERT_REVOKED);
+    }
+    let bits = leaf.public_key().and_then(|key| key.rsa()).map(|key| key.n().num_bits());
+    let is_weak = bits.is_ok_and(|bits| bits.unsigned_abs() < STRONG);
+    is_weak.then_some(openssl_sys::X509_V_ERR_EE_KEY_TOO_SMALL)
 }
 
 /// Gives a connection the place where its client's chain is noted.
@@ -84,12 +108,12 @@ pub(super) fn fingerprint(certificate: &X509) -> String {
 }
 
 /// Subject and issuer.
-fn names(certificate: &X509) -> [String; 2] {
+fn names(certificate: &X509Ref) -> [String; 2] {
     [subject(certificate), spelled(certificate.issuer_name())]
 }
 
 /// The subject of a certificate, as in `CN=good.client.gauntlet.test`.
-pub(super) fn subject(certificate: &X509) -> String {
+pub(super) fn subject(certificate: &X509Ref) -> String {
     spelled(certificate.subject_name())
 }
 

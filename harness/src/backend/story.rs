@@ -14,7 +14,6 @@ use super::{
     cause,
     late::Late,
     port::Port,
-    shared_tls::SharedTls,
     shown::{Shown, subject},
 };
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     wire::{
         client_hello,
         observer::{Direction, HandshakeType, Observer},
+        shared_tls::SharedTls,
         tap::{PeerEnd, Traffic},
     },
 };
@@ -31,6 +31,7 @@ use crate::{
 pub(super) struct Story {
     begun: Instant,
     traffic: Arc<Traffic>,
+    number: u64,
     fault: Option<Fault>,
     tls: OnceLock<Witnesses>,
     hello: OnceLock<Option<ClientHelloFacts>>,
@@ -84,16 +85,22 @@ pub(super) enum Stop {
 }
 
 impl Story {
-    pub(super) fn new(traffic: Arc<Traffic>, fault: Option<Fault>) -> Self {
+    pub(super) fn new(traffic: Arc<Traffic>, number: u64, fault: Option<Fault>) -> Self {
         Self {
             begun: Instant::now(),
             traffic,
+            number,
             fault,
             tls: OnceLock::new(),
             hello: OnceLock::new(),
             negotiated: OnceLock::new(),
             notes: Mutex::default(),
         }
+    }
+
+    /// Which of its backend's connections this is, counted from 1.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// The fault that shows on this connection.
@@ -151,6 +158,11 @@ impl Story {
     pub(super) fn client_chain(&self) -> Vec<openssl::x509::X509> {
         let shown = self.tls.get().and_then(|witnesses| witnesses.shown.as_ref());
         shown.map(|shown| shown.chain()).unwrap_or_default()
+    }
+
+    /// How many bytes came before the first handshake was over.
+    pub(super) fn early_data(&self) -> usize {
+        self.tls.get().map_or(0, |witnesses| witnesses.tls.early_data())
     }
 
     /// Renegotiations that were completed. TLS 1.3 has none: post-handshake authentication is no handshake.
@@ -236,7 +248,7 @@ impl Story {
             client_certificate: chain
                 .first()
                 .and_then(|leaf| -> Option<ClientCertificate> { port.known().name(leaf) }),
-            client_chain: chain.iter().map(subject).collect(),
+            client_chain: chain.iter().map(|one| subject(one)).collect(),
             alert_sent: observer.and_then(Observer::alert_sent),
             alert_received: observer.and_then(Observer::alert_received),
             renegotiations: self.renegotiations(),

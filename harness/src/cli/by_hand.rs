@@ -1,11 +1,14 @@
 //! The lines with which a person calls a backend by hand.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
-    BackendProfile, DemandTime, FaultAction, FaultPhase, ServerCertificate, TlsVersion,
+    BackendProfile, Cause, DemandTime, FaultAction, FaultPhase, LateFor, ServerCertificate, Staple,
+    StatusSource, TlsVersion, catalogue,
 };
+
+use crate::backend::Front;
 
 /// The files a caller needs.
 #[derive(Debug, Clone)]
@@ -16,6 +19,14 @@ pub(super) struct Files {
     pub(super) certificate: String,
     /// Its key.
     pub(super) key: String,
+}
+
+impl Files {
+    /// By the names that the control API gives them.
+    pub(super) fn as_fetched() -> Self {
+        let [ca, certificate, key] = ["ca.pem", "client-good.pem", "client-good.key"].map(str::to_owned);
+        Self { ca, certificate, key }
+    }
 }
 
 /// A `curl` line that shows what the backend does: an answer, or the refusal that its flaw deserves.
@@ -42,11 +53,55 @@ pub(super) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String
             words.extend(["--tls-max".to_owned(), "1.2".to_owned()]);
         }
     }
+    if is_about_staples(profile) {
+        words.push("--cert-status".to_owned());
+    }
     if stalls(profile) {
         words.extend(["--max-time".to_owned(), "5".to_owned()]);
     }
-    words.push(quoted(url));
+    let path = match profile.late_for {
+        None => "",
+        Some(LateFor::SecurePaths) => LateFor::SEGMENT,
+    };
+    words.push(quoted(&format!("{url}{path}")));
     words.join(" ")
+}
+
+/// URL and `curl` line of the same backend on the port that answers for all of them by name.
+pub(super) fn curl_by_name(
+    profile: &BackendProfile,
+    host: &str,
+    front: SocketAddr,
+    files: &Files,
+) -> (String, String) {
+    let url = format!("https://{host}:{}/", front.port());
+    let line = curl(profile, &url, files);
+    let rest = line.strip_prefix("curl ").unwrap_or(&line);
+    let line = format!("curl --resolve {host}:{} {rest}", reached(front));
+    (url, line)
+}
+
+/// A line that shows how backends compose in a name.
+pub(super) fn example_by_name(front: SocketAddr, files: &Files) -> String {
+    let example = catalogue().backend("tls12-only+client-cert-required");
+    let line = example.ok().and_then(|example| {
+        let host = Front::host(&example).ok()?;
+        Some(curl_by_name(&example.profile, &host, front, files).1)
+    });
+    format!("  {}", line.unwrap_or_default())
+}
+
+/// Port and address, as curl takes them, by which this machine reaches what listens here.
+fn reached(front: SocketAddr) -> String {
+    let address = match front.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        address => address,
+    };
+    match address {
+        IpAddr::V4(address) => format!("{}:{address}", front.port()),
+        IpAddr::V6(address) => format!("{}:[{address}]", front.port()),
+    }
 }
 
 /// The name by which a backend on this host has to be called: that of its certificate. What ends in `.localhost` needs
@@ -79,13 +134,53 @@ pub(super) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: 
         TlsVersion::Tls11 => words.push("-tls1_1 -cipher DEFAULT@SECLEVEL=0".to_owned()),
         TlsVersion::Tls12 | TlsVersion::Tls13 => {}
     }
+    if is_about_staples(profile) {
+        words.push("-status".to_owned());
+    }
     if asks_late(profile) {
         words.push(if versions.contains(TlsVersion::Tls12) { "-tls1_2" } else { "-enable_pha" }.to_owned());
     }
     words.join(" ")
 }
 
-/// Why a sound client gets no answer, in a few words; none where it gets one.
+/// A line that asks for the status of the certificate where that points to, if it points anywhere.
+pub(super) fn status(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> Option<String> {
+    Some(match profile.certificate().points_to()? {
+        StatusSource::Crl => {
+            format!("{} -crl_check -crl_download </dev/null", s_client(profile, host, port, files))
+        }
+        StatusSource::Ocsp => {
+            format!("gnutls-cli --ocsp --x509cafile {} --port {port} {host} </dev/null", quoted(&files.ca))
+        }
+    })
+}
+
+/// What the address in the certificate is.
+pub(super) const fn status_label(source: StatusSource) -> &'static str {
+    match source {
+        StatusSource::Crl => "revocation list",
+        StatusSource::Ocsp => "OCSP responder",
+    }
+}
+
+fn is_about_staples(profile: &BackendProfile) -> bool {
+    profile.staple.is_some() || profile.certificate().must_be_stapled()
+}
+
+/// Why a client refuses it that looks for revocation, and not for anything else.
+fn status_flaw(profile: &BackendProfile) -> Option<Cause> {
+    let certificate = profile.certificate();
+    match profile.staple {
+        Some(Staple::Revoked) => Some(Cause::ServerCertRevoked),
+        Some(Staple::Expired | Staple::Garbage) => Some(Cause::ServerCertStatusUnknown),
+        _ if certificate.revoked_by().is_some() => Some(Cause::ServerCertRevoked),
+        _ if profile.status_fault.is_some() => Some(Cause::ServerCertStatusUnknown),
+        None if certificate.must_be_stapled() => Some(Cause::ServerCertStatusUnknown),
+        Some(Staple::Good) | None => None,
+    }
+}
+
+/// Why a sound client gets no answer, in a few words; none where it always gets one.
 pub(super) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
     let certificate: ServerCertificate = profile.certificate();
     let flaw = certificate.chain_flaw().or(certificate.name_flaw());
@@ -107,7 +202,12 @@ pub(super) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
             Some(format!("a sound client refuses this one: {flaw}; curl --insecure looks behind it"))
         }
         (None, Some(fault)) => Some(format!("a sound client {fault}")),
-        (None, None) => None,
+        (None, None) if certificate.is_huge() => {
+            Some(format!("most clients refuse this one, whatever they verify: {}", Cause::ServerCertTooLarge))
+        }
+        (None, None) => status_flaw(profile).map(|flaw| {
+            format!("a client that looks for revocation refuses this one: {flaw}; others do not")
+        }),
     }
 }
 
@@ -138,8 +238,6 @@ pub(super) fn quoted(word: &str) -> String {
 mod tests {
     use std::fmt::Write;
 
-    use tls_gauntlet_scenarios::catalogue;
-
     use super::*;
 
     #[test]
@@ -155,6 +253,9 @@ mod tests {
             let url = format!("https://{}:4001/", called(profile, "localhost"));
             writeln!(lines, "  {}", curl(profile, &url, &files)).unwrap();
             writeln!(lines, "  {}", s_client(profile, "localhost", "4001", &files)).unwrap();
+            if let Some(status) = status(profile, "localhost", "4001", &files) {
+                writeln!(lines, "  {status}").unwrap();
+            }
             if let Some(expect) = what_to_expect(profile) {
                 writeln!(lines, "  {expect}").unwrap();
             }

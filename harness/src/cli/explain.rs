@@ -56,12 +56,14 @@ pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
 type Statement = Result<Expectation, String>;
 
 fn state(scenario: &Scenario, gateway: &Gateway) -> Statement {
-    if let Some(because) = gateway.impossible(&scenario.listener.0, &scenario.upstream.0) {
+    if let Some(because) =
+        gateway.impossible(&scenario.listener.0, &scenario.upstream.0, &scenario.backend.name)
+    {
         return Err(format!("skipped: {because}"));
     }
     let claims = gateway.claims();
     let statement = match gateway.kind() {
-        GatewayKind::Direct => model::expect_direct(&scenario.upstream.1, &scenario.backend, claims),
+        GatewayKind::Direct => model::expect_called_directly(scenario, claims),
         GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => {
             model::expect(scenario, claims)
         }
@@ -218,6 +220,10 @@ fn by_hand_lines(page: &mut Page, backend: &Composed) {
     let url = format!("https://{}:PORT/", by_hand::called(&backend.profile, "localhost"));
     page.command("", &by_hand::curl(&backend.profile, &url, &files));
     page.command("", &by_hand::s_client(&backend.profile, "localhost", "PORT", &files));
+    if let Some(status) = by_hand::status(&backend.profile, "localhost", "PORT", &files) {
+        page.entry("", "and the status of its certificate, where that points to:");
+        page.command("", &status);
+    }
     if let Some(expect) = by_hand::what_to_expect(&backend.profile) {
         page.entry("", &format!("({expect})"));
     }

@@ -1,9 +1,9 @@
 //! `gauntlet run`: the matrix, its reports and the verdict as an exit code.
 
 use std::{
-    fs,
+    env, fs,
     net::{IpAddr, Ipv4Addr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -12,16 +12,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     clock,
+    events::Events,
     failure::{Failure, input_error, work_error},
+    records,
+    reports::{ReportArguments, Reports},
     selection,
     signals::Signals,
-    streams::{self, make_folder},
 };
 use crate::{
     limits::Limits,
     record::RunRecord,
-    report::{Detail, FORMATS, Format},
-    runner::{self, DEFAULT_JOBS, Event, RunError, RunRequest, ShardError},
+    runner::{self, Costs, DEFAULT_JOBS, Event, OnEvent, RunError, RunRequest, Shard, ShardError},
 };
 
 /// Runs the matrix against one or more gateways, prints it, and writes the record and reports.
@@ -37,16 +38,26 @@ pub(super) struct Arguments {
     /// Run only cells whose name matches, as in `*/expired-leaf/*::nginx`; any of several.
     #[arg(long, value_name = "GLOB")]
     filter: Vec<String>,
-    /// Run part I of N.
+    /// Run part I of N. `gauntlet report --merge` joins the parts. `index/N` takes I from `JOB_COMPLETION_INDEX`, which
+    /// Kubernetes gives to each pod of an Indexed Job, from 0.
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
+    /// An earlier record (run.json), by which the parts are made to take equally long; all parts need the same one. By a
+    /// hash of the cells' names if absent.
+    #[arg(long, value_name = "RECORD", requires = "shard")]
+    costs: Option<PathBuf>,
     /// Calls in flight at the same time.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_JOBS)]
     jobs: usize,
     /// How often each cell is run.
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
-    /// The seed of names and serial numbers; random if absent, and printed with the result.
+    /// Start each gateway with nothing verified, and reload it with the real settings before the first call: one that goes on as it
+    /// was is caught.
+    #[arg(long)]
+    after_reload: bool,
+    /// The seed of names and serial numbers, printed with the result. If absent, it is random; 0 with --shard, because
+    /// all parts need the same one.
     #[arg(long)]
     seed: Option<u64>,
     /// A folder of `gauntlet certs` whose authorities to use, for gateways that already trust them.
@@ -66,41 +77,22 @@ pub(super) struct Arguments {
     /// the gateway named by --claims mean.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// A folder for the record (run.json) and the reports.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// console, json or junit. The first one goes to standard output; with --out all are written, or every one if
-    /// none is named [default: console].
-    #[arg(long, value_name = "F")]
-    format: Vec<String>,
-    /// Show the evidence of everything that is wrong.
-    #[arg(long, conflicts_with = "quiet")]
-    verbose: bool,
-    /// No progress, no matrix: only what is wrong and the summary.
-    #[arg(long)]
-    quiet: bool,
+    /// A file for what happens while the run goes on, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let formats = formats(arguments)?;
+    let reports = Reports::chosen(&arguments.reports)?;
     let request = request(arguments)?;
-    if let Some(dir) = &arguments.out {
-        make_folder(dir)?;
-    }
-
-    let record = execute(&request, arguments.quiet)?;
-
-    if let Some(dir) = &arguments.out {
-        write_files(dir, &formats, &record)?;
-    }
-    let detail = match (arguments.verbose, arguments.quiet) {
-        (true, _) => Detail::Full,
-        (false, true) => Detail::Brief,
-        (false, false) => Detail::Normal,
-    };
-    let on_screen = formats.first().copied().unwrap_or(&FORMATS[0]);
-    streams::print(&(on_screen.render)(&record, &streams::look(detail)))?;
-    Ok(ExitCode::from(record.exit_code()))
+    reports.prepare()?;
+    let events = Events::to(arguments.events.as_deref())?;
+    let record = execute(&request, arguments.reports.quiet, &events)?;
+    let record = reports.compared(record);
+    events.conclude(&record);
+    reports.deliver(&record)
 }
 
 /// Checks every name before anything is started.
@@ -126,15 +118,12 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
         gateways: arguments.gateway.clone(),
         suites: arguments.suite.clone(),
         filters: arguments.filter.clone(),
-        shard: arguments
-            .shard
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|error: ShardError| Failure::input(error))?,
+        shard: arguments.shard.as_deref().map(shard).transpose()?,
+        costs: arguments.costs.as_deref().map(records::read).transpose()?.as_ref().map(Costs::of),
         jobs: arguments.jobs,
+        after_reload: arguments.after_reload,
         repeat: arguments.repeat,
-        seed: clock::seed(arguments.seed)?,
+        seed: clock::seed(arguments.seed.or(arguments.shard.is_some().then_some(0)))?,
         now: clock::now(),
         pki: arguments.pki.clone(),
         port_base: arguments.port_base,
@@ -147,28 +136,36 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
     Ok(request)
 }
 
-/// The formats that were named, in their order.
-fn formats(arguments: &Arguments) -> Result<Vec<&'static Format>, Failure> {
-    let mut formats: Vec<&Format> = Vec::new();
-    for name in &arguments.format {
-        let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
-        let format = Format::named(name)
-            .ok_or_else(|| input_error!("unknown format \"{name}\"; known are {}", known()))?;
-        if !formats.iter().any(|other| other.name == format.name) {
-            formats.push(format);
-        }
-    }
-    if formats.len() > 1 && arguments.out.is_none() {
-        let names: Vec<_> = formats.iter().map(|format| format.name).collect();
-        return Err(input_error!(
-            "standard output carries one format, not {}; pass --out DIR to have them as files",
-            names.join(" and ")
-        ));
-    }
-    Ok(formats)
+/// One part of the cells.
+fn shard(asked: &str) -> Result<Shard, Failure> {
+    let Some(of) = asked.strip_prefix("index/") else {
+        return asked.parse().map_err(|error: ShardError| Failure::input(error));
+    };
+    let index = env::var(INDEX).ok().and_then(|index| index.parse::<u32>().ok());
+    let index = index.ok_or_else(|| {
+        input_error!("--shard {asked} needs the number of this pod in {INDEX}; run it in an Indexed Job, or write I/{of}")
+    })?;
+    format!("{}/{of}", index.saturating_add(1)).parse().map_err(|error: ShardError| Failure::input(error))
 }
 
-fn execute(request: &RunRequest, quiet: bool) -> Result<RunRecord, Failure> {
+/// Where Kubernetes says which pod of an Indexed Job this is.
+const INDEX: &str = "JOB_COMPLETION_INDEX";
+
+fn execute(request: &RunRequest, quiet: bool, events: &Events) -> Result<RunRecord, Failure> {
+    watched(quiet, async |on_event| {
+        let told = |event: Event| {
+            events.tell(&event);
+            on_event(event);
+        };
+        runner::run(request, &told).await
+    })
+}
+
+/// Does something that takes a while, with a bar where somebody watches, until it is done or a signal ends it.
+pub(super) fn watched<T>(
+    quiet: bool,
+    work: impl AsyncFnOnce(OnEvent<'_>) -> Result<T, RunError>,
+) -> Result<T, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the run: {error}"))?;
     let progress = Progress::new(quiet);
@@ -176,7 +173,7 @@ fn execute(request: &RunRequest, quiet: bool) -> Result<RunRecord, Failure> {
         let signals = Signals::catch()?;
         let on_event = |event| progress.show(event);
         tokio::select! {
-            outcome = runner::run(request, &on_event) => outcome.map_err(|error| match &error {
+            outcome = work(&on_event) => outcome.map_err(|error| match &error {
                 RunError::Request(_) => Failure::input(error),
                 RunError::Work(_) => Failure::work(error),
             }),
@@ -185,22 +182,6 @@ fn execute(request: &RunRequest, quiet: bool) -> Result<RunRecord, Failure> {
     });
     progress.finish();
     outcome
-}
-
-/// The record always, and the formats that were asked for, or all that have a file.
-fn write_files(dir: &Path, formats: &[&Format], record: &RunRecord) -> Result<(), Failure> {
-    let wanted = |format: &&Format| {
-        format.name == "json"
-            || formats.iter().all(|asked| asked.file.is_none())
-            || formats.iter().any(|asked| asked.name == format.name)
-    };
-    for format in FORMATS.iter().filter(wanted) {
-        let Some(file) = format.file else { continue };
-        let path = dir.join(file);
-        let text = (format.render)(record, &crate::report::Look::default());
-        fs::write(&path, text).map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
-    }
-    Ok(())
 }
 
 /// A bar on standard error, where that is a terminal.

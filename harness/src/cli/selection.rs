@@ -11,11 +11,13 @@ use crate::{
     runner::{self, RunRequest},
 };
 
-/// The suites that were named, every one if none was.
+/// The suites that were named, every one if none was: first those for every gateway, then those for some.
 pub(super) fn suites(named: &[String]) -> Result<Vec<Scenario>, Failure> {
     let mut scenarios = Vec::new();
     if named.is_empty() {
-        for (suite, _) in catalogue().suites() {
+        let mut all: Vec<_> = catalogue().suites().collect();
+        all.sort_by_key(|(_, suite)| !suite.gateways.is_empty());
+        for (suite, _) in all {
             scenarios.extend(catalogue().scenarios(suite).map_err(Failure::input)?);
         }
     }

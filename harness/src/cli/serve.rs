@@ -1,33 +1,36 @@
 //! `gauntlet serve`: keeps backends up, for debugging by hand or for a gateway elsewhere.
 
 use std::{
+    convert::Infallible,
     fs,
-    net::{IpAddr, Ipv4Addr},
-    path::Path,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
 
 use clap::Args;
 use serde::Serialize;
+use time::Duration;
 use tls_gauntlet_certs::{ClientRecipe, Pki};
-use tls_gauntlet_scenarios::{BackendProfile, Composed, catalogue};
+use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 
 use super::{
     by_hand::{self, Files},
-    certs, clock,
+    certs, check, clock,
     failure::{Failure, input_error, work_error},
     signals::Signals,
     streams,
 };
 use crate::{
-    backend::{Fleet, FleetError, FleetOptions},
+    backend::{DEFAULT_BACKEND, Fleet, FleetError, FleetOptions, Front},
+    control::Control,
     gateway::RunFolder,
-    limits::Limits,
     report::{Detail, text::wrap},
 };
 
-/// Keeps backends up until ctrl-c, and prints for each one its URL and a `curl` line that can be pasted.
+/// Keeps backends up until ctrl-c, each on a port, and every one there is by name on one more; prints URLs and `curl`
+/// lines that can be pasted.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Backends (`gauntlet list backends`), joined by + to compose them; all if none is named.
@@ -39,9 +42,28 @@ pub(super) struct Arguments {
     /// A host name by which a gateway elsewhere dials the backends; goes into their certificates.
     #[arg(long, value_name = "HOST")]
     name: Vec<String>,
-    /// The first port, the next backend gets the next one; ephemeral ones if absent.
+    /// The first port, the next backend gets the next one, and the port for all names the one after the last;
+    /// ephemeral ones if absent.
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    /// The port for all names, where it is not to be the one after the last.
+    #[arg(long, value_name = "N")]
+    name_port: Option<u16>,
+    /// Where to answer over plain HTTP: what is up, certificates, what the backends saw; see /openapi.json there.
+    #[arg(long, value_name = "ADDR:PORT")]
+    control: Option<SocketAddr>,
+    /// A folder with kept authorities (`gauntlet certs`); new ones if absent.
+    #[arg(long, value_name = "DIR")]
+    pki: Option<PathBuf>,
+    /// Writes no files: the certificates are to be had from the control API.
+    #[arg(long, requires = "control")]
+    no_files: bool,
+    /// Starts nothing, but asks a `serve --control` that is running elsewhere whether it is well.
+    #[arg(long, value_name = "URL", exclusive = true)]
+    check: Option<String>,
+    /// How many seconds the certificate of `expires-during-run` lasts.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    expires_in: u32,
     /// The seed of names and serial numbers; random if absent.
     #[arg(long)]
     seed: Option<u64>,
@@ -62,23 +84,49 @@ struct Served {
     client_certificate: String,
     client_key: String,
     s_client: String,
+    /// Where the certificate says that its status is to be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_url: Option<String>,
+    /// Asks there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expect: Option<String>,
+    /// The same backend on the port for all names, and why it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url_by_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curl_by_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_by_name: Option<String>,
+    #[serde(skip)]
+    status_label: &'static str,
 }
 
 pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(url) = &arguments.check {
+        return check::check(url);
+    }
     let plan = plan(&arguments.backends)?;
     let names = certs::names(&arguments.name)?;
-    if arguments.port_base.is_some_and(|base| usize::from(u16::MAX - base) + 1 < plan.len()) {
+    if arguments.port_base.is_some_and(|base| usize::from(u16::MAX - base) < plan.len()) {
         return Err(input_error!(
-            "{} backends do not fit between --port-base {} and 65535; choose a lower one",
+            "{} backends and the port for all names do not fit between --port-base {} and 65535; choose a lower one",
             plan.len(),
             arguments.port_base.unwrap_or_default()
         ));
     }
-    let pki = Pki::new(clock::seed(arguments.seed)?, clock::now()).map_err(Failure::work)?;
-    let folder = RunFolder::new().map_err(|error| work_error!("cannot make a private folder: {error}"))?;
-    let files = write_files(&pki, folder.path())?;
+    let (seed, now) = (clock::seed(arguments.seed)?, clock::now());
+    let pki = match &arguments.pki {
+        Some(kept) => Pki::open(kept, seed, now).map_err(Failure::input)?,
+        None => Pki::new(seed, now).map_err(Failure::work)?,
+    };
+    // Removed with all it holds when this is dropped.
+    let folder = if arguments.no_files { None } else { Some(private_folder()?) };
+    let files = match &folder {
+        Some(folder) => write_files(&pki, folder.path())?,
+        None => Files::as_fetched(),
+    };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the backends: {error}"))?;
     runtime.block_on(async {
@@ -87,24 +135,65 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
             bind: arguments.bind,
             port_base: arguments.port_base,
             names,
-            limits: Limits::default(),
+            expires_in: Duration::seconds(arguments.expires_in.into()),
+            ..FleetOptions::default()
         };
-        let fleet = Fleet::start(&plan, &Arc::new(pki), &options).await.map_err(could_not_start)?;
-        let ports = fleet.backends().iter().map(|backend| backend.address().port());
+        let pki = Arc::new(pki);
+        let after_the_last =
+            options.port_base.and_then(|base| base.checked_add(u16::try_from(plan.len()).ok()?));
+        let for_names = FleetOptions { port_base: arguments.name_port.or(after_the_last), ..options.clone() };
+        // First, because it makes a backend when it is called, and some of the others have keys that take seconds.
+        let front = Arc::new(Front::start(&pki, &for_names).await.map_err(could_not_start)?);
+        let fleet = Fleet::start(&plan, &pki, &options).await.map_err(could_not_start)?;
+        let up = fleet.backends().iter().map(|backend| (backend.address().port(), backend.status_url()));
         let served: Vec<_> = plan
             .iter()
-            .zip(ports)
-            .map(|(composed, port)| Served::new(composed, port, arguments.bind, &files))
+            .zip(up)
+            .map(|(composed, (port, status_url))| {
+                Served::new(composed, port, status_url, front.address(), &files)
+            })
             .collect();
         if !arguments.bind.is_loopback() {
-            streams::note(&warning(&served, arguments.bind));
+            streams::note(&warning(&served, front.address()));
         }
-        streams::print(&told(&served, &files, arguments.json)?)?;
+        let (fleet, control) = match arguments.control {
+            None => (Some(fleet), None),
+            Some(address) => {
+                let control = Control::start(fleet, Arc::clone(&front), address).await;
+                let remedy = "choose another --control";
+                let control = control.map_err(|error| {
+                    work_error!("cannot listen on {address} for the control API: {error}; {remedy}")
+                })?;
+                streams::note(&format!("control API on {}", control.url()));
+                (None, Some(control))
+            }
+        };
+        streams::print(&told(&served, front.address(), &files, arguments.json)?)?;
         streams::note("ready; ctrl-c ends it");
-        signals.received().await;
-        drop(fleet);
+        tokio::select! {
+            _ = signals.received() => {}
+            never = tell_refusals(&front) => match never {},
+        }
+        drop((fleet, control, front));
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Says of each call for a name to which nobody answers why that is.
+async fn tell_refusals(front: &Front) -> Infallible {
+    let mut entries = front.entries();
+    let mut told = 0;
+    loop {
+        let count = *entries.borrow_and_update();
+        for refused in front.refused_since(told) {
+            let (name, because) = (refused.sni.unwrap_or_default(), refused.error.unwrap_or_default());
+            // A name can hold anything, also what a terminal obeys.
+            streams::note(&format!("refused \"{name}\": {because}").replace(char::is_control, "?"));
+        }
+        told = count;
+        // The sender lives as long as the port does.
+        let _ = entries.changed().await;
+    }
 }
 
 fn could_not_start(error: FleetError) -> Failure {
@@ -117,6 +206,9 @@ fn could_not_start(error: FleetError) -> Failure {
                 "choose another --port-base, or none"
             };
             work_error!("cannot listen on {address}: {source}; {remedy}")
+        }
+        FleetError::Status { address, source } => {
+            work_error!("cannot listen on {address}: {source}; pass --bind with an address of this machine")
         }
         FleetError::Setup { .. } | FleetError::Certificates(_) => Failure::work(error),
     }
@@ -131,6 +223,12 @@ fn plan(named: &[String]) -> Result<Vec<Composed>, Failure> {
             .collect());
     }
     named.iter().map(|name| catalogue().backend(name).map_err(Failure::input)).collect()
+}
+
+fn private_folder() -> Result<RunFolder, Failure> {
+    RunFolder::new().map_err(|error| {
+        work_error!("cannot make a private folder: {error}; set TMPDIR, or pass --control and --no-files")
+    })
 }
 
 /// What callers need, in a folder that is theirs and ours alone.
@@ -150,7 +248,14 @@ fn write_files(pki: &Pki, folder: &Path) -> Result<Files, Failure> {
 }
 
 impl Served {
-    fn new(composed: &Composed, port: u16, bind: IpAddr, files: &Files) -> Self {
+    fn new(
+        composed: &Composed,
+        port: u16,
+        status_url: Option<&str>,
+        front: SocketAddr,
+        files: &Files,
+    ) -> Self {
+        let bind = front.ip();
         let host = if bind.is_loopback() || bind.is_unspecified() {
             "localhost".to_owned()
         } else {
@@ -159,6 +264,11 @@ impl Served {
         let in_url = if host.contains(':') { format!("[{host}]") } else { host };
         let profile: &BackendProfile = &composed.profile;
         let url = format!("https://{}:{port}/", by_hand::called(profile, &in_url));
+        let (by_name, not_by_name) = match Front::host(composed) {
+            Ok(host) => (Some(by_hand::curl_by_name(profile, &host, front, files)), None),
+            Err(because) => (None, Some(because.to_string())),
+        };
+        let (url_by_name, curl_by_name) = by_name.unzip();
         Self {
             backend: composed.name.clone(),
             summary: profile.summary.clone(),
@@ -168,13 +278,19 @@ impl Served {
             client_certificate: files.certificate.clone(),
             client_key: files.key.clone(),
             s_client: by_hand::s_client(profile, &in_url, &port.to_string(), files),
+            status_url: status_url.map(str::to_owned),
+            status: by_hand::status(profile, &in_url, &port.to_string(), files),
             expect: by_hand::what_to_expect(profile),
+            status_label: profile.certificate().points_to().map_or("", by_hand::status_label),
             url,
+            url_by_name,
+            curl_by_name,
+            not_by_name,
         }
     }
 }
 
-fn told(served: &[Served], files: &Files, as_json: bool) -> Result<String, Failure> {
+fn told(served: &[Served], front: SocketAddr, files: &Files, as_json: bool) -> Result<String, Failure> {
     if as_json {
         let lines: Result<Vec<_>, _> = served.iter().map(serde_json::to_string).collect();
         let lines = lines.map_err(|error| work_error!("cannot write JSON: {error}"))?;
@@ -185,8 +301,16 @@ fn told(served: &[Served], files: &Files, as_json: bool) -> Result<String, Failu
         format!("trust               {}", files.ca),
         format!("client certificate  {}", files.certificate),
         format!("its key             {}", files.key),
+        format!(
+            "all by name         https://BACKEND[--BACKEND…].{}:{}/ (no name: {DEFAULT_BACKEND}), as in",
+            by_name::ZONE,
+            front.port()
+        ),
+        by_hand::example_by_name(front, files),
     ];
-    for Served { backend, summary, url, curl, expect, .. } in served {
+    for served in served {
+        let Served { backend, summary, url, curl, expect, not_by_name, .. } = served;
+        let Served { status_url, status, status_label, .. } = served;
         lines.push(String::new());
         lines.push(format!("{backend}  {url}"));
         lines.extend(wrap(&format!("  {summary}"), width, 2, 2).into_iter().enumerate().map(
@@ -197,16 +321,23 @@ fn told(served: &[Served], files: &Files, as_json: bool) -> Result<String, Failu
         if let Some(expect) = expect {
             lines.push(format!("  ({expect})"));
         }
+        if let Some(because) = not_by_name {
+            lines.push(format!("  (not by name: {because})"));
+        }
+        lines.extend(status_url.iter().map(|url| format!("  {status_label}  {url}")));
         // Copied as a whole, so never broken.
         lines.push(format!("  {curl}"));
+        lines.extend(status.iter().map(|status| format!("  {status}")));
     }
     Ok(lines.join("\n") + "\n")
 }
 
-fn warning(served: &[Served], bind: IpAddr) -> String {
-    let ports: Vec<_> = served.iter().map(|served| served.port.to_string()).collect();
+fn warning(served: &[Served], front: SocketAddr) -> String {
+    let ports = served.iter().map(|served| served.port).chain([front.port()]);
+    let ports: Vec<_> = ports.map(|port| port.to_string()).collect();
     format!(
-        "warning: {bind} can be reached from other machines, and these ports speak weak or broken TLS: {}",
+        "warning: {} can be reached from other machines, and these ports speak weak or broken TLS: {}",
+        front.ip(),
         ports.join(", ")
     )
 }
@@ -222,13 +353,26 @@ mod tests {
             certificate: "/run/client.pem".to_owned(),
             key: "/run/client.key".to_owned(),
         };
-        let plan = ["plain-good", "renegotiation-required", "tls10-only+expired-leaf"];
+        let plan = [
+            "plain-good",
+            "renegotiation-required",
+            "tls10-only+expired-leaf",
+            "resets-on-accept",
+            "revoked-by-ocsp",
+        ];
         let plan = plan.map(|name| catalogue().backend(name).unwrap());
-        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let served: Vec<_> =
-            (4001..).zip(&plan).map(|(port, composed)| Served::new(composed, port, local, &files)).collect();
-        insta::assert_snapshot!("told", told(&served, &files, false).unwrap());
-        insta::assert_snapshot!("told-json", told(&served, &files, true).unwrap());
-        insta::assert_snapshot!("warning", warning(&served, IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        let front = SocketAddr::from((Ipv4Addr::LOCALHOST, 4006));
+        let served: Vec<_> = (4001..)
+            .zip(&plan)
+            .map(|(port, composed)| {
+                let points = composed.profile.certificate().points_to().is_some();
+                let status_url = points.then_some("http://127.0.0.1:4100/4/ocsp");
+                Served::new(composed, port, status_url, front, &files)
+            })
+            .collect();
+        insta::assert_snapshot!("told", told(&served, front, &files, false).unwrap());
+        insta::assert_snapshot!("told-json", told(&served, front, &files, true).unwrap());
+        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4006));
+        insta::assert_snapshot!("warning", warning(&served, everywhere));
     }
 }

@@ -38,6 +38,8 @@ pub struct Answer {
     pub cut: Option<Failure>,
     /// Whether a client certificate was asked for, in the handshake or later.
     pub certificate_requested: bool,
+    /// Whether the session of its connection was resumed.
+    pub resumed: bool,
     /// The version of the connection it came over.
     pub tls_version: Option<TlsVersion>,
 }
@@ -78,6 +80,19 @@ impl Dialed {
     /// # Errors
     /// [`Failure`] if no response head comes until `deadline`.
     pub async fn call(self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Answer, Failure> {
+        self.call_after(None, request, deadline).await
+    }
+
+    /// As [`call`](Self::call), with another request sent, and its response read, before this one.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); and when the connection does not outlast the first request.
+    pub(crate) async fn call_after(
+        self,
+        first: Option<Request<Full<Bytes>>>,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
         let Self { stream, watch } = self;
         let (leg, broken) = Leg::new(stream);
         let (mut sender, connection) = match http1::handshake(TokioIo::new(leg)).await {
@@ -85,6 +100,14 @@ impl Dialed {
             Err(error) => return Err(watch.failure(&broken, &error, Phase::Request)),
         };
         let exchange = async {
+            if let Some(first) = first {
+                let failed = |error: &hyper::Error| watch.failure(&broken, error, Phase::Request);
+                let response = sender.send_request(first).await.map_err(|error| failed(&error))?;
+                if let Some(cut) = read(response, &watch, &broken, deadline).await.cut {
+                    return Err(cut);
+                }
+                sender.ready().await.map_err(|error| failed(&error))?;
+            }
             let response = match timeout_at(deadline, sender.send_request(request)).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => return Err(watch.failure(&broken, &error, watch.phase_before_response())),
@@ -130,6 +153,7 @@ async fn read(response: Response<Incoming>, watch: &Watch, broken: &Remembered, 
         body: body.freeze(),
         cut,
         certificate_requested: now.certificate_requested,
+        resumed: now.resumed,
         tls_version: now.tls_version,
     }
 }
@@ -180,7 +204,7 @@ impl Watch {
 
 impl Circumstances {
     /// Those of a TLS connection as it stands.
-    pub(crate) fn of(role: Role, stream: &SslStream<TcpStream>, observer: &Observer) -> Self {
+    pub(crate) fn of<S>(role: Role, stream: &SslStream<S>, observer: &Observer) -> Self {
         let ssl = stream.ssl();
         Self {
             role,
@@ -188,6 +212,7 @@ impl Circumstances {
             alert_sent: observer.alert_sent(),
             certificate_requested: observer.certificate_requested(),
             has_certificate: false,
+            resumed: ssl.session_reused(),
             sends_server_name: false,
             verified: ssl.verify_result(),
             // A cipher is known as soon as the server has chosen, and the version with it.

@@ -5,16 +5,18 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use openssl::{
     error::ErrorStack,
-    ssl::{Ssl, SslContext, SslMethod, SslOptions, SslVerifyMode},
-    x509::{X509, store::X509StoreBuilder},
+    ssl::{Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode, StatusType},
+    x509::{X509, X509Crl, store::X509StoreBuilder, verify::X509VerifyFlags},
 };
 use tls_gauntlet_certs::Identity;
-use tls_gauntlet_scenarios::{Phase, Versions};
+use tls_gauntlet_scenarios::{CipherSuite, Group, Phase, RevocationCheck, Versions};
 use tokio::{
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{Instant, timeout_at},
 };
@@ -23,22 +25,37 @@ use tokio_openssl::SslStream;
 use super::{
     call::Dialed,
     failure::{Break, Circumstances, Failure, Role},
+    revocation,
+    session::{self, KeptSession},
     tls::{self, CannotSetUp},
     verification::is_about_the_name,
 };
-use crate::{ffi, wire::observer};
+use crate::{
+    ffi,
+    wire::{algorithms, observer},
+};
 
 /// How a connection is opened.
 #[derive(Debug, Clone)]
 pub struct DialerSettings {
     /// Versions to offer.
     pub versions: Versions,
+    /// Cipher suites to offer up to TLS 1.2; what OpenSSL has by default if absent.
+    pub ciphers: Option<Vec<CipherSuite>>,
+    /// Groups to offer; what OpenSSL has by default if absent.
+    pub groups: Option<Vec<Group>>,
     /// The one root to trust.
     pub trust: Option<X509>,
     /// Whether the chain is checked against it.
     pub verify_chain: bool,
     /// Whether the certificate's name is checked.
     pub verify_name: bool,
+    /// How it finds out whether the certificate was revoked, if it does.
+    pub revocation: Option<RevocationCheck>,
+    /// The revocation lists that [`RevocationCheck::CrlFile`] checks the chain against, in DER.
+    pub lists: Vec<Vec<u8>>,
+    /// How long it waits for an answer to that.
+    pub status_patience: Duration,
     /// The name, or the address, to check for.
     pub name: String,
     /// The server name to send, if any.
@@ -49,6 +66,8 @@ pub struct DialerSettings {
     pub post_handshake_auth: bool,
     /// Whether to follow a server that renegotiates.
     pub renegotiation: bool,
+    /// Whether sessions are kept, so that they can be resumed.
+    pub keeps_sessions: bool,
     /// Application protocols to offer, in order; the extension is left out if there are none.
     pub alpn: Vec<String>,
 }
@@ -58,6 +77,8 @@ pub struct DialerSettings {
 pub struct Dialer {
     context: SslContext,
     verify_name: bool,
+    revocation: Option<RevocationCheck>,
+    status_patience: Duration,
     name: String,
     server_name: Option<String>,
     has_certificate: bool,
@@ -73,6 +94,8 @@ impl Dialer {
         Ok(Self {
             context,
             verify_name: settings.verify_name,
+            revocation: settings.revocation,
+            status_patience: settings.status_patience,
             name: settings.name.clone(),
             server_name: settings.server_name.clone(),
             has_certificate: settings.identity.is_some(),
@@ -86,17 +109,37 @@ impl Dialer {
         Self { server_name: self.server_name.as_ref().map(|_| name.clone()), name, ..self.clone() }
     }
 
-    /// Opens a connection and completes the first handshake.
+    /// The same dialer with another patience for answers about the status of a certificate.
+    #[must_use]
+    pub fn asking_for(&self, status_patience: Duration) -> Self {
+        Self { status_patience, ..self.clone() }
+    }
+
+    /// Opens a connection, completes the first handshake, and finds out what is wanted of the certificate's status.
     ///
     /// # Errors
     /// [`Failure`]: what the peer did instead, or that it was silent until `deadline`.
     pub async fn dial(&self, address: SocketAddr, deadline: Instant) -> Result<Dialed, Failure> {
+        self.dial_with(&KeptSession::default(), address, deadline).await
+    }
+
+    /// As [`dial`](Self::dial), offering the session that is kept there, if there is one, and keeping the one that comes of it.
+    ///
+    /// # Errors
+    /// As [`dial`](Self::dial).
+    pub(crate) async fn dial_with(
+        &self,
+        kept: &KeptSession,
+        address: SocketAddr,
+        deadline: Instant,
+    ) -> Result<Dialed, Failure> {
         let tcp = connect(address, deadline).await?;
         let unexpected = |error: ErrorStack| {
             let by = Break::Other(format!("cannot set up the connection: {error}"));
             Failure::broken(Phase::Handshake, &by, &Circumstances::plain())
         };
         let mut ssl = self.session().map_err(unexpected)?;
+        kept.attach(&mut ssl).map_err(unexpected)?;
         let observer = observer::attach(&mut ssl);
         let mut stream = SslStream::new(ssl, tcp).map_err(unexpected)?;
         let connected = timeout_at(deadline, Pin::new(&mut stream).connect()).await;
@@ -108,7 +151,16 @@ impl Dialer {
             ..known
         };
         match connected {
-            Ok(Ok(())) => Ok(Dialed::tls(stream, observer, known)),
+            Ok(Ok(())) => {
+                if let Some(check) = self.revocation
+                    && let Err(refusal) = self.find_status(check, stream.ssl()).await
+                {
+                    // Says good-bye, so that the server knows that it was left.
+                    let _ = timeout_at(deadline, stream.shutdown()).await;
+                    return Err(Failure::refused(refusal.cause, refusal.words, &known));
+                }
+                Ok(Dialed::tls(stream, observer, known))
+            }
             Ok(Err(error)) => Err(Failure::broken(Phase::Handshake, &Break::of_tls(&error), &known)),
             Err(_) => Err(Failure::timed_out(Phase::Handshake, &known)),
         }
@@ -122,8 +174,15 @@ impl Dialer {
         Ok(Dialed::plain(connect(address, deadline).await?))
     }
 
+    async fn find_status(&self, check: RevocationCheck, ssl: &SslRef) -> Result<(), revocation::Refusal> {
+        revocation::check(check, ssl, Instant::now() + self.status_patience).await
+    }
+
     fn session(&self) -> Result<Ssl, ErrorStack> {
         let mut ssl = Ssl::new(&self.context)?;
+        if self.revocation.is_some_and(RevocationCheck::wants_staple) {
+            ssl.set_status_type(StatusType::OCSP)?;
+        }
         // An address cannot be a server name (RFC 6066 3).
         if let Some(name) = self.server_name.as_ref().filter(|name| name.parse::<IpAddr>().is_err()) {
             ssl.set_hostname(name)?;
@@ -160,9 +219,21 @@ async fn connect(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Fa
 
 fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
     let mut context = tls::allow(SslMethod::tls_client(), &settings.versions, settings.identity.as_deref())?;
+    if let Some(ciphers) = &settings.ciphers {
+        algorithms::set_ciphers(&mut context, ciphers)?;
+    }
+    if let Some(groups) = &settings.groups {
+        algorithms::set_groups(&mut context, groups)?;
+    }
     if let Some(root) = &settings.trust {
         let mut store = X509StoreBuilder::new()?;
         store.add_cert(root.clone())?;
+        if settings.revocation == Some(RevocationCheck::CrlFile) {
+            for list in &settings.lists {
+                ffi::add_crl(&mut store, &*X509Crl::from_der(list)?)?;
+            }
+            store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
+        }
         context.set_cert_store(store.build());
     }
     match (settings.verify_chain, settings.verify_name) {
@@ -173,6 +244,9 @@ fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
             sound || !is_about_the_name(chain.error().as_raw())
         }),
         (false, false) => context.set_verify(SslVerifyMode::NONE),
+    }
+    if settings.keeps_sessions {
+        session::keep(&mut context);
     }
     if settings.post_handshake_auth {
         ffi::offer_post_handshake_auth(&mut context);

@@ -75,6 +75,11 @@ impl Failure {
         Self { cause, side, ended: Some(ended), ..Self::blank(phase, by.text(known)) }.under(known)
     }
 
+    /// A server that has passed every check of the handshake and is refused all the same.
+    pub(crate) fn refused(cause: Cause, words: String, known: &Circumstances) -> Self {
+        Self { cause, side: Side::Own, ..Self::blank(Phase::Handshake, words) }.under(known)
+    }
+
     /// A request that cannot be put into words of HTTP: a path with a space in it, say.
     pub(crate) fn not_sent(error: String) -> Self {
         Self { side: Side::Own, ..Self::blank(Phase::Connect, error) }
@@ -95,6 +100,7 @@ impl Failure {
             alert: self.alert_received,
             refused_because: self.own_refusal(),
             alert_sent: self.alert_sent,
+            resumed: false,
             tls_version: self.tls_version,
             certificate_requested: self.certificate_requested,
             phase: self.phase,
@@ -105,7 +111,11 @@ impl Failure {
 
     /// What this end held against its server, if it was this end that refused in the handshake.
     fn own_refusal(&self) -> Option<Cause> {
-        let refused = self.side == Side::Own && self.phase == Phase::Handshake && self.alert_sent.is_some();
+        // What is found out about a certificate's status only when the handshake is over, comes without an alert.
+        let about_status = matches!(self.cause, Cause::ServerCertRevoked | Cause::ServerCertStatusUnknown);
+        let refused = self.side == Side::Own
+            && self.phase == Phase::Handshake
+            && (self.alert_sent.is_some() || about_status);
         (refused && self.cause != Cause::Unexplained).then_some(self.cause)
     }
 
@@ -140,6 +150,10 @@ pub(crate) enum Role {
     /// The one that connected.
     Client,
     /// The one that accepted.
+    #[cfg_attr(
+        not(feature = "matrix"),
+        allow(dead_code, reason = "the embedded gateway is the one that accepts")
+    )]
     Server,
 }
 
@@ -156,6 +170,8 @@ pub(crate) struct Circumstances {
     pub(crate) certificate_requested: bool,
     /// Whether the client has one to show.
     pub(crate) has_certificate: bool,
+    /// Whether the session was resumed.
+    pub(crate) resumed: bool,
     /// Whether the client sends a server name.
     pub(crate) sends_server_name: bool,
     /// What this end's check of the peer's certificate came to.
@@ -173,6 +189,7 @@ impl Circumstances {
             alert_sent: None,
             certificate_requested: false,
             has_certificate: false,
+            resumed: false,
             sends_server_name: false,
             verified: X509VerifyResult::OK,
             tls_version: None,
@@ -225,6 +242,10 @@ impl Circumstances {
         }
         if reasons.has(PEER_DID_NOT_RETURN_A_CERTIFICATE) {
             return Cause::ClientCertMissing;
+        }
+        if reasons.has(EXCESSIVE_MESSAGE_SIZE) && self.role == Role::Client {
+            // No other message of a server's comes near the limit.
+            return Cause::ServerCertTooLarge;
         }
         if reasons.any(MALFORMED) || reasons.asn1 {
             return match self.role {
@@ -399,6 +420,7 @@ impl Reasons {
 const ASN1_LIBRARY: i32 = 13;
 const SSL_LIBRARY: i32 = 20;
 const CERTIFICATE_VERIFY_FAILED: i32 = 134;
+const EXCESSIVE_MESSAGE_SIZE: i32 = 152;
 const PEER_DID_NOT_RETURN_A_CERTIFICATE: i32 = 199;
 const NO_APPLICATION_PROTOCOL: i32 = 235;
 const UNEXPECTED_EOF: i32 = 294;
@@ -412,5 +434,6 @@ const NO_COMMON_VERSION: &[i32] = &[166, 191, 252, 258, 266, 267, 373, 396];
 const NO_COMMON_GROUP: &[i32] = &[101, 295, 410];
 /// `no ciphers available`, `no shared cipher`, `wrong cipher returned`.
 const NO_COMMON_CIPHER: &[i32] = &[181, 193, 261];
-/// `certificate length mismatch`, `length mismatch`.
-const MALFORMED: &[i32] = &[135, 159];
+/// `bad signature` (of the key exchange: the key is not the certificate's), `certificate length mismatch`, `length
+/// mismatch`.
+const MALFORMED: &[i32] = &[123, 135, 159];

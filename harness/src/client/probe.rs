@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, header};
 use openssl::x509::X509;
-use tls_gauntlet_certs::{ClientRecipe, Identity, Pki};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Pki};
 use tls_gauntlet_scenarios::{
-    ClientCertificate, ClientProfile, ClientSaw, Phase, Responder, ServerNameSent, UpstreamProfile, Versions,
+    ClientCertificate, ClientProfile, ClientSaw, Phase, Responder, RevocationCheck, ServerNameSent,
+    UpstreamProfile, Versions,
 };
 use tokio::time::Instant;
 
@@ -16,6 +17,7 @@ use super::{
     call::{Answer, Dialed},
     dialer::{Dialer, DialerSettings},
     failure::Failure,
+    session::KeptSession,
     tls::CannotSetUp,
 };
 use crate::limits::Limits;
@@ -48,6 +50,17 @@ pub struct Target {
     pub nonce: String,
 }
 
+/// What a client does before its call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// Another call, on the same connection.
+    Connection(Target),
+    /// Another call, whose session is then offered to be resumed.
+    Session(Target),
+}
+
 /// What a client believes of the gateway it calls.
 #[derive(Debug, Clone)]
 pub struct ClientTrust {
@@ -64,6 +77,15 @@ impl Probe {
     /// [`CannotSetUp`] if OpenSSL does not take the settings.
     pub fn new(settings: &DialerSettings, limits: Limits) -> Result<Self, CannotSetUp> {
         Ok(Self { dialer: Some(Dialer::new(settings)?), limits })
+    }
+
+    /// A client without a flaw, towards a server of this name whose certificate is of this PKI: current versions,
+    /// chain and name verified, no certificate of its own.
+    ///
+    /// # Errors
+    /// [`CannotSetUp`] if OpenSSL does not take the settings.
+    pub fn sound(name: &str, pki: &Pki) -> Result<Self, CannotSetUp> {
+        Self::new(&DialerSettings::sound(name, pki), Limits::default())
     }
 
     /// A client that speaks HTTP without TLS.
@@ -87,9 +109,14 @@ impl Probe {
         }
         let settings = DialerSettings {
             versions: profile.versions.clone(),
+            ciphers: profile.ciphers.clone(),
+            groups: profile.groups.clone(),
             trust: trust.root.clone(),
             verify_chain: trust.root.is_some(),
             verify_name: trust.root.is_some(),
+            revocation: None,
+            lists: Vec::new(),
+            status_patience: Limits::default().status,
             name: trust.name.clone(),
             server_name: match profile.server_name {
                 ServerNameSent::Right => Some(trust.name.clone()),
@@ -98,7 +125,8 @@ impl Probe {
             },
             identity: identity(profile.client_certificate, pki)?,
             post_handshake_auth: true,
-            renegotiation: true,
+            renegotiation: profile.follows_renegotiation,
+            keeps_sessions: profile.session_from.is_some(),
             alpn: Vec::new(),
         };
         Self::new(&settings, limits)
@@ -114,27 +142,50 @@ impl Probe {
         pki: &Pki,
         limits: Limits,
     ) -> Result<Self, CannotSetUp> {
-        Self::new(&DialerSettings::for_upstream(profile, name, pki)?, limits)
+        let settings = DialerSettings::for_upstream(profile, name, pki)?;
+        Self::new(&DialerSettings { status_patience: limits.status, ..settings }, limits)
     }
 
     /// Opens a connection, sends one request, reads the response to the end of its body, closes the connection.
     pub async fn get(&self, target: &Target) -> ClientSaw {
+        self.get_after(&Before::Nothing, target).await
+    }
+
+    /// As [`get`](Self::get), with something before it. What became of that, only the call itself shows.
+    pub async fn get_after(&self, before: &Before, target: &Target) -> ClientSaw {
         let deadline = Instant::now() + self.limits.call;
-        let saw = match self.call(target, deadline).await {
+        let saw = match self.call(before, target, deadline).await {
             Ok(answer) => saw(answer, &target.nonce),
             Err(failure) => failure.into_client_saw(),
         };
         ClientSaw { plaintext: self.dialer.is_none(), ..saw }
     }
 
-    async fn call(&self, target: &Target, deadline: Instant) -> Result<Answer, Failure> {
+    async fn call(&self, before: &Before, target: &Target, deadline: Instant) -> Result<Answer, Failure> {
+        let kept = KeptSession::default();
         let request = target.request()?;
-        self.open(target.address, deadline).await?.call(request, deadline).await
+        let first = match before {
+            Before::Nothing => None,
+            Before::Connection(first) => Some(first.request()?),
+            Before::Session(first) => {
+                // Without a session the call is one like others.
+                if let Ok(opened) = self.open(&kept, first.address, deadline).await {
+                    let _ = opened.call(first.request()?, deadline).await;
+                }
+                None
+            }
+        };
+        self.open(&kept, target.address, deadline).await?.call_after(first, request, deadline).await
     }
 
-    async fn open(&self, address: SocketAddr, deadline: Instant) -> Result<Dialed, Failure> {
+    async fn open(
+        &self,
+        kept: &KeptSession,
+        address: SocketAddr,
+        deadline: Instant,
+    ) -> Result<Dialed, Failure> {
         match &self.dialer {
-            Some(dialer) => dialer.dial(address, deadline).await,
+            Some(dialer) => dialer.dial_with(kept, address, deadline).await,
             None => Dialer::dial_plain(address, deadline).await,
         }
     }
@@ -157,14 +208,20 @@ impl DialerSettings {
     pub fn for_upstream(profile: &UpstreamProfile, name: &str, pki: &Pki) -> Result<Self, CannotSetUp> {
         Ok(Self {
             versions: profile.versions.clone(),
+            ciphers: profile.ciphers.clone(),
+            groups: profile.groups.clone(),
             trust: Some(pki.server_root().clone()),
             verify_chain: profile.verify_chain,
             verify_name: profile.verify_name,
+            revocation: profile.revocation.filter(|_| profile.verify_chain),
+            lists: lists(profile.revocation, pki)?,
+            status_patience: Limits::default().status,
             name: name.to_owned(),
             server_name: profile.send_server_name.then(|| name.to_owned()),
             identity: identity(profile.client_certificate, pki)?,
             post_handshake_auth: true,
-            renegotiation: true,
+            renegotiation: profile.renegotiation,
+            keeps_sessions: false,
             alpn: Vec::new(),
         })
     }
@@ -174,20 +231,38 @@ impl DialerSettings {
     pub fn sound(name: &str, pki: &Pki) -> Self {
         Self {
             versions: Versions::current(),
+            ciphers: None,
+            groups: None,
             trust: Some(pki.server_root().clone()),
             verify_chain: true,
             verify_name: true,
+            revocation: None,
+            lists: Vec::new(),
+            status_patience: Limits::default().status,
             name: name.to_owned(),
             server_name: Some(name.to_owned()),
             identity: None,
             post_handshake_auth: true,
             renegotiation: true,
+            keeps_sessions: false,
             alpn: Vec::new(),
         }
     }
 }
 
 impl Target {
+    /// The root of whatever listens there. The nonce is one and the same: give each call its own where several are
+    /// to be told apart.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            host: address.to_string(),
+            path: "/".to_owned(),
+            nonce: "n-0000000000000000".to_owned(),
+        }
+    }
+
     fn request(&self) -> Result<Request<Full<Bytes>>, Failure> {
         Request::get(&self.path)
             .header(header::HOST, &self.host)
@@ -195,6 +270,16 @@ impl Target {
             .body(Full::default())
             .map_err(|error| Failure::not_sent(error.to_string()))
     }
+}
+
+/// The lists of every authority of a sound chain, with what was issued so far to be revoked.
+fn lists(check: Option<RevocationCheck>, pki: &Pki) -> Result<Vec<Vec<u8>>, CannotSetUp> {
+    if check != Some(RevocationCheck::CrlFile) {
+        return Ok(Vec::new());
+    }
+    let what = "the revocation lists";
+    let intermediate = pki.crl(CrlKind::Revoked).map_err(CannotSetUp::because(what))?;
+    Ok(vec![intermediate, pki.server_root_crl().to_der().map_err(CannotSetUp::because(what))?])
 }
 
 fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Identity>>, CannotSetUp> {
@@ -212,6 +297,7 @@ fn saw(answer: Answer, nonce: &str) -> ClientSaw {
         answered_by: Some(responder),
         complete: answer.cut.is_none(),
         tls_version: answer.tls_version,
+        resumed: answer.resumed,
         certificate_requested: answer.certificate_requested,
         phase: Phase::Close,
         ..ClientSaw::default()

@@ -66,7 +66,8 @@ pub(crate) fn allow(
     Ok(context)
 }
 
-const fn number(version: TlsVersion) -> SslVersion {
+/// A version in OpenSSL's numbers.
+pub(crate) const fn number(version: TlsVersion) -> SslVersion {
     match version {
         TlsVersion::Ssl3 => SslVersion::SSL3,
         TlsVersion::Tls10 => SslVersion::TLS1,

@@ -13,6 +13,7 @@ pub(crate) fn server_cause(result: i32) -> Option<Cause> {
         Flaw::WrongUsage => Cause::ServerCertWrongUsage,
         Flaw::Weak => Cause::ServerCertWeak,
         Flaw::Revoked => Cause::ServerCertRevoked,
+        Flaw::StatusUnknown => Cause::ServerCertStatusUnknown,
         Flaw::Malformed => Cause::ServerCertMalformed,
     })
 }
@@ -21,10 +22,12 @@ pub(crate) fn server_cause(result: i32) -> Option<Cause> {
 pub(crate) fn client_cause(result: i32) -> Option<Cause> {
     Some(match flaw(result)? {
         Flaw::Expired => Cause::ClientCertExpired,
+        Flaw::NotYetValid => Cause::ClientCertNotYetValid,
         Flaw::WrongUsage => Cause::ClientCertWrongUsage,
+        Flaw::Weak => Cause::ClientCertWeak,
         Flaw::Revoked => Cause::ClientCertRevoked,
         // The list of causes knows no finer ones for clients.
-        Flaw::NotYetValid | Flaw::Untrusted | Flaw::OtherName | Flaw::Weak | Flaw::Malformed => {
+        Flaw::Untrusted | Flaw::OtherName | Flaw::StatusUnknown | Flaw::Malformed => {
             Cause::ClientCertUntrusted
         }
     })
@@ -45,6 +48,7 @@ enum Flaw {
     WrongUsage,
     Weak,
     Revoked,
+    StatusUnknown,
     Malformed,
 }
 
@@ -72,6 +76,11 @@ fn flaw(result: i32) -> Option<Flaw> {
         | ffi::X509_V_ERR_CA_KEY_TOO_SMALL
         | ffi::X509_V_ERR_CA_MD_TOO_WEAK => Flaw::Weak,
         ffi::X509_V_ERR_CERT_REVOKED => Flaw::Revoked,
+        ffi::X509_V_ERR_UNABLE_TO_GET_CRL
+        | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
+        | ffi::X509_V_ERR_CRL_NOT_YET_VALID
+        | ffi::X509_V_ERR_CRL_HAS_EXPIRED
+        | ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER => Flaw::StatusUnknown,
         _ => Flaw::Malformed,
     })
 }
@@ -85,12 +94,13 @@ mod tests {
     #[rstest]
     #[case(0, None, None)]
     #[case(10, Some(Cause::ServerCertExpired), Some(Cause::ClientCertExpired))]
-    #[case(9, Some(Cause::ServerCertNotYetValid), Some(Cause::ClientCertUntrusted))]
+    #[case(9, Some(Cause::ServerCertNotYetValid), Some(Cause::ClientCertNotYetValid))]
     #[case(18, Some(Cause::ServerCertUntrusted), Some(Cause::ClientCertUntrusted))]
     #[case(26, Some(Cause::ServerCertWrongUsage), Some(Cause::ClientCertWrongUsage))]
     #[case(62, Some(Cause::ServerCertNameMismatch), Some(Cause::ClientCertUntrusted))]
     #[case(23, Some(Cause::ServerCertRevoked), Some(Cause::ClientCertRevoked))]
-    #[case(68, Some(Cause::ServerCertWeak), Some(Cause::ClientCertUntrusted))]
+    #[case(12, Some(Cause::ServerCertStatusUnknown), Some(Cause::ClientCertUntrusted))]
+    #[case(68, Some(Cause::ServerCertWeak), Some(Cause::ClientCertWeak))]
     #[case(7, Some(Cause::ServerCertMalformed), Some(Cause::ClientCertUntrusted))]
     fn causes(#[case] number: i32, #[case] server: Option<Cause>, #[case] client: Option<Cause>) {
         assert_eq!(server_cause(number), server);

@@ -18,6 +18,14 @@ pub enum GatewayError {
         /// What there is.
         known: String,
     },
+    /// A gateway profile cannot be had like this.
+    #[error("cannot use gateway {name}: {because}")]
+    Profile {
+        /// As given.
+        name: String,
+        /// What is wrong with it.
+        because: String,
+    },
     /// The address of an external gateway makes no sense.
     #[error("cannot use gateway {url}: {problem}; write it as https://HOST:PORT")]
     Address {
@@ -29,6 +37,14 @@ pub enum GatewayError {
     /// A file of the gateway's folder cannot be read.
     #[error("cannot read {}: {source}; a gateway is a folder with a gateway.toml and its templates", .path.display())]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; name a folder in which files can be made", .path.display())]
+    Write {
         /// The file.
         path: PathBuf,
         /// Why not.
@@ -142,8 +158,10 @@ impl GatewayError {
         matches!(
             self,
             Self::Unknown { .. }
+                | Self::Profile { .. }
                 | Self::Address { .. }
                 | Self::Read { .. }
+                | Self::Write { .. }
                 | Self::Manifest { .. }
                 | Self::Template { .. }
                 | Self::Version { .. }

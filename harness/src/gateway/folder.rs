@@ -47,6 +47,21 @@ impl Folder {
         text.map_err(|source| GatewayError::Read { path, source })
     }
 
+    /// The names of its files; folders in it are not followed.
+    pub(super) fn files(&self) -> Result<Vec<String>, GatewayError> {
+        let paths: Vec<PathBuf> = match self {
+            Self::Shipped(folder) => folder.files().map(|file| file.path().to_owned()).collect(),
+            Self::Own(path) => {
+                let wrong = |source| GatewayError::Read { path: path.clone(), source };
+                let entries: Result<Vec<_>, _> = std::fs::read_dir(path).map_err(wrong)?.collect();
+                let paths = entries.map_err(wrong)?.into_iter().map(|entry| entry.path());
+                paths.filter(|path| path.is_file()).collect()
+            }
+        };
+        let names = paths.iter().filter_map(|path| path.file_name()?.to_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
     /// Its path, for messages; that of a shipped one is its name.
     pub(super) fn path(&self) -> &Path {
         match self {

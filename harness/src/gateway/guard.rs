@@ -121,7 +121,8 @@ fn send(signal: &str, to: &str) -> io::Result<()> {
 pub struct RunFolder {
     // Dropped in this order: first we remove the folder, then the guard finds nothing left to do.
     folder: TempDir,
-    guard: Guard,
+    /// None where there is no shell, that is, in a container of nothing but this program, which goes as a whole.
+    guard: Option<Guard>,
 }
 
 impl RunFolder {
@@ -141,7 +142,10 @@ impl RunFolder {
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
-        let guard = Guard::start(FOLDER, folder.path())?;
+        let guard = match Guard::start(FOLDER, folder.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            guard => Some(guard?),
+        };
         Ok(Self { folder, guard })
     }
 
@@ -156,7 +160,7 @@ impl fmt::Debug for RunFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunFolder")
             .field("path", &self.path())
-            .field("guard", &self.guard.shell.id())
+            .field("guard", &self.guard.as_ref().map(|guard| guard.shell.id()))
             .finish()
     }
 }

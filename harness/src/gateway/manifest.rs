@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use globset::Glob;
 use regex::Regex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tls_gauntlet_scenarios::{Cause, Claims, Deviation};
 
 use super::error::GatewayError;
@@ -29,6 +29,9 @@ pub struct Manifest {
     /// What it cannot be set up for.
     #[serde(default)]
     pub impossible: Vec<Impossible>,
+    /// What it does without being told, and cannot be told: those settings say nothing in its files.
+    #[serde(default)]
+    pub defaulted: Vec<Impossible>,
     /// Where it is known not to do what it has to.
     #[serde(default)]
     pub deviation: Vec<Deviation>,
@@ -64,6 +67,10 @@ pub struct VersionCommand {
     pub args: Vec<String>,
     /// Finds the version in what it prints (on either stream): the first group, or the whole match.
     pub pattern: Pattern,
+    /// The versions that the claims were measured with, as far as a version says what a program does (`1.22` stands for
+    /// `1.22.1`). Another one is judged by the claims of the nearest of them, and the record says so.
+    #[serde(default)]
+    pub known: Vec<VersionNumber>,
 }
 
 /// How a gateway is set up, started and stopped. Arguments and values are templates, as the files are.
@@ -143,18 +150,33 @@ pub struct LogLine {
     pub or: Vec<Cause>,
 }
 
-/// Something that a gateway cannot be set up for. What is absent fits everything.
-#[derive(Debug, Clone, Deserialize)]
+/// Something that a gateway cannot be set up for, or need not be. What is absent fits everything.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Impossible {
     /// Name of the listener.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
     /// Name of the upstream.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
+    /// Name of the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// Why.
     pub because: String,
+}
+
+impl Impossible {
+    /// This listener, for this reason.
+    pub(crate) fn listener(name: &str, because: String) -> Self {
+        Self { listener: Some(name.to_owned()), upstream: None, backend: None, because }
+    }
+
+    /// This upstream, for this reason.
+    pub(crate) fn upstream(name: &str, because: String) -> Self {
+        Self { listener: None, upstream: Some(name.to_owned()), backend: None, because }
+    }
 }
 
 /// What is different in older versions.
@@ -192,14 +214,36 @@ impl Manifest {
                 return Err(wrong(text.find(&deviation.cells).unwrap_or(0), error.to_string()));
             }
         }
+        let older = manifest.version.iter().map(|older| &older.claims);
+        for claims in [&manifest.claims].into_iter().chain(older) {
+            if let Some(certificate) = claims.against_the_rules() {
+                let message = format!(
+                    "no gateway can claim this of the certificate {certificate}; where it falls short, list the cells \
+                     as [[deviation]]"
+                );
+                return Err(wrong(text.find("[[claims.certificate]]").unwrap_or(0), message));
+            }
+        }
         Ok(manifest)
+    }
+
+    /// The nearest version that the claims were measured with, unless it is this one: the last before it, or else the
+    /// first after it.
+    #[must_use]
+    pub fn nearest_known(&self, version: &VersionNumber) -> Option<&VersionNumber> {
+        let known = &self.program.version.known;
+        if known.iter().any(|known| known.covers(version)) {
+            return None;
+        }
+        let before = known.iter().filter(|known| *known < version).max();
+        before.or_else(|| known.iter().min())
     }
 
     /// What this version is and does: the file with the entries for older versions laid over it.
     #[must_use]
     pub fn for_version(mut self, version: &VersionNumber) -> Self {
         for older in std::mem::take(&mut self.version) {
-            if *version < older.before {
+            if older.is_about(version) {
                 self.claims = self.claims.overlaid(older.claims);
                 self.impossible.extend(older.impossible);
                 self.deviation.extend(older.deviation);
@@ -209,11 +253,19 @@ impl Manifest {
     }
 }
 
+impl Older {
+    /// Whether it is about this version.
+    pub(super) fn is_about(&self, version: &VersionNumber) -> bool {
+        *version < self.before
+    }
+}
+
 impl Impossible {
     /// Whether it is about this pair.
-    pub(super) fn fits(&self, listener: &str, upstream: &str) -> bool {
+    pub(super) fn fits(&self, listener: &str, upstream: &str, backend: &str) -> bool {
         self.listener.as_ref().is_none_or(|name| name == listener)
             && self.upstream.as_ref().is_none_or(|name| name == upstream)
+            && self.backend.as_ref().is_none_or(|name| name == backend)
     }
 }
 
@@ -259,6 +311,13 @@ impl TryFrom<String> for Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct VersionNumber(Vec<u64>);
+
+impl VersionNumber {
+    /// Whether the other one is this version or a patch of it.
+    fn covers(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0)
+    }
+}
 
 impl FromStr for VersionNumber {
     type Err = String;
@@ -346,11 +405,37 @@ impossible = [{ upstream = "legacy", because = "too old" }]
         "stop = \"KILL\"\nstart =",
         "gateway.toml:9:8: unknown variant `KILL`, expected one of `TERM`, `QUIT`"
     )]
+    #[case(
+        "follows-renegotiation = true\n",
+        "[[claims.certificate]]\ncertificates = [\"wrong-key-usage\"]\n",
+        "gateway.toml:14:1: no gateway can claim this of the certificate wrong-key-usage; where it falls short"
+    )]
+    #[case(
+        "follows-renegotiation = true\n",
+        "[[claims.certificate]]\ncertificates = [\"good\"]\nrefused = \"server-cert-untrusted\"\n",
+        "gateway.toml:14:1: no gateway can claim this of the certificate good; where it falls short"
+    )]
     #[case("leaf/*\"", "[\"", "gateway.toml:16:10: error parsing glob 'expired-[': unclosed character class")]
     fn a_mistake_is_named_with_its_place(#[case] from: &str, #[case] to: &str, #[case] error: &str) {
         Manifest::parse("gateway.toml", SOUND).unwrap();
         let told = Manifest::parse("gateway.toml", &SOUND.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(told.starts_with(error), "{told}");
+    }
+
+    #[rstest]
+    #[case::known("1.22.1", None)]
+    #[case::newer_than_all("1.31", Some("1.29"))]
+    #[case::between("1.25.3", Some("1.22"))]
+    #[case::older_than_all("1.9", Some("1.22"))]
+    fn an_unknown_version_is_judged_by_the_nearest(#[case] version: &str, #[case] nearest: Option<&str>) {
+        let text = SOUND.replace(r"\.\d+)' }", r#"\.\d+)', known = ["1.29", "1.22"] }"#);
+        let manifest = Manifest::parse("gateway.toml", &text).unwrap();
+        let found = manifest.nearest_known(&version.parse().unwrap()).map(ToString::to_string);
+        assert_eq!(found.as_deref(), nearest);
+        assert_eq!(
+            Manifest::parse("gateway.toml", SOUND).unwrap().nearest_known(&"1.9".parse().unwrap()),
+            None
+        );
     }
 
     #[rstest]

@@ -114,8 +114,12 @@ impl GatewayPlan {
             None => self.new_group(upstream),
         };
         route.path = format!("/{}/{}/", route.group, backend.port());
-        self.routes.push(route);
-        &self.routes[self.routes.len() - 1]
+        let known = self.routes.iter().position(|known| *known == route);
+        let place = known.unwrap_or_else(|| {
+            self.routes.push(route);
+            self.routes.len() - 1
+        });
+        &self.routes[place]
     }
 
     /// One route of each group, in the order in which the groups came up.

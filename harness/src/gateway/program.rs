@@ -24,7 +24,7 @@ use super::{
 pub(super) struct Program {
     /// What `gateway.toml` says, for the version that was found.
     pub(super) manifest: Manifest,
-    folder: Folder,
+    pub(super) folder: Folder,
     found: Result<Found, Missing>,
 }
 
@@ -33,6 +33,8 @@ pub(super) struct Program {
 struct Found {
     path: PathBuf,
     version: VersionNumber,
+    /// The version whose claims it is judged by, if it is not itself known.
+    judged_by: Option<VersionNumber>,
 }
 
 /// A program that is not on this machine, and what to do about it.
@@ -45,13 +47,42 @@ struct Missing {
 impl Program {
     /// Reads the folder and looks for the program. That it is not there is no error before it is started.
     pub(super) fn open(folder: Folder) -> Result<Self, GatewayError> {
+        let manifest = Self::manifest(&folder)?;
+        Self::with(folder, manifest)
+    }
+
+    /// The same for one version beside others: it is where `ci/install-gateways.sh NAME@VERSION` puts it, and nowhere
+    /// else.
+    pub(super) fn open_version(folder: Folder, version: &str) -> Result<Self, GatewayError> {
+        let mut manifest = Self::manifest(&folder)?;
+        let name = format!("{}@{version}", manifest.name);
+        let own = format!("/{}/", manifest.name);
+        let program = &mut manifest.program;
+        let beside = |path: &PathBuf| {
+            let path = path.to_str().filter(|path| path.contains("gateways"))?;
+            path.contains(&own).then(|| PathBuf::from(path.replacen(&own, &format!("/{name}/"), 1)))
+        };
+        program.paths = program.paths.iter().filter_map(beside).collect();
+        program.variable = None;
+        program.install = program.install.as_ref().map(|command| format!("{command}@{version}"));
+        // Whatever is on PATH is another version.
+        program.names = program.names.iter().take(1).map(|program| format!("{program}@{version}")).collect();
+        manifest.name = name;
+        Self::with(folder, manifest)
+    }
+
+    fn manifest(folder: &Folder) -> Result<Manifest, GatewayError> {
         let file = folder.path().join("gateway.toml");
-        let mut manifest = Manifest::parse(&file.display().to_string(), &folder.read("gateway.toml")?)?;
+        Manifest::parse(&file.display().to_string(), &folder.read("gateway.toml")?)
+    }
+
+    fn with(folder: Folder, mut manifest: Manifest) -> Result<Self, GatewayError> {
         let found = match find(&manifest) {
             Ok(path) => {
                 let version = ask_version(&manifest, &path)?;
+                let judged_by = manifest.nearest_known(&version).cloned();
                 manifest = manifest.for_version(&version);
-                Ok(Found { path, version })
+                Ok(Found { path, version, judged_by })
             }
             Err(missing) => Err(missing),
         };
@@ -60,7 +91,17 @@ impl Program {
 
     /// The version, if the program is there.
     pub(super) fn version(&self) -> Option<String> {
-        self.found.as_ref().ok().map(|found| found.version.to_string())
+        self.version_number().map(ToString::to_string)
+    }
+
+    pub(super) fn version_number(&self) -> Option<&VersionNumber> {
+        self.found.as_ref().ok().map(|found| &found.version)
+    }
+
+    /// The version whose claims it is judged by, if its own is not known.
+    pub(super) fn judged_by(&self) -> Option<String> {
+        let found = self.found.as_ref().ok()?;
+        found.judged_by.as_ref().map(ToString::to_string)
     }
 
     /// Sets the program up and runs the vendor's own checker over it.

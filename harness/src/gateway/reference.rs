@@ -3,7 +3,9 @@
 //! It opens a connection to the backend for every request and reads the whole response before it answers, so that
 //! what it says of a failure is always the truth: a response that was cut never looks like one that was not.
 
+mod answer;
 mod claims;
+mod demand;
 mod journal;
 mod listener;
 mod router;
@@ -15,12 +17,18 @@ use std::{
     sync::Arc,
 };
 
+use tls_gauntlet_scenarios::{FailureBody, GatewayProfile, Versions};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use claims::claims;
+pub(super) use claims::impossible;
 pub use journal::cause_in;
 
-use self::{journal::Journal, listener::Listener, router::Router};
+use self::{
+    journal::{Journal, Style},
+    listener::Listener,
+    router::Router,
+};
 use super::plan::GatewayPlan;
 use crate::{client::CannotSetUp, limits::Limits};
 
@@ -37,6 +45,11 @@ pub struct ReferenceKnobs {
     pub timeout_status: u16,
     /// The status with which a client certificate is refused, after the handshake; refused in TLS if absent.
     pub client_certificate_status: Option<u16>,
+    /// Whether it renegotiates, up to TLS 1.2, with a client whose request needs a certificate (the listener policy
+    /// `on-demand`).
+    pub renegotiates_late: bool,
+    /// The status for such a request without a good certificate.
+    pub late_certificate_status: u16,
 }
 
 impl Default for ReferenceKnobs {
@@ -47,8 +60,52 @@ impl Default for ReferenceKnobs {
             failure_status: 502,
             timeout_status: 504,
             client_certificate_status: None,
+            renegotiates_late: true,
+            late_certificate_status: 403,
         }
     }
+}
+
+impl ReferenceKnobs {
+    /// Those that imitate this gateway.
+    #[must_use]
+    pub const fn like(profile: &GatewayProfile) -> Self {
+        Self {
+            post_handshake_auth: false,
+            renegotiation: profile.backend_side.follows_renegotiation,
+            failure_status: profile.failure.status,
+            timeout_status: profile.failure.timeout_status,
+            client_certificate_status: None,
+            renegotiates_late: profile.client_side.renegotiates,
+            late_certificate_status: profile.failure.client_certificate_status,
+        }
+    }
+}
+
+/// A plan that asks for no more than this gateway has.
+fn within(plan: &GatewayPlan, profile: &GatewayProfile) -> Result<GatewayPlan, CannotStart> {
+    let mut plan = plan.clone();
+    for (name, listener) in &mut plan.listeners {
+        let has = &profile.client_side.versions;
+        let both = listener.versions.intersection(has).ok_or_else(|| CannotStart::NoVersion {
+            what: format!("the listener \"{name}\""),
+            asked: listener.versions.clone(),
+            side: "clients",
+            has: has.clone(),
+        })?;
+        listener.versions = both;
+    }
+    for (name, upstream) in &mut plan.upstreams {
+        let has = &profile.backend_side.versions;
+        let both = upstream.versions.intersection(has).ok_or_else(|| CannotStart::NoVersion {
+            what: format!("the upstream \"{name}\""),
+            asked: upstream.versions.clone(),
+            side: "backends",
+            has: has.clone(),
+        })?;
+        upstream.versions = both;
+    }
+    Ok(plan)
 }
 
 /// A running reference gateway.
@@ -76,6 +133,18 @@ pub enum CannotStart {
         /// What the operating system said.
         source: io::Error,
     },
+    /// What is asked for and what the gateway has, have no version in common.
+    #[error("{what} asks for {asked}, and {side} get no more than {has}")]
+    NoVersion {
+        /// The listener or the upstream.
+        what: String,
+        /// Its versions.
+        asked: Versions,
+        /// `clients` or `backends`.
+        side: &'static str,
+        /// The versions of the profile.
+        has: Versions,
+    },
     /// A route leads to an upstream that the plan does not have.
     #[error("the route {path} leads to the upstream \"{upstream}\", which the plan does not have")]
     UnknownUpstream {
@@ -92,8 +161,31 @@ impl Reference {
     /// # Errors
     /// [`CannotStart`] if the plan cannot be set up, or a port cannot be had.
     pub async fn start(plan: &GatewayPlan, knobs: ReferenceKnobs) -> Result<Self, CannotStart> {
-        let journal = Arc::new(Journal::default());
-        let router = Arc::new(Router::new(plan, knobs, Arc::clone(&journal))?);
+        Self::open(plan, knobs, FailureBody::Plain, Journal::default()).await
+    }
+
+    /// As [`start`](Self::start), but imitates a gateway somewhere else: no listener and no upstream goes beyond its
+    /// versions, and failures look as they do there.
+    ///
+    /// # Errors
+    /// [`CannotStart`] as for `start`, and if a side is left without any version.
+    pub async fn imitate(plan: &GatewayPlan, profile: &GatewayProfile) -> Result<Self, CannotStart> {
+        let style = match profile.failure.body {
+            FailureBody::Plain => Style::Words,
+            FailureBody::ApiManagement => Style::GatewayLogs(Arc::new(profile.failure.clone())),
+        };
+        let plan = within(plan, profile)?;
+        Self::open(&plan, ReferenceKnobs::like(profile), profile.failure.body, Journal::new(style)).await
+    }
+
+    async fn open(
+        plan: &GatewayPlan,
+        knobs: ReferenceKnobs,
+        says: FailureBody,
+        journal: Journal,
+    ) -> Result<Self, CannotStart> {
+        let journal = Arc::new(journal);
+        let router = Arc::new(Router::new(plan, knobs, says, Arc::clone(&journal))?);
         let (stopping, stop) = watch::channel(false);
         let mut addresses = BTreeMap::new();
         let mut listeners = JoinSet::new();

@@ -8,10 +8,12 @@ use std::{
 };
 
 use minijinja::{Environment, UndefinedBehavior};
+use openssl::x509::{X509Crl, X509CrlRef};
 use serde::Serialize;
-use tls_gauntlet_certs::{ClientRecipe, Format, Identity, Name, ServerRecipe};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Identity, Name, ServerRecipe};
 use tls_gauntlet_scenarios::{
-    ClientCertificate, ClientCertificatePolicy, ListenerProfile, TlsVersion, UpstreamProfile, Versions,
+    CipherSuite, ClientCertificate, ClientCertificatePolicy, Group, ListenerProfile, RevocationCheck,
+    TlsVersion, UpstreamProfile, Versions,
 };
 
 use super::{
@@ -20,6 +22,7 @@ use super::{
     manifest::Manifest,
     plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route},
 };
+use crate::wire::algorithms;
 
 /// What templates know. Every time is in milliseconds.
 #[derive(Debug, Serialize)]
@@ -40,6 +43,8 @@ pub(super) struct Facts {
     server_root: PathBuf,
     /// What to trust of clients.
     client_root: PathBuf,
+    /// The revocation lists of all who issue client certificates.
+    client_crl: PathBuf,
     /// The ports to open.
     listeners: Vec<ListenerFacts>,
     /// The ways to connect to a backend.
@@ -78,6 +83,17 @@ struct VersionFacts {
     legacy: bool,
 }
 
+/// Cipher suites and groups; none where the gateway's own are to stay.
+#[derive(Debug, Clone, Serialize)]
+struct AlgorithmFacts {
+    /// Up to TLS 1.2, spelled as in the IANA registry.
+    ciphers: Option<Vec<CipherSuite>>,
+    /// The same, spelled as OpenSSL does.
+    openssl_ciphers: Option<Vec<&'static str>>,
+    /// Spelled as in the IANA registry: `x25519`, `secp256r1`, …
+    key_groups: Option<Vec<Group>>,
+}
+
 #[derive(Debug, Clone, Serialize)]
 struct ListenerFacts {
     name: String,
@@ -85,8 +101,14 @@ struct ListenerFacts {
     port: u16,
     #[serde(flatten)]
     versions: VersionFacts,
+    #[serde(flatten)]
+    algorithms: AlgorithmFacts,
+    /// Whether to issue session tickets, and resume by them.
+    session_tickets: bool,
     /// `ignored`, `optional` or `required`.
     client_certificate: ClientCertificatePolicy,
+    /// Whether to look client certificates up in the revocation lists.
+    check_revocation: bool,
     /// The groups with a route that this listener has to serve.
     groups: Vec<GroupFacts>,
 }
@@ -96,9 +118,19 @@ struct UpstreamFacts {
     name: String,
     #[serde(flatten)]
     versions: VersionFacts,
+    #[serde(flatten)]
+    algorithms: AlgorithmFacts,
     verify_chain: bool,
     verify_name: bool,
     send_server_name: bool,
+    /// Whether to follow a backend that renegotiates.
+    renegotiation: bool,
+    /// Application protocols to offer, in this order; the gateway's own if there are none.
+    protocols: Vec<String>,
+    /// Whether to keep connections for the next request.
+    reuse: bool,
+    /// The revocation lists to check the chain against, or none.
+    crl: Option<PathBuf>,
     /// The client certificate to show, or none.
     client_certificate: Option<CertificateFiles>,
 }
@@ -154,13 +186,28 @@ impl Facts {
             replace(&dir.join(file), &pem).map_err(files)?;
         }
 
+        let client_crl = dir.join("client-crl.pem");
+        // What is to be on the list has to be issued first; what backends show, has been.
+        plan.pki.client(ClientRecipe::Revoked).map_err(certificates)?;
+        let server_crl = dir.join("server-crl.pem");
+        for (file, issuers, roots) in [
+            (&client_crl, plan.pki.client_crl(CrlKind::Revoked), plan.pki.client_root_crl()),
+            (&server_crl, plan.pki.crl(CrlKind::Revoked), plan.pki.server_root_crl()),
+        ] {
+            let lists =
+                issuers.and_then(|issuers| revocation_lists(&issuers, roots)).map_err(certificates)?;
+            replace(file, &lists).map_err(files)?;
+        }
+
         let mut upstreams = Vec::new();
         for (name, profile) in &plan.upstreams {
             let shown = profile.client_certificate.map(|shown| {
                 let identity = plan.pki.client(recipe(shown))?;
                 write_identity(dir, &identity, &format!("client-{shown}"))
             });
-            upstreams.push(UpstreamFacts::new(name, profile, shown.transpose().map_err(certificates)?));
+            let crl = (profile.revocation == Some(RevocationCheck::CrlFile)).then(|| server_crl.clone());
+            let shown = shown.transpose().map_err(certificates)?;
+            upstreams.push(UpstreamFacts::new(name, profile, crl, shown));
         }
         let group = |route: &Route| match upstreams.iter().find(|known| known.name == route.upstream) {
             Some(upstream) => Ok(GroupFacts::new(route, upstream.clone())),
@@ -186,6 +233,7 @@ impl Facts {
             certificate,
             server_root: dir.join("server-root.pem"),
             client_root: dir.join("client-root.pem"),
+            client_crl,
             listeners: listeners?,
             groups: groups(plan.groups())?,
             upstreams,
@@ -258,6 +306,16 @@ impl VersionFacts {
     }
 }
 
+impl AlgorithmFacts {
+    fn new(ciphers: Option<&Vec<CipherSuite>>, groups: Option<&Vec<Group>>) -> Self {
+        Self {
+            openssl_ciphers: ciphers.map(|ciphers| algorithms::openssl_names(ciphers)),
+            ciphers: ciphers.cloned(),
+            key_groups: groups.cloned(),
+        }
+    }
+}
+
 impl ListenerFacts {
     fn new(name: &str, profile: &ListenerProfile, address: SocketAddr, groups: Vec<GroupFacts>) -> Self {
         Self {
@@ -265,20 +323,33 @@ impl ListenerFacts {
             address: address.ip().to_string(),
             port: address.port(),
             versions: VersionFacts::new(&profile.versions),
+            algorithms: AlgorithmFacts::new(profile.ciphers.as_ref(), profile.groups.as_ref()),
+            session_tickets: profile.session_tickets == Some(true),
             client_certificate: profile.client_certificate,
+            check_revocation: profile.check_revocation,
             groups,
         }
     }
 }
 
 impl UpstreamFacts {
-    fn new(name: &str, profile: &UpstreamProfile, client_certificate: Option<CertificateFiles>) -> Self {
+    fn new(
+        name: &str,
+        profile: &UpstreamProfile,
+        crl: Option<PathBuf>,
+        client_certificate: Option<CertificateFiles>,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             versions: VersionFacts::new(&profile.versions),
+            algorithms: AlgorithmFacts::new(profile.ciphers.as_ref(), profile.groups.as_ref()),
             verify_chain: profile.verify_chain,
             verify_name: profile.verify_name,
+            crl,
             send_server_name: profile.send_server_name,
+            renegotiation: profile.renegotiation,
+            protocols: profile.protocols.clone(),
+            reuse: profile.reuse,
             client_certificate,
         }
     }
@@ -353,12 +424,25 @@ fn write_identity(
     Ok(files)
 }
 
+/// In PEM, that of the leaves' issuer, in DER, and the root's own: OpenSSL in most gateways wants one for every authority of
+/// a chain.
+fn revocation_lists(issuers: &[u8], roots: &X509CrlRef) -> Result<Vec<u8>, tls_gauntlet_certs::Error> {
+    let failed = |source| tls_gauntlet_certs::Error::OpenSsl { doing: "write a revocation list", source };
+    let mut lists = X509Crl::from_der(issuers).and_then(|list| list.to_pem()).map_err(failed)?;
+    lists.extend(roots.to_pem().map_err(failed)?);
+    Ok(lists)
+}
+
 const fn recipe(shown: ClientCertificate) -> ClientRecipe {
     match shown {
         ClientCertificate::Good => ClientRecipe::Good,
         ClientCertificate::Untrusted => ClientRecipe::Untrusted,
         ClientCertificate::Expired => ClientRecipe::Expired,
         ClientCertificate::SelfSigned => ClientRecipe::SelfSigned,
+        ClientCertificate::NotYetValid => ClientRecipe::NotYetValid,
+        ClientCertificate::WrongExtendedKeyUsage => ClientRecipe::WrongExtendedKeyUsage,
+        ClientCertificate::Revoked => ClientRecipe::Revoked,
+        ClientCertificate::Weak => ClientRecipe::Weak,
     }
 }
 
@@ -369,4 +453,63 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     io::Write::write_all(&mut file, content)?;
     fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, sync::Arc};
+
+    use rstest::rstest;
+    use time::macros::datetime;
+    use tls_gauntlet_certs::Pki;
+    use tls_gauntlet_scenarios::catalogue;
+
+    use super::*;
+    use crate::limits::Limits;
+
+    /// A setting that changes nothing in a gateway's files is one that it ignores, unless its `gateway.toml` says why that
+    /// is as it should be.
+    #[rstest]
+    fn every_setting_is_rendered_or_explained(
+        #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] gateway: &str,
+    ) {
+        let folder = Folder::shipped(gateway).unwrap();
+        let manifest = Manifest::parse("gateway.toml", &folder.read("gateway.toml").unwrap()).unwrap();
+        let explained = |listener: &str, upstream: &str| {
+            manifest
+                .impossible
+                .iter()
+                .chain(&manifest.defaulted)
+                .any(|entry| entry.fits(listener, upstream, ""))
+        };
+        let pki = Arc::new(Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap());
+        let files = |listener: &ListenerProfile, upstream: &UpstreamProfile| {
+            let listeners = vec![("the-listener".to_owned(), listener.clone())];
+            let upstreams = vec![("the-upstream".to_owned(), upstream.clone())];
+            let limits = Limits::default();
+            let mut plan = GatewayPlan::new(listeners, upstreams, pki.clone(), limits);
+            let name = upstream.server_name.as_deref().unwrap_or(BACKEND_NAME);
+            let nobody = (Ipv4Addr::LOCALHOST, 1).into();
+            plan.add_route_on("the-listener", "the-upstream", (nobody, name), limits.patient, limits.patient);
+            let dir = tempfile::tempdir().unwrap();
+            let facts = Facts::gather(gateway, &plan, &[nobody], dir.path(), 0).unwrap();
+            let text =
+                |template: &String| facts.render(gateway, template, &folder.read(template).unwrap()).unwrap();
+            let all: String = manifest.run.files.keys().map(text).collect();
+            all.replace(&dir.path().display().to_string(), "DIR")
+        };
+        let (default, strict) =
+            (catalogue().listener("default").unwrap(), catalogue().upstream("strict").unwrap());
+        let usual = files(default, strict);
+        for (name, profile) in catalogue().upstreams().filter(|(name, _)| *name != "strict") {
+            if !explained("", name) {
+                assert_ne!(files(default, profile), usual, "{gateway} ignores the upstream {name}");
+            }
+        }
+        for (name, profile) in catalogue().listeners().filter(|(name, _)| *name != "default") {
+            if !explained(name, "") {
+                assert_ne!(files(profile, strict), usual, "{gateway} ignores the listener {name}");
+            }
+        }
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::{
     fs,
+    future::ready,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ExitStatus},
+    sync::{Mutex, PoisonError},
 };
 
 use tls_gauntlet_certs::ClientRecipe;
@@ -93,7 +95,7 @@ impl RunningProgram {
             if self.group.signal(signal, process).is_ok() {
                 let what = format!("{} to stop", self.program.manifest.name);
                 // Late or not, what is left of it is killed when the group is dropped.
-                let _late = wait::until(self.limits.stop, &what, async || self.ended()).await;
+                let _late = wait::until(self.limits.stop, &what, || ready(self.ended())).await;
             }
         }
         let log = self.log();
@@ -155,17 +157,25 @@ impl RunningProgram {
             let Some(address) = self.listener(listener) else { continue };
             // Whether a gateway that asks for certificates takes ours is for the positive control to find out.
             let tls_will_do = profile.client_certificate != ClientCertificatePolicy::Ignored;
-            let mut last_try = "none".to_owned();
-            let look = async || {
-                if let Some(status) = self.ended() {
-                    return Some(Err(status));
-                }
-                match caller.ask(address, path).await {
-                    Ok(Answer::Http(status)) if wanted.is_none_or(|wanted| wanted == status) => Some(Ok(())),
-                    Ok(Answer::Tls) if tls_will_do => Some(Ok(())),
-                    Ok(Answer::Tls) => record(&mut last_try, "a TLS handshake, and then no HTTP".to_owned()),
-                    Ok(Answer::Http(status)) => record(&mut last_try, format!("status {status} for {path}")),
-                    Err(error) => record(&mut last_try, error),
+            let refusal = program.manifest.claims.listener.client_certificate_status.filter(|_| tls_will_do);
+            let last_try = Mutex::new("none".to_owned());
+            let look = || {
+                let ended = self.ended();
+                let (caller, last_try) = (&caller, &last_try);
+                async move {
+                    if let Some(status) = ended {
+                        return Some(Err(status));
+                    }
+                    match caller.ask(address, path).await {
+                        Ok(Answer::Http(status)) if wanted.is_none_or(|wanted| wanted == status) => {
+                            Some(Ok(()))
+                        }
+                        Ok(Answer::Http(status)) if refusal == Some(status) => Some(Ok(())),
+                        Ok(Answer::Tls) if tls_will_do => Some(Ok(())),
+                        Ok(Answer::Tls) => record(last_try, "a TLS handshake, and then no HTTP".to_owned()),
+                        Ok(Answer::Http(status)) => record(last_try, format!("status {status} for {path}")),
+                        Err(error) => record(last_try, error),
+                    }
                 }
             };
             let what = format!("{name} to answer on {address} (listener {listener})");
@@ -184,7 +194,7 @@ impl RunningProgram {
                     return Err(GatewayError::NotReady {
                         gateway: name.clone(),
                         late,
-                        last_try,
+                        last_try: last_try.into_inner().unwrap_or_else(PoisonError::into_inner),
                         last_words: self.last_words(),
                     });
                 }
@@ -224,7 +234,7 @@ fn remedy(last_words: &str) -> &'static str {
 }
 
 /// Notes what a try met; it was not what was waited for.
-fn record<T>(last_try: &mut String, met: String) -> Option<T> {
-    *last_try = met;
+fn record<T>(last_try: &Mutex<String>, met: String) -> Option<T> {
+    *last_try.lock().unwrap_or_else(PoisonError::into_inner) = met;
     None
 }

@@ -6,7 +6,7 @@ use anstyle::Style;
 use tls_gauntlet_scenarios::VerdictKind;
 
 use super::{
-    Detail, Look,
+    Detail, Look, changes,
     matrix::{Mark, Matrix, gravity},
     paint::{BAD, FAINT, GOOD, OURS, PLAIN, Paint, STRONG, style_of},
     text::{count, flow, printable, seconds, width_of, wrap},
@@ -27,6 +27,7 @@ pub fn render(record: &RunRecord, look: &Look) -> String {
     }
     screen.findings(record);
     screen.reasons(record);
+    screen.since(record);
     screen.summary(record);
     let mut text = screen.lines.join("\n");
     text.push('\n');
@@ -157,7 +158,11 @@ impl Screen {
     // ---- what is wrong
 
     fn findings(&mut self, record: &RunRecord) {
-        let findings = Finding::all(record);
+        let mut findings = Finding::all(record);
+        if let Some(since) = &record.baseline {
+            // What stays wrong is told with what changed, and asks for nothing.
+            findings.retain(|finding| since.stays(&finding.cell.id).is_none());
+        }
         let shown = match self.look.detail {
             Detail::Brief => 0,
             Detail::Normal => SHOWN,
@@ -249,6 +254,17 @@ impl Screen {
         }
     }
 
+    // ---- what changed
+
+    fn since(&mut self, record: &RunRecord) {
+        let Some(since) = &record.baseline else { return };
+        self.line(self.paint.put(STRONG, "since the baseline"));
+        for line in changes::render(&since.changes, &self.look).lines() {
+            self.line(line);
+        }
+        self.line("");
+    }
+
     // ---- the summary
 
     fn summary(&mut self, record: &RunRecord) {
@@ -267,7 +283,10 @@ impl Screen {
         let column = longest.max(width_of(word)) + 2;
         for (title, gateway) in titles.iter().zip(&record.gateways) {
             let cells = record.cells.iter().filter(|cell| cell.gateway == gateway.name);
-            self.entry(PLAIN, title, &totals(cells), column);
+            let judged = gateway.judged_by.as_ref().map_or_else(String::new, |known| {
+                format!("; this version is not known, it was judged by the claims of {}", printable(known))
+            });
+            self.entry(PLAIN, title, &(totals(cells) + &judged), column);
         }
         self.entry(style, word, &totals(&record.cells), column);
         let stages: Vec<_> = record

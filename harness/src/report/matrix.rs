@@ -10,13 +10,14 @@ use crate::record::{CellRecord, RunRecord};
 #[derive(Debug)]
 pub(super) struct Matrix<'a> {
     pub(super) suite: &'a str,
+    pub(super) leg: Leg,
     /// The names of the columns, the sound one first.
     pub(super) columns: Vec<&'a str>,
     /// The names of the rows, by family.
     pub(super) families: Vec<(&'a str, Vec<&'a str>)>,
     /// The gateways that have a cell in it, in the order of the record.
     pub(super) gateways: Vec<&'a str>,
-    places: BTreeMap<Place<'a>, &'a CellRecord>,
+    places: BTreeMap<Place<'a>, Vec<&'a CellRecord>>,
 }
 
 /// Gateway, row, column.
@@ -47,7 +48,7 @@ impl<'a> Matrix<'a> {
 
     fn of(suite: &'a str, cells: &[&'a CellRecord], record: &'a RunRecord) -> Self {
         let leg = Leg::of(suite, cells);
-        let mut places: BTreeMap<Place<'_>, &CellRecord> = BTreeMap::new();
+        let mut places: BTreeMap<Place<'_>, Vec<&CellRecord>> = BTreeMap::new();
         let mut rows: BTreeMap<(bool, &str), BTreeSet<(bool, &str)>> = BTreeMap::new();
         let mut columns = BTreeSet::new();
         for cell in cells {
@@ -55,19 +56,16 @@ impl<'a> Matrix<'a> {
             let family = leg.family(row);
             rows.entry((family != "sound", family)).or_default().insert(sound_first(row));
             columns.insert(sound_first(column));
-            places
-                .entry((&cell.gateway, row, column))
-                .and_modify(|shown| {
-                    if gravity(cell.verdict) > gravity(shown.verdict) {
-                        *shown = cell;
-                    }
-                })
-                .or_insert(cell);
+            places.entry((&cell.gateway, row, column)).or_default().push(cell);
+        }
+        for cells in places.values_mut() {
+            cells.sort_by_key(|cell| std::cmp::Reverse(gravity(cell.verdict)));
         }
         let names = |ordered: BTreeSet<(bool, &'a str)>| ordered.into_iter().map(|(_, name)| name).collect();
         let known = record.gateways.iter().map(|gateway| gateway.name.as_str());
         Self {
             suite,
+            leg,
             columns: names(columns),
             families: rows.into_iter().map(|((_, family), rows)| (family, names(rows))).collect(),
             gateways: known.filter(|name| cells.iter().any(|cell| cell.gateway == *name)).collect(),
@@ -77,7 +75,17 @@ impl<'a> Matrix<'a> {
 
     /// The cell at this place, the gravest if several share it.
     pub(super) fn cell(&self, gateway: &str, row: &str, column: &str) -> Option<&'a CellRecord> {
-        self.places.get(&(gateway, row, column)).copied()
+        self.cells(gateway, row, column).first().copied()
+    }
+
+    /// All cells at this place, the gravest first.
+    pub(super) fn cells<'m>(
+        &'m self,
+        gateway: &'m str,
+        row: &'m str,
+        column: &'m str,
+    ) -> &'m [&'a CellRecord] {
+        self.places.get(&(gateway, row, column)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -102,6 +110,14 @@ impl Leg {
     ) -> Self {
         let (upstream, listener): (BTreeSet<_>, BTreeSet<_>) = (upstream.collect(), listener.collect());
         if listener.len() > upstream.len() { Self::Listener } else { Self::Upstream }
+    }
+
+    /// What a row is, and what a column is.
+    pub(super) const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Upstream => ("backend", "upstream"),
+            Self::Listener => ("client", "listener"),
+        }
     }
 
     fn place(self, cell: &CellRecord) -> (&str, &str) {

@@ -61,6 +61,14 @@ pub(crate) fn width_of(text: &str) -> usize {
     text.chars().count()
 }
 
+/// The name of a cell as a relative reference or as a fragment: the characters that both leave as they are stay (RFC
+/// 3986 4.2 and 3.5; the first segment, the suite, has no colon).
+pub(crate) fn percent_encoded(id: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:+@,=".contains(&byte);
+    let encode = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    id.bytes().map(encode).collect()
+}
+
 /// Seconds with as many digits as matter.
 pub(crate) fn seconds(milliseconds: u64) -> String {
     let digits = if milliseconds < 10_000 { 2 } else { 1 };

@@ -18,11 +18,14 @@ pub(super) struct Testimony {
 /// All that is to be said about a cell: the two sides of the verdict, then the three witnesses.
 pub(super) fn testimonies(cell: &CellRecord) -> Vec<Testimony> {
     let or = |words: Option<String>, otherwise: &str| vec![words.unwrap_or_else(|| otherwise.to_owned())];
-    let backend = match cell.backend_saw.len() {
+    let mut backend = match cell.backend_saw.len() {
         0 => vec!["no connection".to_owned()],
         1 => cell.backend_saw.iter().map(backend_saw).collect(),
         _ => (1..).zip(&cell.backend_saw).map(|(nth, saw)| format!("{nth}: {}", backend_saw(saw))).collect(),
     };
+    backend.extend(
+        cell.status_asked.iter().map(|source| format!("asked for the status of its certificate ({source})")),
+    );
     let mut gateway: Vec<String> = cell.gateway_said.iter().map(|line| printable(line)).collect();
     if gateway.is_empty() {
         gateway.push("nothing in its log".to_owned());
@@ -48,9 +51,11 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
         phase,
         cause,
         or_cause: _,
+        exact: _,
         statuses,
         alerts,
         may_close,
+        client_resumed,
         backend,
         steps: _,
     } = expectation;
@@ -69,6 +74,10 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
     if !client.is_empty() {
         parts.push(format!("the client sees {}", client.join(" or ")));
     }
+    parts.extend(client_resumed.map(|resumed| {
+        if resumed { "the client's session is resumed" } else { "the client's session is not resumed" }
+            .to_owned()
+    }));
     parts.extend(backend_sight(backend));
     parts.join("; ")
 }
@@ -109,8 +118,19 @@ fn by_and_when(by: Option<Party>, phase: Option<Phase>) -> String {
 }
 
 fn backend_sight(sight: &BackendSight) -> Option<String> {
-    let BackendSight { connection, tls_version, server_name, sni: _, client_certificate, renegotiations } =
-        sight;
+    let BackendSight {
+        connection,
+        handshake,
+        tls_version,
+        server_name,
+        sni: _,
+        client_certificate,
+        renegotiations,
+        alpn,
+        resumed,
+        reused,
+        status_asked,
+    } = sight;
     let mut facts = Vec::new();
     match connection {
         None => {}
@@ -118,6 +138,10 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         Some(Connection::NoRequest) => facts.push("no request".to_owned()),
         Some(Connection::Request) => facts.push("the request".to_owned()),
     }
+    facts.extend(handshake.map(|handshake| match handshake {
+        Handling::Accepted => "a handshake that ends well".to_owned(),
+        Handling::Refused => "a handshake that breaks off".to_owned(),
+    }));
     facts.extend(tls_version.map(|version| version.to_string()));
     facts.extend(server_name.map(|sent| if sent { "a server name" } else { "no server name" }.to_owned()));
     facts.extend(client_certificate.map(|shown| match shown {
@@ -125,6 +149,20 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         None => "no client certificate".to_owned(),
     }));
     facts.extend(renegotiations.map(|times| count(times as usize, "renegotiation")));
+    facts.extend(alpn.as_ref().map(|protocol| match protocol {
+        Some(protocol) => protocol.clone(),
+        None => "no application protocol".to_owned(),
+    }));
+    facts.extend(
+        resumed.map(|resumed| if resumed { "a resumed session" } else { "a new session" }.to_owned()),
+    );
+    facts.extend(
+        reused.map(|reused| if reused { "a used connection" } else { "a new connection" }.to_owned()),
+    );
+    facts.extend(status_asked.map(|asked| {
+        let asked = if asked { "a question" } else { "no question" };
+        format!("{asked} for the status of its certificate")
+    }));
     (!facts.is_empty()).then(|| format!("the backend sees {}", facts.join(", ")))
 }
 
@@ -137,6 +175,7 @@ fn client_saw(saw: &ClientSaw) -> String {
         alert,
         alert_sent,
         tls_version,
+        resumed,
         certificate_requested,
         phase,
         refused_because,
@@ -159,8 +198,11 @@ fn client_saw(saw: &ClientSaw) -> String {
         facts.push(format!("no response, ended{}", by_and_when(None, Some(*phase))));
     }
     facts.extend(tls_version.map(|version| version.to_string()));
+    if *resumed {
+        facts.push("resumed".to_owned());
+    }
     if *certificate_requested {
-        facts.push("asked for a client certificate".to_owned());
+        facts.push("was asked for a client certificate".to_owned());
     }
     facts.extend(refused_because.map(|cause| format!("refused the server: {cause}")));
     facts.extend(alert.map(|alert| format!("received alert {alert}")));
@@ -224,7 +266,7 @@ fn backend_saw(saw: &BackendSaw) -> String {
 }
 
 /// How a connection ended, unless well or by an alert that is told already.
-fn badly_ended(ended: Ended) -> Option<String> {
+pub(super) fn badly_ended(ended: Ended) -> Option<String> {
     let words = match ended {
         Ended::Cleanly | Ended::AlertReceived | Ended::AlertSent => return None,
         Ended::ClosedByPeer => "closed by the peer",

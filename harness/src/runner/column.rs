@@ -1,20 +1,28 @@
 //! The plan: one column of cells for each gateway, each cell with what must happen and the controls it rests on.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
-    CellId, Claims, Composed, Expectation, FaultAction, FaultPhase, Outcome, Scenario, Unclaimed, catalogue,
-    model,
+    CellId, Claims, Composed, Expectation, FaultAction, FaultPhase, Outcome, RevocationCheck, Scenario,
+    StatusFault, Unclaimed, UpstreamProfile, catalogue, model,
 };
 
-use super::{DEFAULT_GATEWAY, RunError, RunRequest};
+use super::{DEFAULT_GATEWAY, RunError, RunRequest, shard::Split};
 use crate::{
     gateway::{BACKEND_NAME, Gateway},
-    record::GatewayKind,
+    record::{GatewayKind, ShardFacts},
 };
+
+/// What is to be called.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) columns: Vec<Column>,
+    /// Which part of a whole it is.
+    pub(super) shard: Option<ShardFacts>,
+}
 
 /// One gateway and the cells that are called through it.
 #[derive(Debug)]
@@ -43,6 +51,8 @@ pub(super) struct Cell {
     pub(super) lane: usize,
     /// Joins the evidence of the three witnesses.
     pub(super) nonce: String,
+    /// The nonce of the call before it, if its client makes one.
+    pub(super) nonce_before: String,
 }
 
 impl Cell {
@@ -52,15 +62,30 @@ impl Cell {
         (fault.does == FaultAction::Stall).then_some(fault.at)
     }
 
+    /// Whether it is asked about the status of its certificate and keeps whoever asks waiting.
+    pub(super) fn stalls_about_status(&self) -> bool {
+        self.scenario.upstream.1.revocation.is_some_and(|check| check.asks().is_some())
+            && self.scenario.backend.profile.status_fault == Some(StatusFault::Slow)
+    }
+
     /// The name that the certificate of its backend is for, as whoever dials the backend has to know.
     pub(super) fn server_name(&self) -> String {
         server_name(&self.scenario)
+    }
+
+    /// What its client asks for with this nonce, below this prefix.
+    pub(super) fn path(&self, prefix: &str, nonce: &str) -> String {
+        let rest = if self.scenario.client.1.secure_path { "/secure" } else { "" };
+        format!("{prefix}{nonce}{rest}")
     }
 
     pub(super) fn is_called(&self) -> bool {
         self.skipped.is_none()
     }
 }
+
+/// The client that differs from `default` in nothing but its path.
+const SECURE_PATH: &str = "secure-path";
 
 impl Column {
     /// Gives every cell that is called a backend of its own, at the end of `fleet`.
@@ -73,20 +98,21 @@ impl Column {
 }
 
 /// Plans every column of a request.
-pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
+pub(super) fn plan(request: &RunRequest) -> Result<Plan, RunError> {
     let default = [DEFAULT_GATEWAY.to_owned()];
     let named = if request.gateways.is_empty() { &default[..] } else { &request.gateways[..] };
     let scenarios = scenarios(&request.suites)?;
     let filter = Filter::new(&request.filters)?;
-    let mut columns = Vec::new();
+    let mut columns: Vec<Column> = Vec::new();
+    let mut selected: Vec<Vec<&Scenario>> = Vec::new();
     for name in named {
         let gateway = resolve(name, request.claims.as_deref())?;
-        if columns.iter().any(|column: &Column| column.gateway.name() == gateway.name()) {
+        if columns.iter().any(|column| column.gateway.name() == gateway.name()) {
             let name = gateway.name();
             return Err(RunError::Request(format!("two gateways are called \"{name}\"; name each one once")));
         }
         let is_external = gateway.kind() == GatewayKind::External;
-        let mut column = Column {
+        let column = Column {
             arguments: arguments(name, is_external, request),
             has_log: !is_external || request.log.is_some(),
             gateway,
@@ -96,17 +122,27 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
             applies(scenario, column.gateway.kind())
                 && (!request.suites.is_empty() || is_for(scenario, column.gateway.name()))
         };
-        for scenario in scenarios.iter().filter(is_wanted) {
-            let id = scenario.id(column.gateway.name());
-            if filter.selects(&id) && request.shard.is_none_or(|shard| shard.holds(&id)) {
+        let is_selected = |scenario: &&Scenario| filter.selects(&scenario.id(column.gateway.name()));
+        selected.push(scenarios.iter().filter(is_wanted).filter(is_selected).collect());
+        columns.push(column);
+    }
+    let split = request.shard.map(|shard| {
+        let ids = columns.iter().zip(&selected).flat_map(|(column, scenarios)| {
+            scenarios.iter().map(|scenario| scenario.id(column.gateway.name()).to_string())
+        });
+        Split::new(ids, shard, request.costs.as_ref())
+    });
+    for (column, scenarios) in columns.iter_mut().zip(selected) {
+        for scenario in scenarios {
+            let id = scenario.id(column.gateway.name()).to_string();
+            if split.as_ref().is_none_or(|split| split.holds(&id)) {
                 for turn in 0..request.repeat.max(1) {
                     let cell = column.cell(scenario.clone(), true, request.seed, turn);
                     column.cells.push(cell);
                 }
             }
         }
-        add_controls(&mut column, request.seed);
-        columns.push(column);
+        add_controls(column, request.seed);
     }
     let external = columns.iter().any(|column| column.gateway.kind() == GatewayKind::External);
     if !external && (request.claims.is_some() || request.log.is_some()) {
@@ -121,7 +157,7 @@ pub(super) fn plan(request: &RunRequest) -> Result<Vec<Column>, RunError> {
             if request.filters.is_empty() { "these suites".to_owned() } else { request.filters.join(", ") }
         )));
     }
-    Ok(columns)
+    Ok(Plan { columns, shard: split.as_ref().map(Split::facts) })
 }
 
 /// What names this gateway on the command line, and what a run against it cannot do without.
@@ -159,15 +195,15 @@ fn scenarios(suites: &[String]) -> Result<Vec<Scenario>, RunError> {
 
 /// Whether this scenario's suite is for this gateway, or for all.
 fn is_for(scenario: &Scenario, gateway: &str) -> bool {
-    catalogue()
-        .suite(&scenario.suite)
-        .is_ok_and(|suite| suite.gateways.is_empty() || suite.gateways.iter().any(|name| name == gateway))
+    catalogue().suite(&scenario.suite).is_ok_and(|suite| suite.is_for(gateway))
 }
 
-/// Our own client has no listener in front of it.
+/// Our own client has no listener in front of it, so there is only one; but it may ask for another path.
 fn applies(scenario: &Scenario, kind: GatewayKind) -> bool {
     match kind {
-        GatewayKind::Direct => scenario.client.0 == "default" && scenario.listener.0 == "default",
+        GatewayKind::Direct => {
+            ["default", SECURE_PATH].contains(&scenario.client.0.as_str()) && scenario.listener.0 == "default"
+        }
         GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => true,
     }
 }
@@ -181,15 +217,40 @@ impl Column {
         {
             expected.backend.sni = server_names(&scenario);
         }
-        let skipped = self.gateway.impossible(&scenario.listener.0, &scenario.upstream.0).map(str::to_owned);
-        let nonce = nonce(&id, seed, turn);
-        Cell { id, scenario, expected, skipped, selected, controls: Vec::new(), lane: usize::MAX, nonce }
+        if let Ok(expected) = &mut expected {
+            // What only a log can tell, nobody can demand without one.
+            expected.exact &= self.has_log;
+        }
+        let skipped = needs(&scenario).find_map(|(listener, upstream)| {
+            self.gateway.impossible(listener, upstream, &scenario.backend.name).map(str::to_owned)
+        });
+        let nonce = nonce(&id, seed, &turn.to_string());
+        let nonce_before = self::nonce(&id, seed, &format!("before {turn}"));
+        Cell {
+            id,
+            scenario,
+            expected,
+            skipped,
+            selected,
+            controls: Vec::new(),
+            lane: usize::MAX,
+            nonce,
+            nonce_before,
+        }
     }
+}
+
+/// The listeners and upstreams that its calls go through.
+pub(super) fn needs(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
+    let (listener, upstream) = (scenario.listener.0.as_str(), scenario.upstream.0.as_str());
+    let before = scenario.upstream.1.after.as_deref().map(|before| (listener, before));
+    let elsewhere = scenario.client.1.session_from(listener).map(|other| (other, upstream));
+    [(listener, upstream)].into_iter().chain(before).chain(elsewhere)
 }
 
 fn expect(scenario: &Scenario, kind: GatewayKind, claims: &Claims) -> Result<Expectation, Unclaimed> {
     match kind {
-        GatewayKind::Direct => model::expect_direct(&scenario.upstream.1, &scenario.backend, claims),
+        GatewayKind::Direct => model::expect_called_directly(scenario, claims),
         GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => {
             model::expect(scenario, claims)
         }
@@ -204,12 +265,15 @@ fn server_names(scenario: &Scenario) -> Vec<String> {
 }
 
 fn server_name(scenario: &Scenario) -> String {
+    if let Some(name) = &scenario.upstream.1.server_name {
+        return name.clone();
+    }
     let recipe = scenario.backend.profile.certificate().as_str().parse::<ServerRecipe>();
     recipe.map_or_else(|_| BACKEND_NAME.to_owned(), |recipe| recipe.dialled(BACKEND_NAME))
 }
 
 /// 64 bits that nobody else uses, the same for the same seed and cell.
-fn nonce(id: &CellId, seed: u64, turn: u32) -> String {
+fn nonce(id: &CellId, seed: u64, turn: &str) -> String {
     let digest = Sha256::digest(format!("{seed}\n{id}\n{turn}"));
     let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("n-{hex}")
@@ -260,13 +324,27 @@ fn controls_of(scenario: &Scenario, column: &Column) -> [Option<Scenario>; 2] {
     [upstream, listener.filter(|_| scenario.listener.0 != "default")]
 }
 
+/// The backend that this upstream must be content with: one with a status to find, where it looks for one, and the only one
+/// with a certificate for another name, where it asks for that.
+fn well_behaved(upstream: &UpstreamProfile) -> &'static str {
+    match upstream.revocation {
+        None | Some(RevocationCheck::CrlFile) if upstream.server_name.is_some() => "certificate-per-name",
+        None | Some(RevocationCheck::CrlFile) => "plain-good",
+        Some(RevocationCheck::StapleIfPresent | RevocationCheck::StapleRequired) => "stapled-good",
+        Some(RevocationCheck::CrlFetched) => "crl-current",
+        Some(RevocationCheck::OcspAsked) => "ocsp-good",
+    }
+}
+
 fn control(like: &Scenario, (client, listener): (&str, &str), upstream: &str) -> Option<Scenario> {
+    let profile = catalogue().upstream(upstream).ok()?;
+    let backend = well_behaved(profile);
     Some(Scenario {
         suite: like.suite.clone(),
         client: (client.to_owned(), catalogue().client(client).ok()?.clone()),
         listener: (listener.to_owned(), catalogue().listener(listener).ok()?.clone()),
-        upstream: (upstream.to_owned(), catalogue().upstream(upstream).ok()?.clone()),
-        backend: catalogue().backend("plain-good").ok()?,
+        upstream: (upstream.to_owned(), profile.clone()),
+        backend: catalogue().backend(backend).ok()?,
         why: "The positive control of the refusals beside it.".to_owned(),
         source: like.source.clone(),
     })
@@ -298,42 +376,5 @@ impl Filter {
 
     fn selects(&self, id: &CellId) -> bool {
         self.0.as_ref().is_none_or(|set| set.is_match(id.to_string()))
-    }
-}
-
-/// Part I of N, by a hash of the cell's name: the same cells on every machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    part: u32,
-    of: u32,
-}
-
-/// A shard that does not exist.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--shard \"{0}\" makes no sense; it reads I/N with I from 1 to N, as in --shard 1/3")]
-pub struct ShardError(String);
-
-impl Shard {
-    fn holds(self, id: &CellId) -> bool {
-        let digest = Sha256::digest(id.to_string());
-        let number = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
-        number % self.of == self.part - 1
-    }
-}
-
-impl FromStr for Shard {
-    type Err = ShardError;
-
-    fn from_str(text: &str) -> Result<Self, ShardError> {
-        let wrong = || ShardError(text.to_owned());
-        let (part, of) = text.split_once('/').ok_or_else(wrong)?;
-        let (part, of) = (part.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
-        if part == 0 || part > of { Err(wrong()) } else { Ok(Self { part, of }) }
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.part, self.of)
     }
 }

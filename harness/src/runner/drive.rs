@@ -11,17 +11,17 @@ use std::{
 
 use futures_util::future::try_join_all;
 use tls_gauntlet_certs::Pki;
-use tls_gauntlet_scenarios::{ClientSaw, FaultPhase, catalogue};
+use tls_gauntlet_scenarios::{ClientCertificatePolicy, ClientSaw, FaultPhase, catalogue};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     Event, OnEvent, RunError, RunRequest,
-    column::{Cell, Column},
+    column::{Cell, Column, needs},
     millis,
 };
 use crate::{
     backend::{Backend, Fleet},
-    client::{ClientTrust, Probe, Target},
+    client::{Before, ClientTrust, Probe, Target},
     gateway::{GATEWAY_NAME, GatewayError, GatewayPlan, RunFolder, Running},
     limits::Limits,
     record::{GatewayKind, Timing},
@@ -65,11 +65,26 @@ pub(super) async fn all(
             limits: request.limits,
             jobs: jobs.clone(),
             on_event,
+            after_reload: request.after_reload,
             log: request.log.as_deref(),
         };
         drive.run()
     });
     try_join_all(drives).await
+}
+
+/// A call that is ready to be made.
+struct Calling {
+    probe: Arc<Probe>,
+    before: Before,
+    target: Target,
+}
+
+/// The paths that one cell is called by.
+pub(super) struct Paths {
+    own: String,
+    /// That of the call before it, through another upstream.
+    before: Option<String>,
 }
 
 /// One column, on its way.
@@ -80,12 +95,19 @@ struct Drive<'a> {
     limits: Limits,
     jobs: Arc<Semaphore>,
     on_event: OnEvent<'a>,
+    /// Whether the gateway first runs with other settings.
+    after_reload: bool,
     /// The log of a gateway that is already running.
     log: Option<&'a Path>,
 }
 
 impl Drive<'_> {
     async fn run(self) -> Result<Gathered, RunError> {
+        if self.called().next().is_none() {
+            // A part of a run may have nothing for this gateway: it is not started for that.
+            let calls = self.column.cells.iter().map(|_| None).collect();
+            return Ok(Gathered { calls, log: Vec::new(), died: None, timings: Vec::new() });
+        }
         match self.column.gateway.kind() {
             GatewayKind::Direct => self.directly().await,
             GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => {
@@ -95,16 +117,18 @@ impl Drive<'_> {
     }
 
     async fn directly(self) -> Result<Gathered, RunError> {
-        let mut probes: BTreeMap<(String, String, bool), Arc<Probe>> = BTreeMap::new();
+        let mut probes: BTreeMap<(String, String, bool, bool), Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for cell in self.called() {
             let name = cell.server_name();
-            let key = (cell.scenario.upstream.0.clone(), name.clone(), cell.stalls_at().is_some());
+            let (stalls, about_status) = (cell.stalls_at().is_some(), cell.stalls_about_status());
+            let key = (cell.scenario.upstream.0.clone(), name.clone(), stalls, about_status);
             let probe = if let Some(probe) = probes.get(&key) {
                 probe.clone()
             } else {
-                let call = if key.2 { self.limits.impatient } else { self.limits.call };
-                let limits = Limits { call, ..self.limits };
+                let call = if stalls { self.limits.impatient } else { self.limits.call };
+                let status = if about_status { self.limits.impatient } else { self.limits.status };
+                let limits = Limits { call, status, ..self.limits };
                 let probe = Probe::for_upstream(&cell.scenario.upstream.1, &name, self.pki, limits)
                     .map_err(RunError::work)?;
                 let probe = Arc::new(probe);
@@ -114,10 +138,10 @@ impl Drive<'_> {
             let target = Target {
                 address: self.backends[cell.lane],
                 host: name,
-                path: format!("/{}", cell.nonce),
+                path: cell.path("/", &cell.nonce),
                 nonce: cell.nonce.clone(),
             };
-            targets.push((probe, target));
+            targets.push(Calling { probe, before: Before::Nothing, target });
         }
         let began = Instant::now();
         let calls = self.call_all(targets).await?;
@@ -132,7 +156,11 @@ impl Drive<'_> {
             .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
         self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
         let began = Instant::now();
-        let mut running = column.gateway.start(&plan, &folder).await.map_err(cannot_start)?;
+        let first = if self.after_reload { trusting(&plan) } else { plan.clone() };
+        let mut running = column.gateway.start(&first, &folder).await.map_err(cannot_start)?;
+        if self.after_reload {
+            running.reload(&plan).await.map_err(cannot_start)?;
+        }
         let mut timings = vec![self.timing("start", began)];
 
         self.say(Event::Stage { name: format!("{}: cells", column.gateway.name()) });
@@ -153,7 +181,7 @@ impl Drive<'_> {
         Ok(Gathered { calls, log, died: died_early.or(stopped.died), timings })
     }
 
-    fn targets(&self, running: &Running, paths: &[String]) -> Result<Vec<(Arc<Probe>, Target)>, RunError> {
+    fn targets(&self, running: &Running, paths: &[Paths]) -> Result<Vec<Calling>, RunError> {
         // An external gateway shows a certificate of its own, and it is not its clients' trust that is tested.
         let trust = match self.column.gateway.host() {
             Some(host) => ClientTrust { root: None, name: called(host).to_owned() },
@@ -173,22 +201,41 @@ impl Drive<'_> {
                 }
             };
             let listener = &cell.scenario.listener.0;
-            let address = running.listener(listener).ok_or_else(|| {
-                RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
-            })?;
-            let host = trust.name.clone();
-            targets.push((probe, Target { address, host, path: path.clone(), nonce: cell.nonce.clone() }));
+            let address = |listener: &str| {
+                running.listener(listener).ok_or_else(|| {
+                    RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
+                })
+            };
+            let target = |address: SocketAddr, path: &str, nonce: &str| Target {
+                address,
+                host: trust.name.clone(),
+                path: path.to_owned(),
+                nonce: nonce.to_owned(),
+            };
+            let before = match (&path.before, profile.session_from(listener)) {
+                (Some(path), _) => Before::Connection(target(address(listener)?, path, &cell.nonce_before)),
+                // No route leads there: a session is all that is wanted.
+                (None, Some(from)) => Before::Session(target(
+                    address(from)?,
+                    &format!("/{}", cell.nonce_before),
+                    &cell.nonce_before,
+                )),
+                (None, None) => Before::Nothing,
+            };
+            let target = target(address(listener)?, &path.own, &cell.nonce);
+            targets.push(Calling { probe, before, target });
         }
         Ok(targets)
     }
 
     /// Calls every cell. Those whose backend stalls cost patience and no work, so they take no turn from the others.
-    async fn call_all(&self, targets: Vec<(Arc<Probe>, Target)>) -> Result<Vec<Option<Call>>, RunError> {
+    async fn call_all(&self, targets: Vec<Calling>) -> Result<Vec<Option<Call>>, RunError> {
         let mut tasks = JoinSet::new();
         let mut calls: Vec<Option<Call>> = self.column.cells.iter().map(|_| None).collect();
         let called = self.column.cells.iter().enumerate().filter(|(_, cell)| cell.is_called());
-        for ((index, cell), (probe, target)) in called.zip(targets) {
-            let turn = if cell.stalls_at().is_some() { None } else { Some(self.jobs.clone()) };
+        for ((index, cell), Calling { probe, before, target }) in called.zip(targets) {
+            let stalls = cell.stalls_at().is_some() || cell.stalls_about_status();
+            let turn = if stalls { None } else { Some(self.jobs.clone()) };
             let plaintext = cell.scenario.client.1.plaintext;
             tasks.spawn(async move {
                 let _turn = match turn {
@@ -196,7 +243,7 @@ impl Drive<'_> {
                     None => None,
                 };
                 let began = Instant::now();
-                let saw = ClientSaw { plaintext, ..probe.get(&target).await };
+                let saw = ClientSaw { plaintext, ..probe.get_after(&before, &target).await };
                 (index, Call { saw, duration_ms: millis(began) })
             });
         }
@@ -232,16 +279,32 @@ fn read_log(file: &Path) -> Result<Vec<String>, RunError> {
     Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
 }
 
+/// The same plan with nothing verified, nothing shown and nothing asked for: a gateway that stays with it lets everything in.
+fn trusting(plan: &GatewayPlan) -> GatewayPlan {
+    let mut trusting = plan.clone();
+    for (_, listener) in &mut trusting.listeners {
+        listener.client_certificate = ClientCertificatePolicy::Ignored;
+        listener.check_revocation = false;
+    }
+    for (_, upstream) in &mut trusting.upstreams {
+        upstream.verify_chain = false;
+        upstream.verify_name = false;
+        upstream.client_certificate = None;
+    }
+    trusting
+}
+
 /// The gateway's set-up, and the path of each called cell.
 pub(super) fn gateway_plan(
     column: &Column,
     backends: &[SocketAddr],
     pki: &Arc<Pki>,
     limits: Limits,
-) -> (GatewayPlan, Vec<String>) {
+) -> (GatewayPlan, Vec<Paths>) {
     let called: Vec<&Cell> = column.cells.iter().filter(|cell| cell.is_called()).collect();
-    let listeners: BTreeSet<&str> = called.iter().map(|cell| cell.scenario.listener.0.as_str()).collect();
-    let upstreams: BTreeSet<&str> = called.iter().map(|cell| cell.scenario.upstream.0.as_str()).collect();
+    let needs = || called.iter().flat_map(|cell| needs(&cell.scenario));
+    let listeners: BTreeSet<&str> = needs().map(|(listener, _)| listener).collect();
+    let upstreams: BTreeSet<&str> = needs().map(|(_, upstream)| upstream).collect();
     let mut plan = GatewayPlan::new(
         named(catalogue().listeners(), &listeners),
         named(catalogue().upstreams(), &upstreams),
@@ -255,9 +318,14 @@ pub(super) fn gateway_plan(
             let scenario = &cell.scenario;
             let name = cell.server_name();
             let backend = (backends[cell.lane], name.as_str());
-            let route =
-                plan.add_route_on(&scenario.listener.0, &scenario.upstream.0, backend, connect, response);
-            format!("{}{}", route.path, cell.nonce)
+            let mut path = |upstream: &str, nonce: &str| {
+                let listener = &scenario.listener.0;
+                let route = plan.add_route_on(listener, upstream, backend, connect, response);
+                cell.path(&route.path, nonce)
+            };
+            let own = path(&scenario.upstream.0, &cell.nonce);
+            let before = scenario.upstream.1.after.as_ref().map(|before| path(before, &cell.nonce_before));
+            Paths { own, before }
         })
         .collect();
     (plan, paths)
@@ -282,6 +350,8 @@ fn named<'a, T: Clone + 'a>(
 /// cell depends on the speed of the machine.
 fn patience(cell: &Cell, limits: &Limits) -> (Duration, Duration) {
     match cell.stalls_at() {
+        // Who asks about the status of a certificate does so once the handshake is over.
+        None if cell.stalls_about_status() => (limits.patient, limits.impatient),
         Some(
             FaultPhase::Accept
             | FaultPhase::ClientHello

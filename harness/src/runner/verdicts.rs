@@ -7,7 +7,8 @@ use std::{
 
 use globset::{Glob, GlobMatcher};
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, Deviation, Diagnosis, Evidence, Outcome, Verdict, VerdictKind, judge,
+    BackendSaw, Cause, CellId, Deviation, Diagnosis, Evidence, Outcome, StatusSource, Verdict, VerdictKind,
+    judge,
 };
 
 use super::{
@@ -21,6 +22,7 @@ pub(super) fn of(
     column: &Column,
     gathered: Gathered,
     ledgers: &[Vec<BackendSaw>],
+    asked: &[Vec<StatusSource>],
     backends: &[SocketAddr],
 ) -> Vec<CellRecord> {
     let means = |line: &str| !column.gateway.causes(line).is_empty();
@@ -33,7 +35,8 @@ pub(super) fn of(
             let lines = said.about(&cell.nonce, backends[cell.lane]);
             let evidence = Evidence {
                 client_saw: call.saw,
-                backend_saw: ledgers[cell.lane].clone(),
+                backend_saw: ledgers[cell.lane].iter().filter(|seen| is_about(seen, cell)).cloned().collect(),
+                status_asked: asked[cell.lane].clone(),
                 gateway_causes: causes(&column.gateway, &lines),
                 gateway_said: lines,
                 gateway_died: gathered.died.clone(),
@@ -56,6 +59,11 @@ pub(super) fn of(
         record(column, cell, found, &verdict)
     });
     worst_of_repeated(records)
+}
+
+/// A connection that carried the call before a cell's own, and nothing else, is no evidence.
+fn is_about(seen: &BackendSaw, cell: &Cell) -> bool {
+    seen.nonce.as_ref() != Some(&cell.nonce_before)
 }
 
 /// What was found out about one cell.
@@ -89,7 +97,7 @@ fn verdict(
     }
     let failed = cell.controls.iter().find(|control| !reached[**control]);
     let failed = failed.map(|control| column.cells[*control].id.to_string());
-    judge::settle(verdict, expected, deviations.of_cell(cell), failed.as_deref())
+    judge::settle(verdict, expected, deviations.of_cell(&cell.id), failed.as_deref())
 }
 
 fn record(column: &Column, cell: &Cell, found: Option<Found>, verdict: &Verdict) -> CellRecord {
@@ -111,6 +119,7 @@ fn record(column: &Column, cell: &Cell, found: Option<Found>, verdict: &Verdict)
         client_saw: observed.is_some().then_some(evidence.client_saw),
         observed,
         backend_saw: evidence.backend_saw,
+        status_asked: evidence.status_asked,
         gateway_said: evidence.gateway_said,
         gateway_causes: evidence.gateway_causes,
         why: scenario.why.clone(),
@@ -203,10 +212,10 @@ fn causes(gateway: &Gateway, lines: &[String]) -> Vec<Cause> {
 }
 
 /// The known deviations of a gateway, ready to be matched.
-struct Deviations<'a>(Vec<(GlobMatcher, &'a Deviation)>);
+pub(super) struct Deviations<'a>(Vec<(GlobMatcher, &'a Deviation)>);
 
 impl<'a> Deviations<'a> {
-    fn of(gateway: &'a Gateway) -> Self {
+    pub(super) fn of(gateway: &'a Gateway) -> Self {
         // A glob that cannot be read was refused when the gateway's folder was.
         let matchers = gateway
             .deviations()
@@ -215,8 +224,7 @@ impl<'a> Deviations<'a> {
         Self(matchers.collect())
     }
 
-    fn of_cell(&self, cell: &Cell) -> Option<&'a Deviation> {
-        let id = &cell.id;
+    pub(super) fn of_cell(&self, id: &CellId) -> Option<&'a Deviation> {
         let name = format!("{}/{}::{}/{}", id.backend, id.upstream, id.client, id.listener);
         self.0.iter().find(|(glob, _)| glob.is_match(&name)).map(|(_, deviation)| *deviation)
     }

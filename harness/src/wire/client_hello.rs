@@ -1,9 +1,13 @@
 //! Reads a raw ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2). Total: whatever the bytes, it says what can be read
 //! of them.
 
-use tls_gauntlet_scenarios::{ClientHelloFacts, TlsVersion, Versions};
+use tls_gauntlet_scenarios::{ClientHelloFacts, Versions};
 
-use super::{fingerprint, names};
+use super::{
+    fingerprint, names,
+    offer::{Offer, extension},
+    reader::Reader,
+};
 
 /// What a ClientHello offers. `message` is the whole handshake message with its four bytes of header, as
 /// [`Observer::client_hello`](super::observer::Observer::client_hello) keeps it; of a broken one, what comes
@@ -36,38 +40,66 @@ pub fn facts(message: &[u8]) -> ClientHelloFacts {
     }
 }
 
-/// A ClientHello in numbers, GREASE included.
-#[derive(Debug, Default)]
-pub(super) struct Offer {
-    pub(super) legacy_version: u16,
-    pub(super) versions: Option<Vec<u16>>,
-    pub(super) ciphers: Vec<u16>,
-    pub(super) extensions: Vec<u16>,
-    pub(super) groups: Vec<u16>,
-    pub(super) point_formats: Vec<u8>,
-    pub(super) signature_algorithms: Vec<u16>,
-    pub(super) alpn: Vec<Vec<u8>>,
-    pub(super) key_shares: Vec<u16>,
-    pub(super) server_name: Option<String>,
-    pub(super) offers_resumption: bool,
+/// The longest ClientHello that OpenSSL reads (`SSL3_RT_MAX_PLAIN_LENGTH` and `CLIENT_HELLO_MAX_LENGTH` in
+/// `ssl/statem/statem_local.h`).
+const LONGEST: usize = 131_396;
+
+/// The first handshake message in a stream of records, out of as many records as it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirstMessage {
+    /// The whole message, with its four bytes of header.
+    Whole(Vec<u8>),
+    /// More bytes are needed to tell.
+    Begun,
+    /// What comes is no ClientHello.
+    Other,
 }
 
-/// Numbers of the extensions that are looked into.
-pub(super) mod extension {
-    pub(in super::super) const SERVER_NAME: u16 = 0;
-    pub(super) const SUPPORTED_GROUPS: u16 = 10;
-    pub(super) const EC_POINT_FORMATS: u16 = 11;
-    pub(super) const SIGNATURE_ALGORITHMS: u16 = 13;
-    pub(in super::super) const ALPN: u16 = 16;
-    pub(super) const SESSION_TICKET: u16 = 35;
-    pub(super) const PRE_SHARED_KEY: u16 = 41;
-    pub(super) const SUPPORTED_VERSIONS: u16 = 43;
-    pub(super) const POST_HANDSHAKE_AUTH: u16 = 49;
-    pub(super) const KEY_SHARE: u16 = 51;
+impl FirstMessage {
+    /// Looks for it in the first bytes of a connection.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        const HANDSHAKE: u8 = 22;
+        const CLIENT_HELLO: u8 = 1;
+        let mut stream = Reader(bytes);
+        let mut message = Vec::new();
+        while let Some(kind) = stream.byte() {
+            if kind != HANDSHAKE || stream.0.first().is_some_and(|major| *major != 3) {
+                return Self::Other;
+            }
+            let Some(length) = stream.take(2).and_then(|_version| stream.number()) else { break };
+            let fragment = &stream.0[..stream.0.len().min(usize::from(length))];
+            let is_whole = stream.take(usize::from(length)).is_some();
+            message.extend_from_slice(fragment);
+            match message[..] {
+                [CLIENT_HELLO, high, middle, low, ..] => {
+                    let end =
+                        4 + usize::from(high) * 0x1_0000 + usize::from(u16::from_be_bytes([middle, low]));
+                    if end > LONGEST {
+                        return Self::Other;
+                    }
+                    if message.len() >= end {
+                        message.truncate(end);
+                        return Self::Whole(message);
+                    }
+                }
+                [CLIENT_HELLO, ..] | [] => {}
+                [..] => return Self::Other,
+            }
+            // Records without content would be without end (RFC 8446 5.1 forbids them).
+            if length == 0 {
+                return Self::Other;
+            }
+            if !is_whole {
+                break;
+            }
+        }
+        Self::Begun
+    }
 }
 
 impl Offer {
-    fn read(&mut self, message: &[u8]) -> Option<()> {
+    pub(super) fn read(&mut self, message: &[u8]) -> Option<()> {
         const CLIENT_HELLO: u8 = 1;
         let mut hello = Reader(message);
         if hello.byte()? != CLIENT_HELLO {
@@ -125,60 +157,15 @@ impl Offer {
     fn known_versions(&self) -> Option<Versions> {
         let legacy = [self.legacy_version];
         let offered = self.versions.as_deref().unwrap_or(&legacy);
-        let known: Vec<_> = offered.iter().filter_map(|version| tls_version(*version)).collect();
+        let known: Vec<_> = offered.iter().filter_map(|version| names::tls_version(*version)).collect();
         (!known.is_empty()).then(|| Versions::of(&known))
-    }
-}
-
-fn tls_version(number: u16) -> Option<TlsVersion> {
-    match number {
-        0x0300 => Some(TlsVersion::Ssl3),
-        0x0301 => Some(TlsVersion::Tls10),
-        0x0302 => Some(TlsVersion::Tls11),
-        0x0303 => Some(TlsVersion::Tls12),
-        0x0304 => Some(TlsVersion::Tls13),
-        _ => None,
-    }
-}
-
-/// Takes bytes from the front, as long as there are enough.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1).map(|byte| byte[0])
-    }
-
-    fn number(&mut self) -> Option<u16> {
-        self.take(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    /// A vector with one byte of length.
-    fn short_vector(&mut self) -> Option<Self> {
-        let length = self.byte()?;
-        self.take(usize::from(length)).map(Self)
-    }
-
-    /// A vector with two bytes of length.
-    fn vector(&mut self) -> Option<Self> {
-        let length = self.number()?;
-        self.take(usize::from(length)).map(Self)
-    }
-
-    /// The rest, two bytes at a time.
-    fn numbers(self) -> Vec<u16> {
-        self.0.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use tls_gauntlet_scenarios::TlsVersion;
+
     use super::*;
 
     /// A ClientHello with these parts, each in its own order.
@@ -250,6 +237,42 @@ pub(super) mod tests {
         assert!(facts.post_handshake_auth);
         assert!(!facts.offers_resumption, "an empty ticket extension offers nothing");
         assert_eq!(facts.length, message.len());
+    }
+
+    fn records(message: &[u8], size: usize) -> Vec<u8> {
+        message.chunks(size).flat_map(|fragment| [&[22, 3, 1][..], &vector(fragment)].concat()).collect()
+    }
+
+    #[test]
+    fn the_first_message_is_put_together_from_its_records() {
+        let message = example();
+        for size in [1, 3, 4, 5, 100, message.len()] {
+            let stream = records(&message, size);
+            for end in 0..stream.len() {
+                assert_eq!(
+                    FirstMessage::of(&stream[..end]),
+                    FirstMessage::Begun,
+                    "{end} bytes of {size} each"
+                );
+            }
+            let followed = [&stream[..], b"what comes after it"].concat();
+            assert_eq!(FirstMessage::of(&followed), FirstMessage::Whole(message.clone()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_client_hello_is_known_at_once() {
+        for bytes in [
+            &b"GET / HTTP/1.1"[..],
+            b"\x15\x03\x01\x00\x02\x02\x28",
+            b"\x16\x02",
+            b"\x16\x03\x01\x00\x04\x02\x00\x00\x00",
+            b"\x16\x03\x01\x00\x00",
+            b"\x16\x03\x01\x40\x00\x01\xff\xff\xff",
+        ] {
+            assert_eq!(FirstMessage::of(bytes), FirstMessage::Other, "{bytes:?}");
+        }
+        assert_eq!(FirstMessage::of(b""), FirstMessage::Begun);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::{
-    client_hello::{Offer, extension},
     names::is_grease,
+    offer::{Offer, extension},
 };
 
 /// JA3: the MD5 of five lists in decimal, in their order, without GREASE

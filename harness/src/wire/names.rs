@@ -2,22 +2,63 @@
 
 mod ciphers;
 
+use tls_gauntlet_scenarios::TlsVersion;
+
 /// What [`is_grease`] values are called: reserved, so that servers learn to ignore what they do not know.
 const GREASE: &str = "GREASE";
 
 /// A cipher suite; unknown ones as `0x....`.
-pub(super) fn cipher(code: u16) -> String {
+pub(crate) fn cipher(code: u16) -> String {
     known(ciphers::CIPHERS, code).map_or_else(|| format!("0x{code:04x}"), str::to_owned)
 }
 
 /// A key-exchange group; unknown ones as `0x....`.
-pub(super) fn group(code: u16) -> String {
+pub(crate) fn group(code: u16) -> String {
     known(GROUPS, code).map_or_else(|| format!("0x{code:04x}"), str::to_owned)
 }
 
 /// A signature scheme; unknown ones as `0x....`.
-pub(super) fn signature_scheme(code: u16) -> String {
+pub(crate) fn signature_scheme(code: u16) -> String {
     known(SIGNATURE_SCHEMES, code).map_or_else(|| format!("0x{code:04x}"), str::to_owned)
+}
+
+/// Every cipher suite of the registry that stands for one.
+pub(crate) fn ciphers() -> impl Iterator<Item = u16> {
+    const NO_SUITES: [u16; 3] = [0x0000, 0x00ff, 0x5600];
+    ciphers::CIPHERS.iter().map(|(code, _)| *code).filter(|code| !NO_SUITES.contains(code))
+}
+
+/// Every group of the registry that has a name of its own.
+pub(crate) fn groups() -> impl Iterator<Item = u16> {
+    GROUPS.iter().map(|(code, _)| *code).filter(|code| *code < 0xff00)
+}
+
+/// Every signature scheme of the registry.
+pub(crate) fn signature_schemes() -> impl Iterator<Item = u16> {
+    SIGNATURE_SCHEMES.iter().map(|(code, _)| *code)
+}
+
+/// A version by its number on the wire.
+pub(crate) const fn tls_version(number: u16) -> Option<TlsVersion> {
+    match number {
+        0x0300 => Some(TlsVersion::Ssl3),
+        0x0301 => Some(TlsVersion::Tls10),
+        0x0302 => Some(TlsVersion::Tls11),
+        0x0303 => Some(TlsVersion::Tls12),
+        0x0304 => Some(TlsVersion::Tls13),
+        _ => None,
+    }
+}
+
+/// The number of a version on the wire.
+pub(crate) const fn version_number(version: TlsVersion) -> u16 {
+    match version {
+        TlsVersion::Ssl3 => 0x0300,
+        TlsVersion::Tls10 => 0x0301,
+        TlsVersion::Tls11 => 0x0302,
+        TlsVersion::Tls12 => 0x0303,
+        TlsVersion::Tls13 => 0x0304,
+    }
 }
 
 /// An extension; unknown ones as their number.

@@ -42,6 +42,7 @@ struct Seen {
     no_renegotiation: Both<bool>,
     close_notify: Both<bool>,
     finished: Both<u32>,
+    signature_received: Option<u16>,
 }
 
 /// A handshake message, without its content.
@@ -145,6 +146,13 @@ impl Observer {
         self.seen().messages.iter().any(|message| message.kind == HandshakeType::CERTIFICATE_REQUEST)
     }
 
+    /// The scheme of the signature with which the peer has proven that it has the key of its certificate, in TLS 1.2
+    /// (client certificates) and 1.3.
+    #[must_use]
+    pub fn signature_received(&self) -> Option<u16> {
+        self.seen().signature_received
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         // Each change under this lock is a single assignment, so a panic elsewhere spoils nothing.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -186,6 +194,11 @@ impl Seen {
         }
         if kind == HandshakeType::FINISHED {
             *self.finished.get(direction) += 1;
+        }
+        if let (HandshakeType::CERTIFICATE_VERIFY, Direction::Received, [_, _, _, _, high, low, ..]) =
+            (kind, direction, bytes)
+        {
+            self.signature_received = Some(u16::from_be_bytes([*high, *low]));
         }
         if self.messages.is_empty() {
             self.messages.reserve(USUAL_MESSAGES);
@@ -233,6 +246,8 @@ impl HandshakeType {
     pub const CLIENT_HELLO: Self = Self(1);
     /// 2
     pub const SERVER_HELLO: Self = Self(2);
+    /// 4
+    pub const NEW_SESSION_TICKET: Self = Self(4);
     /// 11
     pub const CERTIFICATE: Self = Self(11);
     /// 13

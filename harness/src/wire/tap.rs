@@ -14,6 +14,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
@@ -26,9 +27,22 @@ use crate::ffi;
 #[derive(Debug)]
 pub struct Tap {
     stream: TcpStream,
+    /// What somebody else has read from the stream, and is still to be read through here.
+    early: Early,
     traffic: Arc<Traffic>,
     gate: Option<Gate>,
     drips: bool,
+}
+
+/// What was read from a stream before a [`Tap`] took it over.
+#[derive(Debug, Default)]
+pub(crate) struct Early {
+    /// The bytes, in order.
+    pub(crate) bytes: BytesMut,
+    /// How many of them the first segment brought.
+    pub(crate) first_segment: usize,
+    /// What ended the stream while it was read, if anything did.
+    pub(crate) failure: Option<io::Error>,
 }
 
 /// What has passed through a [`Tap`]. It outlives the stream.
@@ -54,9 +68,17 @@ impl Tap {
     /// Takes a fresh stream over, and sees to it that nobody waits for an acknowledgement.
     #[must_use]
     pub fn new(stream: TcpStream) -> Self {
+        Self::resume(stream, Early::default())
+    }
+
+    /// The same for a stream that somebody has begun to read: whoever reads through the tap does not notice.
+    pub(crate) fn resume(stream: TcpStream, early: Early) -> Self {
         // Fails only on a socket that is dead already; the first read will tell.
         let _ = stream.set_nodelay(true);
-        let tap = Self { stream, traffic: Arc::default(), gate: None, drips: false };
+        let tap = Self { stream, early, traffic: Arc::default(), gate: None, drips: false };
+        if let Some(failure) = &tap.early.failure {
+            tap.traffic.note_failure(failure);
+        }
         tap.acknowledge_at_once();
         tap
     }
@@ -106,6 +128,11 @@ impl Tap {
     /// # Errors
     /// The kernel's.
     pub(crate) async fn peek(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        if !self.early.bytes.is_empty() {
+            let length = self.early.first_segment.min(bytes.len());
+            bytes[..length].copy_from_slice(&self.early.bytes[..length]);
+            return Ok(length);
+        }
         self.stream.peek(bytes).await
     }
 
@@ -202,7 +229,13 @@ impl AsyncRead for Tap {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let (before, room) = (buffer.filled().len(), buffer.remaining());
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let polled = if self.early.bytes.is_empty() {
+            Pin::new(&mut self.stream).poll_read(context, buffer)
+        } else {
+            let length = self.early.bytes.len().min(room);
+            buffer.put_slice(&self.early.bytes.split_to(length));
+            Poll::Ready(Ok(()))
+        };
         match &polled {
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {
                 self.traffic.note_received(&buffer.filled()[before..]);
@@ -316,5 +349,22 @@ mod tests {
         tap.reset_on_drop().unwrap();
         drop(tap);
         assert_eq!(far.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_is_read_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let near = listener.accept().await.unwrap().0;
+        let early = Early { bytes: BytesMut::from(&b"\x16\x03\x01"[..]), first_segment: 2, failure: None };
+        let mut tap = Tap::resume(near, early);
+        far.write_all(b"rest").await.unwrap();
+        drop(far);
+
+        assert_eq!((tap.traffic().received(), tap.peek(&mut [0; 9]).await.unwrap()), (0, 2));
+        let mut all = Vec::new();
+        tap.read_to_end(&mut all).await.unwrap();
+        assert_eq!((&all[..], tap.traffic().received()), (&b"\x16\x03\x01rest"[..], 7));
+        assert!(tap.traffic().begins_as_tls());
     }
 }

@@ -5,7 +5,7 @@
 mod gauntlet;
 mod serving;
 
-use std::fs;
+use std::{fmt::Write, fs};
 
 use gauntlet::{Ran, gauntlet, in_dir};
 use rstest::rstest;
@@ -15,15 +15,52 @@ use tempfile::tempdir;
 #[rstest]
 #[case::gauntlet("help", "--help")]
 #[case::run("help-run", "run --help")]
+#[case::report("help-report", "report --help")]
+#[case::diff("help-diff", "diff --help")]
+#[case::profile("help-profile", "profile --help")]
+#[case::profile_import("help-profile-import", "profile import --help")]
+#[case::baseline("help-baseline", "baseline accept --help")]
 #[case::serve("help-serve", "serve --help")]
 #[case::list("help-list", "list --help")]
 #[case::explain("help-explain", "explain --help")]
+#[case::diff("help-diff", "diff --help")]
 #[case::certs("help-certs", "certs --help")]
 #[case::routes("help-routes", "routes --help")]
+#[case::discover("help-discover", "discover --help")]
+#[case::scan("help-scan", "scan --help")]
+#[case::hello("help-hello", "hello --help")]
 fn help(#[case] name: &str, #[case] arguments: &str) {
     let Ran { code, out, err } = gauntlet(arguments);
     assert_eq!((code, err.as_str()), (0, ""));
     insta::assert_snapshot!(name, out);
+}
+
+/// What breaks, heals and stays; 1 because something breaks.
+#[test]
+fn diff_tells_what_a_switch_breaks() {
+    let Ran { code, out, err } =
+        gauntlet("diff azure-apim-classic@2025-08 azure-apim-classic@2025-08+backend-tls13");
+    assert_eq!((code, err.as_str()), (1, ""));
+    let broken: Vec<_> = out.lines().filter(|line| line.starts_with("  breaks")).collect();
+    assert_eq!(broken, ["  breaks  renegotiation-required-dual"], "{out}");
+    assert!(out.contains("works (TLSv1.2) → post-handshake-auth-refused by the gateway, 403"), "{out}");
+    assert!(out.contains("  heals   tls13-only"), "{out}");
+    let same = gauntlet("diff azure-apim-v2@2025-08 azure-apim-v2@2025-08 --json");
+    assert_eq!((same.code, same.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&same.out).unwrap();
+    assert!(json.as_array().unwrap().iter().all(|change| change["effect"] != "breaks"));
+}
+
+#[test]
+fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
+    let line = "run --gateway direct --shard index/4";
+    // That of index 0 is the first; there is none after index 3.
+    let beyond = gauntlet::with(line, &[("JOB_COMPLETION_INDEX", "4")]);
+    assert_eq!(beyond.code, 2);
+    assert!(beyond.err.contains("--shard \"5/4\" makes no sense"), "{}", beyond.err);
+    let nowhere = gauntlet(line);
+    assert_eq!(nowhere.code, 2);
+    assert!(nowhere.err.contains("needs the number of this pod in JOB_COMPLETION_INDEX"), "{}", nowhere.err);
 }
 
 /// Bad input: nothing on standard output, one line with the remedy on standard error, exit code 2.
@@ -43,6 +80,22 @@ fn help(#[case] name: &str, #[case] arguments: &str) {
 #[case("run --repeat 0")]
 #[case("run --pki not-there")]
 #[case("run --out a-file")]
+#[case("run --out a-file/below")]
+#[case("run --out taken")]
+#[case("run --events taken")]
+#[case("run --shard 1/2 --costs a-file")]
+#[case("run --shard 1/2 --costs not-there")]
+#[case("report a-file")]
+#[case("report of-tomorrow")]
+#[case("report not-there")]
+#[case("report a-file a-file")]
+#[case("discover --gateway direct")]
+#[case("discover --gateway reference --repeat 0")]
+#[case("discover --gateway reference --out a-file")]
+#[case("run --baseline not-there")]
+#[case("run --baseline of-tomorrow")]
+#[case("diff a-file a-file")]
+#[case("baseline accept not-there --because so")]
 #[case("serve expired-laef")]
 #[case("serve tls12-only+tls13-only")]
 #[case("serve plain-good+")]
@@ -55,15 +108,39 @@ fn help(#[case] name: &str, #[case] arguments: &str) {
 #[case("explain nothing/upstream/expired-leaf/strict")]
 #[case("explain upstraem/expired-leaf/strict::default/default::nginx")]
 #[case("explain expired-leaf/strict --gateway ngnix")]
+#[case("run --gateway azure-apim-classic@2025-08+backend-tls14")]
+#[case("run --gateway azure-apim-classic@2025-08+backend-without-tls12")]
+#[case("run --gateway azure-apim-clasic@2025-08")]
+#[case("diff nginx ngnix")]
+#[case("profile import not-there.json")]
+#[case("profile import a-file")]
+#[case("profile export nginx")]
+#[case("run --gateway not-there.toml")]
+#[case("diff nginx:strcit nginx")]
+#[case("diff https://localhost:8443 nginx")]
+#[case("diff azure-apim-v2@2025-08:min-tls13 nginx")]
 #[case("certs a-file")]
 #[case("certs a-file/below")]
 #[case("certs new server-expierd")]
 #[case("certs new --format pme")]
 #[case("certs garbled")]
 #[case("routes --gateway nginx")]
+#[case("hello --name not..a..name")]
+#[case("scan")]
+#[case("scan backend.example")]
+#[case("scan 127.0.0.1:443 --jobs 0")]
+#[case("scan 127.0.0.1:443 --path secret")]
+#[case("scan 127.0.0.1:443 --format html")]
+#[case("scan 127.0.0.1:443 --sni host:443")]
+#[case("scan 127.0.0.1:443 --ca a-file")]
+#[case("scan 127.0.0.1:443 --ca not-there")]
+#[case("scan --targets a-file")]
+#[case("scan --targets not-there")]
 fn bad_input(#[case] arguments: &str) {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("a-file"), "no folder").unwrap();
+    fs::write(dir.path().join("of-tomorrow"), r#"{"schema": "gauntlet.run/2"}"#).unwrap();
+    fs::create_dir_all(dir.path().join("taken/run.json")).unwrap();
     fs::create_dir(dir.path().join("garbled")).unwrap();
     fs::write(dir.path().join("garbled/server-root.pem"), "no certificate").unwrap();
     let Ran { code, out, err } = in_dir(dir.path(), arguments);
@@ -84,6 +161,8 @@ fn bad_input(#[case] arguments: &str) {
 #[case("run --jobs many")]
 #[case("run --verbose --quiet")]
 #[case("run --port-base 70000")]
+#[case("run --costs run.json")]
+#[case("report")]
 #[case("serve --bind everywhere")]
 #[case("explain")]
 fn bad_grammar(#[case] arguments: &str) {
@@ -161,6 +240,15 @@ fn a_full_disk_is_one() {
     insta::assert_snapshot!("full-disk", ran.err);
 }
 
+/// `/proc` is there and takes no file, whoever asks.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_takes_no_file_is_refused_before_the_run() {
+    let Ran { code, out, err } = gauntlet("run --out /proc/self");
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.starts_with("error: cannot write into the folder /proc/self: "), "{err}");
+}
+
 #[test]
 fn the_version_is_told() {
     assert_eq!(gauntlet("--version").out, format!("gauntlet {}\n", env!("CARGO_PKG_VERSION")));
@@ -201,6 +289,22 @@ fn an_external_gateway_is_told_its_routes() {
 }
 
 #[test]
+fn a_gateway_is_measured() {
+    let cells =
+        "--gateway reference --suite upstream --filter */renegotiation-*/max-tls12::* --seed 1 --repeat 1";
+    let Ran { code, out, err } = gauntlet(&format!("discover {cells}"));
+    assert_eq!((code, err.as_str()), (0, ""));
+    insta::assert_snapshot!("discover", out.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+
+    let folder = tempdir().unwrap();
+    let Ran { code, out, .. } = in_dir(folder.path(), &format!("discover {cells} --out found --json"));
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &found["claims"]["follows-renegotiation"]), (0, &Value::Bool(true)));
+    assert_eq!(found["unexplained"].as_array().unwrap().len(), 0);
+    assert!(folder.path().join("found/gateway.toml").is_file());
+}
+
+#[test]
 fn a_run_is_reported_on_every_face() {
     let dir = tempdir().unwrap();
     let filter = "upstream/*/strict::default/default::direct";
@@ -226,4 +330,140 @@ fn a_run_without_a_format_writes_every_file_and_shows_the_matrix() {
     assert!(dir.path().join("out/run.json").is_file());
     let junit = fs::read_to_string(dir.path().join("out/junit.xml")).unwrap();
     assert!(junit.contains("name=\"upstream/plain-good/strict::default/default::direct\""), "{junit}");
+}
+
+#[test]
+fn shards_are_joined_and_what_does_not_fit_is_refused() {
+    let dir = tempdir().unwrap();
+    let run = |shard: &str, out: &str| {
+        let filter = "upstream/plain-good/*::direct";
+        let ran = in_dir(dir.path(), &format!("run --gateway direct --filter {filter} {shard} --out {out}"));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    };
+    run("--seed 0", "whole");
+    run("--shard 1/2", "one");
+    run("--shard 2/2", "two");
+    run("--shard 2/2 --seed 1", "of-another-seed");
+    run("--shard 2/2 --costs whole/run.json", "split-otherwise");
+    let merged = |records: &str| {
+        let Ran { code, out, err } = in_dir(dir.path(), &format!("report --merge {records} --format json"));
+        assert_eq!((code, err.as_str()), (0, ""));
+        out
+    };
+    let joined = merged("one/run.json two/run.json");
+    assert_eq!(joined, merged("two/run.json one/run.json"));
+    let ids = |text: &str| -> Vec<String> {
+        let record: Value = serde_json::from_str(text).unwrap();
+        let cells = record["cells"].as_array().unwrap();
+        cells.iter().map(|cell| cell["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let whole = fs::read_to_string(dir.path().join("whole/run.json")).unwrap();
+    assert_eq!(ids(&joined), ids(&whole));
+    assert_eq!(merged("whole/run.json"), whole);
+
+    let garbled =
+        fs::read_to_string(dir.path().join("two/run.json")).unwrap().replace("/strict::", "/strcit::");
+    fs::write(dir.path().join("changed.json"), garbled).unwrap();
+    let mut refused = String::new();
+    for records in [
+        "one/run.json",
+        "one/run.json two/run.json one/run.json",
+        "one/run.json whole/run.json",
+        "one/run.json of-another-seed/run.json",
+        "one/run.json split-otherwise/run.json",
+        "one/run.json changed.json",
+        "whole/run.json whole/run.json",
+    ] {
+        let Ran { code, out, err } = in_dir(dir.path(), &format!("report --merge {records}"));
+        assert_eq!((code, out.as_str()), (2, ""));
+        writeln!(refused, "$ gauntlet report --merge {records}\n{}", err.trim_end()).unwrap();
+    }
+    insta::assert_snapshot!("merge-refused", refused);
+}
+
+#[test]
+fn what_is_wrong_is_accepted_once_and_then_only_changes_count() {
+    let dir = tempdir().unwrap();
+    let run = |arguments: &str| in_dir(dir.path(), arguments);
+    let sound = "run --gateway direct --filter upstream/plain-good/*::direct";
+    assert_eq!(run(&format!("{sound} --out before")).code, 0);
+    let path = dir.path().join("before/run.json");
+    let wrong =
+        fs::read_to_string(&path).unwrap().replacen(r#""verdict": "pass""#, r#""verdict": "fail-open""#, 1);
+    fs::write(dir.path().join("wrong.json"), &wrong).unwrap();
+
+    assert_eq!(run("report wrong.json").code, 1);
+    let accepted = run("baseline accept wrong.json --because for-now");
+    assert_eq!((accepted.code, accepted.err.as_str()), (0, ""));
+    assert!(accepted.out.starts_with("gauntlet-baseline.json: 1 taken over\n"), "{}", accepted.out);
+    assert_eq!(run("report wrong.json --baseline gauntlet-baseline.json").code, 0);
+    let healed = run(&format!("{sound} --baseline gauntlet-baseline.json"));
+    assert!(healed.out.contains("healed (1 cell)"), "{}", healed.out);
+    assert_eq!(healed.code, 0);
+
+    assert_eq!(run("diff before/run.json wrong.json").code, 1);
+    assert_eq!(run("diff wrong.json before/run.json").code, 0);
+    assert_eq!(run("diff wrong.json wrong.json --json").code, 0);
+    let told: Value = serde_json::from_str(&run("diff before/run.json wrong.json --json").out).unwrap();
+    assert_eq!(told[0]["kind"], "broke");
+    assert_eq!(told[0]["after"]["verdict"], "fail-open");
+
+    let broken = wrong.replace("fail-open", "broken");
+    fs::write(dir.path().join("broken.json"), broken).unwrap();
+    let refused = run("baseline accept broken.json --because so");
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("did not run to an end"), "{}", refused.err);
+}
+
+#[test]
+fn a_run_tells_what_happens_line_by_line() {
+    let dir = tempdir().unwrap();
+    let arguments =
+        "run --gateway direct --filter upstream/plain-good/*::direct --events events.jsonl --quiet";
+    assert_eq!(in_dir(dir.path(), arguments).code, 0);
+    let text = fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["event"] == kind).count();
+    let planned = lines[0]["cells"].as_u64().unwrap();
+    assert_eq!((lines[0]["event"].as_str(), of("planned")), (Some("planned"), 1));
+    assert_eq!((of("called") as u64, of("judged") as u64), (planned, planned));
+    assert!(lines.iter().any(|line| line["event"] == "stage" && line["name"] == "backends"), "{text}");
+    assert!(lines.iter().filter(|line| line["event"] == "judged").all(|line| line["verdict"] == "pass"));
+    let last = lines.last().unwrap();
+    assert_eq!((last["event"].as_str(), last["exit_code"].as_u64()), (Some("finished"), Some(0)));
+    assert!(lines.is_sorted_by_key(|line| line["elapsed_ms"].as_u64()));
+}
+
+/// What a service is set to, as a profile that runs, and back.
+#[test]
+fn the_settings_of_a_service_go_in_and_come_out() {
+    let folder = tempdir().unwrap();
+    let template = serde_json::json!({
+        "resources": [{
+            "type": "Microsoft.ApiManagement/service",
+            "name": "contoso",
+            "properties": { "customProperties": {
+                "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Tls13": "True",
+                "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Something.New": "Maybe",
+            }},
+        }],
+    });
+    fs::write(folder.path().join("azure.json"), template.to_string()).unwrap();
+    let Ran { code, out, err } = in_dir(folder.path(), "profile import azure.json");
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("Security.Something.New is unknown here; it is kept as it is"), "{err}");
+    fs::write(folder.path().join("contoso.toml"), out).unwrap();
+
+    let back = in_dir(folder.path(), "profile export contoso.toml");
+    let json: Value = serde_json::from_str(&back.out).unwrap();
+    let map = &json["properties"]["customProperties"];
+    let key =
+        |name: &str| map[format!("Microsoft.WindowsAzure.ApiManagement.Gateway.Security.{name}")].as_str();
+    assert_eq!(key("Backend.Protocols.Tls13"), Some("True"));
+    assert_eq!(key("Backend.Protocols.Tls12"), Some("True"));
+    assert_eq!(key("Something.New"), Some("Maybe"));
+
+    let would = in_dir(folder.path(), "diff azure-apim-classic@2025-08 contoso.toml");
+    assert_eq!(would.code, 1, "{}", would.err);
+    assert!(would.out.contains("breaks  renegotiation-required-dual"), "{}", would.out);
 }

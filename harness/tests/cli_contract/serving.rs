@@ -91,6 +91,113 @@ fn the_curl_line_works_when_pasted(#[case] backend: &str, #[case] exit: i32) {
 }
 
 #[rstest]
+#[case("tls12-only+client-cert-required", 0)]
+#[case("wildcard", 0)]
+#[case("expired-leaf", 60)]
+fn the_line_by_name_works_when_pasted(#[case] backend: &str, #[case] exit: i32) {
+    if !has_curl() {
+        return;
+    }
+    let serving = Serving::start(&[backend], 1);
+    let (line, url) = (&serving.backends[0]["curl_by_name"], &serving.backends[0]["url_by_name"]);
+    let (line, url) = (line.as_str().unwrap(), url.as_str().unwrap());
+    assert!(url.contains(&format!("{}.gauntlet.test:", backend.replace('+', "--"))), "{url}");
+    let (out, code) = paste(line);
+    assert_eq!(code, exit, "{line}\n{out}");
+    if exit == 0 {
+        assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["backend"], backend);
+    }
+}
+
+#[test]
+fn a_call_for_nobody_is_told_with_the_reason() {
+    if !has_curl() {
+        return;
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
+        .args(["serve", "plain-good", "resets-on-accept", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut serving = Serving { child, backends: Vec::new() };
+    let good: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
+    let resets: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
+    assert!(resets["not_by_name"].as_str().unwrap().contains("acts before the ClientHello"), "{resets}");
+    assert_eq!(resets["url_by_name"], Value::Null);
+    assert!(told.next().unwrap().unwrap().starts_with("ready"));
+
+    let line = good["curl_by_name"].as_str().unwrap().replace("plain-good", "plane-good");
+    // CURLE_SSL_CONNECT_ERROR
+    assert_eq!(paste(&line).1, 35, "{line}");
+    let said = told.next().unwrap().unwrap();
+    assert!(said.starts_with("refused \"plane-good.gauntlet.test\": unknown backend"), "{said}");
+    assert_eq!(serving.end("INT"), Some(0));
+}
+
+/// A `gauntlet serve --control` without files, and where its control API is.
+fn with_control() -> (Serving, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
+        .args(["serve", "plain-good", "--control", "127.0.0.1:0", "--no-files"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = told.next().unwrap().unwrap();
+    let url = first.strip_prefix("control API on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    assert!(told.next().unwrap().unwrap().starts_with("ready"));
+    (Serving { child, backends: Vec::new() }, url)
+}
+
+#[test]
+fn whether_a_fleet_is_well_can_be_asked() {
+    let (mut serving, url) = with_control();
+    let well = gauntlet(&format!("serve --check {url}"));
+    assert_eq!(well.code, 0, "{}", well.err);
+    assert_eq!(serde_json::from_str::<Value>(&well.out).unwrap()["backends"], 1);
+    assert_eq!(serving.end("TERM"), Some(0));
+    let gone = gauntlet(&format!("serve --check {url}"));
+    assert_eq!((gone.code, gone.out.as_str()), (3, ""));
+    assert!(
+        gone.err.contains("is not well") && gone.err.contains("gauntlet serve --control"),
+        "{}",
+        gone.err
+    );
+}
+
+#[rstest]
+#[case("serve --no-files", "--control")]
+#[case("serve --check localhost", "http://HOST:PORT")]
+#[case("serve --check http://localhost:1 plain-good", "cannot be used with")]
+#[case("serve --pki /nowhere plain-good", "/nowhere")]
+fn what_makes_no_sense_is_an_input_error(#[case] line: &str, #[case] told: &str) {
+    let ran = gauntlet(line);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains(told), "{}", ran.err);
+}
+
+#[test]
+fn a_control_port_that_is_taken_is_told_with_its_remedy() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let ran = gauntlet(&format!("serve plain-good --control {}", taken.local_addr().unwrap()));
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    assert!(ran.err.contains("for the control API") && ran.err.contains("choose another"), "{}", ran.err);
+}
+
+#[test]
+fn kept_authorities_are_served() {
+    let kept = tempfile::tempdir().unwrap();
+    let dir = kept.path().display();
+    assert_eq!(gauntlet(&format!("certs {dir} client-good")).code, 0);
+    let serving = Serving::start(&["plain-good", "--pki", &dir.to_string()], 1);
+    let served = std::fs::read(serving.backends[0]["ca"].as_str().unwrap()).unwrap();
+    assert_eq!(served, std::fs::read(kept.path().join("server-root.pem")).unwrap());
+}
+
+#[rstest]
 fn it_ends_with_0_and_leaves_nothing(#[values("INT", "TERM", "HUP")] signal: &str) {
     let mut serving = Serving::start(&["plain-good", "expired-leaf"], 2);
     let [first, second] = &serving.backends[..] else { panic!("two lines") };

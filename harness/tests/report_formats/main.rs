@@ -1,14 +1,21 @@
 //! What each report makes of one record, to the letter. No socket, no clock, no gateway.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, or says why"
+)]
 
+mod changes;
+mod foreign;
+mod page;
 mod sample;
 mod schema;
 
 use rstest::rstest;
 use tls_gauntlet::{
     record::RunRecord,
-    report::{Detail, FORMATS, Format, Look, console, json, junit},
+    report::{Detail, FORMATS, Format, Look, compatibility, console, json, junit, markdown, sarif},
 };
 use tls_gauntlet_scenarios::VerdictKind;
 
@@ -43,6 +50,20 @@ fn the_width_is_respected(#[values(80, 100, 140)] width: usize) {
         let to_be_copied =
             record.cells.iter().any(|cell| line.ends_with(&cell.id) || line.ends_with(&cell.reproduce));
         assert!(to_be_copied || line.chars().count() <= width, "{width}: {line}");
+    }
+}
+
+#[test]
+fn gateways_side_by_side() {
+    let look = Look::default();
+    insta::assert_snapshot!("compatibility", compatibility::markdown(&sample::record(), &look));
+    let page = compatibility::html(&sample::record(), &look);
+    for cell in &sample::record().cells {
+        assert!(
+            cell.client != "default" || cell.listener != "default" || page.contains(&cell.backend),
+            "{}",
+            cell.id
+        );
     }
 }
 
@@ -88,6 +109,16 @@ fn junit_for_pipelines() {
 }
 
 #[test]
+fn markdown_for_a_step_summary() {
+    insta::assert_snapshot!("markdown", markdown::render(&sample::record()));
+}
+
+#[test]
+fn sarif_for_code_scanning() {
+    insta::assert_snapshot!("sarif", sarif::render(&sample::record()));
+}
+
+#[test]
 fn json_is_the_record_and_nothing_else() {
     let record = sample::record();
     assert_eq!(serde_json::from_str::<RunRecord>(&json::render(&record)).unwrap(), record);
@@ -111,7 +142,7 @@ fn formats_are_found_by_name_and_each_file_has_its_own() {
         assert_eq!(Format::named(format.name).map(|found| found.name), Some(format.name));
         assert!(!(format.render)(&sample::record(), &Look::default()).is_empty());
     }
-    assert!(Format::named("html").is_none());
+    assert!(Format::named("htlm").is_none());
 }
 
 /// Escape sequences, spelt out so that a snapshot can be read.

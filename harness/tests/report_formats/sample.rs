@@ -104,6 +104,7 @@ pub(crate) fn record() -> RunRecord {
         seed: 42,
         started: "2026-03-01T12:00:00Z".to_owned(),
         duration_ms: 1240,
+        shard: None,
         timings: vec![
             timing("certificates", 24),
             timing("backends", 131),
@@ -117,15 +118,18 @@ pub(crate) fn record() -> RunRecord {
                 name: "nginx".to_owned(),
                 version: "1.22.1".to_owned(),
                 kind: GatewayKind::Program,
+                judged_by: None,
             },
             GatewayFacts {
                 name: "haproxy".to_owned(),
                 version: "2.6.12".to_owned(),
                 kind: GatewayKind::Program,
+                judged_by: None,
             },
         ],
         summary: RunRecord::summarise(&cells),
         cells,
+        baseline: None,
     }
 }
 
@@ -169,11 +173,13 @@ fn reached(
             steps: vec!["the client and the listener agree on TLSv1.3".to_owned()],
             ..Expectation::reach(BackendSight {
                 connection: Some(Connection::Request),
+                handshake: None,
                 tls_version: Some(TlsVersion::Tls13),
                 server_name: Some(true),
                 sni: vec!["backend.gauntlet.test".to_owned()],
                 client_certificate: Some(Some(ClientCertificate::Good)),
                 renegotiations: Some(0),
+                ..BackendSight::default()
             })
         }),
         observed: Some(Diagnosis {
@@ -192,6 +198,7 @@ fn reached(
             ..ClientSaw::default()
         }),
         backend_saw: vec![backend_saw()],
+        status_asked: Vec::new(),
         gateway_said: Vec::new(),
         gateway_causes: Vec::new(),
         why: "Between the gateway and this backend, this setting must let through what is sound.".to_owned(),

@@ -97,6 +97,14 @@ impl Target {
             .await
     }
 
+    /// Two calls of `openssl s_client`: the second takes the session up and sends its request as early data.
+    pub(crate) async fn early_data(&self) -> Said {
+        let request = format!("GET /{NONCE} HTTP/1.1\r\nhost: {SERVER_NAME}\r\nconnection: close\r\n\r\n");
+        fs::write(self.file("early.txt"), request).unwrap();
+        self.s_client("-tls1_3 -sess_out {folder}/session.pem").await;
+        self.s_client("-tls1_3 -sess_in {folder}/session.pem -early_data {folder}/early.txt").await
+    }
+
     /// One call of `gnutls-cli` that sends a request.
     pub(crate) async fn gnutls(&self, priority: &str, arguments: &str) -> Said {
         let folder = self.folder.path().display().to_string();
@@ -146,7 +154,13 @@ impl Said {
     }
 }
 
-async fn run(mut command: Command, input: &str) -> Said {
+/// Runs a program that reads this.
+pub(crate) async fn run(command: Command, input: &str) -> Said {
+    run_for(command, input, DEADLINE).await
+}
+
+/// The same for one that has more to do.
+pub(crate) async fn run_for(mut command: Command, input: &str, limit: Duration) -> Said {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -156,7 +170,7 @@ async fn run(mut command: Command, input: &str) -> Said {
         drop(stdin);
         child.wait_with_output().await.unwrap()
     };
-    let output = timeout(DEADLINE, work).await.expect("the program comes to an end");
+    let output = timeout(limit, work).await.expect("the program comes to an end");
     Said {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -5,7 +5,7 @@ use crate::{
     claims::{ClaimName, Claims, PlainHttp, Unclaimed},
     expectation::{BackendSight, Connection, Expectation},
     profile::{ClientCertificatePolicy, ClientProfile, ListenerProfile, ServerNameSent},
-    words::{Cause, Party, Phase, TlsVersion},
+    words::{Alert, Cause, ClientCertificate, Party, Phase, TlsVersion},
 };
 
 /// Walks the client's handshake with the listener; `Err` holds where it stops.
@@ -26,6 +26,10 @@ pub(super) fn walk(
         return refused_in_tls(Cause::NoCommonVersion, None, claims).map(Err);
     };
     steps.say(format!("client and listener agree on {version}"));
+    if let Some(cause) = nothing_in_common(client, listener, version) {
+        steps.say(format!("client and listener have nothing in common to go on with: {cause}"));
+        return refused_in_tls(cause, Some(version), claims).map(Err);
+    }
     if let Some(cause) = server_name_refusal(client, claims)? {
         steps.say("the gateway refuses the server name");
         return match claims.listener.server_name_status {
@@ -33,7 +37,10 @@ pub(super) fn walk(
             None => refused_in_tls(cause, Some(version), claims).map(Err),
         };
     }
-    if let Some(cause) = certificate_refusal(client, listener) {
+    if listener.client_certificate == ClientCertificatePolicy::OnDemand {
+        return on_demand(client, listener, version, claims, steps);
+    }
+    if let Some(cause) = certificate_refusal(client, listener, claims)? {
         steps.say(format!("the listener refuses the client: {cause}"));
         return refused_certificate(cause, version, claims).map(Err);
     }
@@ -45,6 +52,24 @@ pub(super) fn walk(
         }
         None => Ok(()),
     })
+}
+
+/// Cipher suites and groups, where both sides are particular about them.
+fn nothing_in_common(
+    client: &ClientProfile,
+    listener: &ListenerProfile,
+    version: TlsVersion,
+) -> Option<Cause> {
+    if let (Some(offered), Some(accepted)) = (&client.ciphers, &listener.ciphers)
+        && version < TlsVersion::Tls13
+        && !offered.iter().any(|suite| suite.fits(version) && accepted.contains(suite))
+    {
+        return Some(Cause::NoCommonCipher);
+    }
+    let (Some(offered), Some(accepted)) = (&client.groups, &listener.groups) else { return None };
+    let none = !offered.iter().any(|group| group.fits(version) && accepted.contains(group));
+    // Up to TLS 1.2 the group is a part of the choice of a suite (RFC 8422 5.1).
+    none.then_some(if version < TlsVersion::Tls13 { Cause::NoCommonCipher } else { Cause::NoCommonGroup })
 }
 
 fn plain_http(claims: &Claims) -> Result<Expectation, Unclaimed> {
@@ -71,12 +96,83 @@ fn server_name_refusal(client: &ClientProfile, claims: &Claims) -> Result<Option
     })
 }
 
-fn certificate_refusal(client: &ClientProfile, listener: &ListenerProfile) -> Option<Cause> {
-    match (listener.client_certificate, client.client_certificate) {
-        (ClientCertificatePolicy::Ignored, _) | (ClientCertificatePolicy::Optional, None) => None,
+/// A request that needs a client certificate has come.
+fn on_demand(
+    client: &ClientProfile,
+    profile: &ListenerProfile,
+    version: TlsVersion,
+    claims: &Claims,
+    steps: &mut Steps,
+) -> Result<Result<(), Expectation>, Unclaimed> {
+    let listener = &claims.listener;
+    let status = listener.late_certificate_status.ok_or(Unclaimed(ClaimName::LateCertificateStatus))?;
+    let refused = |cause| Ok(Err(refused_in_http(cause, status)));
+    if version >= TlsVersion::Tls13 {
+        if !listener.asks_post_handshake.ok_or(Unclaimed(ClaimName::ListenerAsksPostHandshake))? {
+            steps.say(
+                "the request needs a client certificate, and TLS 1.3 has no renegotiation to ask for it",
+            );
+            return refused(Cause::ClientCertMissing);
+        }
+        steps.say("the listener asks for the client's certificate by post-handshake authentication");
+    } else {
+        if !listener.renegotiates.ok_or(Unclaimed(ClaimName::ListenerRenegotiates))? {
+            steps.say(
+                "the request needs a client certificate, and the gateway never renegotiates to ask for it",
+            );
+            return refused(Cause::ClientCertMissing);
+        }
+        if !client.follows_renegotiation {
+            steps
+                .say("the listener renegotiates to ask for the client's certificate, and the client refuses");
+            return Ok(Err(Expectation {
+                alerts: vec![Alert::HandshakeFailure],
+                may_close: true,
+                by: Some(Party::Client),
+                ..stopped(Phase::Request, Cause::RenegotiationRefused)
+            }));
+        }
+        steps.say("the listener renegotiates to ask for the client's certificate");
+    }
+    let flaw = client.client_certificate.map_or(Some(Cause::ClientCertMissing), ClientCertificate::flaw);
+    match held_against(flaw, profile, claims)? {
+        Some(cause) => {
+            steps.say(format!("the gateway refuses the request: {cause}"));
+            refused(cause)
+        }
+        None => Ok(Ok(())),
+    }
+}
+
+fn certificate_refusal(
+    client: &ClientProfile,
+    listener: &ListenerProfile,
+    claims: &Claims,
+) -> Result<Option<Cause>, Unclaimed> {
+    let flaw = match (listener.client_certificate, client.client_certificate) {
+        (ClientCertificatePolicy::Ignored | ClientCertificatePolicy::OnDemand, _)
+        | (ClientCertificatePolicy::Optional, None) => None,
         (ClientCertificatePolicy::Required, None) => Some(Cause::ClientCertMissing),
         (ClientCertificatePolicy::Optional | ClientCertificatePolicy::Required, Some(shown)) => shown.flaw(),
-    }
+    };
+    held_against(flaw, listener, claims)
+}
+
+/// Of the flaws of a certificate, those that this listener of this gateway looks at.
+fn held_against(
+    flaw: Option<Cause>,
+    listener: &ListenerProfile,
+    claims: &Claims,
+) -> Result<Option<Cause>, Unclaimed> {
+    Ok(match flaw {
+        Some(Cause::ClientCertRevoked) if !listener.check_revocation => None,
+        Some(Cause::ClientCertWeak) => {
+            let accepts = claims.listener.accepts_weak_certificates;
+            let accepts = accepts.ok_or(Unclaimed(ClaimName::ListenerAcceptsWeakCertificates))?;
+            (!accepts).then_some(Cause::ClientCertWeak)
+        }
+        flaw => flaw,
+    })
 }
 
 /// The host of every request is the gateway's name.

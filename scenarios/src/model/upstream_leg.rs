@@ -1,24 +1,29 @@
 //! The second leg: the gateway is the client, the backend the server.
 
-use super::{FORBIDDEN, MISDIRECTED, Says, Steps, Stop};
+mod revocation;
+
+use super::{Asks, FORBIDDEN, MISDIRECTED, Says, Steps, Stop};
 use crate::{
     claims::{ClaimName, Claims, Unclaimed, Verifies},
+    evidence::Handling,
     expectation::{BackendSight, Connection},
     profile::{
         ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
-        FaultPhase, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
+        FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
     words::{Alert, Cause, ClientCertificate, Party, Phase, ServerCertificate, TlsVersion, Versions},
 };
 
 /// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
 pub(super) fn walk(
+    asks: Asks,
     upstream: &UpstreamProfile,
     backend: &BackendProfile,
     claims: &Claims,
     steps: &mut Steps,
 ) -> Result<Result<BackendSight, Stop>, Unclaimed> {
-    let mut leg = Leg { upstream, backend, claims, steps, version: None, shown: None, renegotiations: 0 };
+    let mut leg =
+        Leg { asks, upstream, backend, claims, steps, version: None, shown: None, renegotiations: 0 };
     if let Some(stop) = leg.arrive() {
         return Ok(Err(stop));
     }
@@ -31,7 +36,7 @@ pub(super) fn walk(
     if let Some(stop) = leg.after_request()? {
         return Ok(Err(stop));
     }
-    if let Some(stop) = leg.respond() {
+    if let Some(stop) = leg.respond()? {
         return Ok(Err(stop));
     }
     leg.steps.say("the backend answers");
@@ -39,6 +44,7 @@ pub(super) fn walk(
 }
 
 struct Leg<'a> {
+    asks: Asks,
     upstream: &'a UpstreamProfile,
     backend: &'a BackendProfile,
     claims: &'a Claims,
@@ -105,8 +111,8 @@ impl Leg<'_> {
             (Phase::Handshake, Connection::NoRequest)
         };
         let says = match (fault.does, phase) {
-            (FaultAction::Alert, _) => Says::Alert(Alert::InternalError),
             (_, FaultPhase::Headers | FaultPhase::Body) => Says::Head,
+            (FaultAction::Alert, _) => Says::Alert(Alert::InternalError),
             _ => Says::Usual,
         };
         Some(Stop { says, ..self.stop(by, at, cause, connection) })
@@ -158,10 +164,12 @@ impl Leg<'_> {
         if let Some(stop) = self.fault(FaultPhase::ServerHello) {
             return Ok(Some(stop));
         }
+        if let Some(stop) = self.huge_certificate()? {
+            return Ok(Some(stop));
+        }
         // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
         // backend's refusal comes before its own. In TLS 1.3 its handshake ends before the backend has looked.
-        let in_handshake =
-            self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))? == Verifies::InHandshake;
+        let in_handshake = self.verifies_in_handshake()?;
         let is_tls13 = version == TlsVersion::Tls13;
         // The server's Finished comes before the client's certificate in TLS 1.3, and after it before.
         let certificate = Check::Fault(FaultPhase::Certificate);
@@ -182,7 +190,7 @@ impl Leg<'_> {
                 return Ok(stop);
             }
         }
-        Ok(None)
+        Ok(self.status_refusal())
     }
 
     /// What the backend makes of a missing server name.
@@ -201,11 +209,31 @@ impl Leg<'_> {
         Some(Stop { says, ..self.refused_by_backend(Cause::SniMissing) })
     }
 
+    /// What it offers as application protocols: what it is told to, or what it does untold.
+    fn offered_protocols(&self) -> Result<&[String], Unclaimed> {
+        if !self.upstream.protocols.is_empty() {
+            return Ok(&self.upstream.protocols);
+        }
+        self.claims.upstream_protocols.as_deref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))
+    }
+
+    /// The one that the backend picks out of those that the gateway is told to offer.
+    fn picked_protocol(&self) -> Option<String> {
+        let picks = |name: &str| self.upstream.protocols.iter().any(|offered| offered == name);
+        let wanted: &[&str] = match self.backend.application_protocols {
+            Some(ApplicationProtocols::Ignored) => &[],
+            Some(ApplicationProtocols::H2Only) => &["h2"],
+            Some(ApplicationProtocols::H1Only) => &["http/1.1"],
+            _ if self.backend.asks_late() => &["http/1.1"],
+            _ => &["h2", "http/1.1"],
+        };
+        wanted.iter().find(|name| picks(name)).map(|name| (*name).to_owned())
+    }
+
     /// What comes of the application protocols that the gateway offers.
     fn application_protocol(&mut self) -> Result<Option<Stop>, Unclaimed> {
         let Some(policy) = self.backend.application_protocols else { return Ok(None) };
-        let offered =
-            self.claims.upstream_protocols.as_ref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))?;
+        let offered = self.offered_protocols()?;
         let offers = |name: &str| offered.iter().any(|offered| offered == name);
         let mismatch = match policy {
             ApplicationProtocols::H1Only => !offered.is_empty() && !offers("http/1.1"),
@@ -235,14 +263,20 @@ impl Leg<'_> {
     /// compares host and server name may find that they differ.
     fn understand(&mut self) -> Result<Option<Stop>, Unclaimed> {
         if self.backend.application_protocols == Some(ApplicationProtocols::H2Only) {
-            let offered =
-                self.claims.upstream_protocols.as_ref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))?;
+            let offered = self.offered_protocols()?;
             if !offered.iter().any(|name| name == "h2") {
                 self.steps.say("the backend speaks HTTP/2 only and the gateway does not");
                 let (by, cause) = (Party::Backend, Cause::AlpnMismatch);
                 let stop = self.stop(by, Phase::Request, cause, Connection::NoRequest);
                 return Ok(Some(Stop { says: Says::Nothing, ..stop }));
             }
+        }
+        if let (Some(_), Some(demand)) = (self.backend.refuses_in_tls, self.backend.client_certificate)
+            && let Some(stop) = self.demand_refusal(demand, Phase::Request, Connection::Request)?
+        {
+            self.steps
+                .say("it lets the handshake pass, and says so in an alert once it has read the request");
+            return Ok(Some(stop));
         }
         if let (Some(refusal), Some(demand)) = (self.backend.refuses_in_http, self.backend.client_certificate)
             && let Some(stop) = self.demand_refusal(demand, Phase::Request, Connection::Request)?
@@ -266,15 +300,18 @@ impl Leg<'_> {
     /// Cipher suite, group and parameters, where the backend is particular about them.
     fn algorithms(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
         if let Some(accepted) = &self.backend.ciphers {
-            let offered =
-                self.claims.upstream_ciphers.as_ref().ok_or(Unclaimed(ClaimName::UpstreamCiphers))?;
+            let own = self.upstream.ciphers.as_ref().filter(|_| version < TlsVersion::Tls13);
+            let claimed =
+                || self.claims.upstream_ciphers.as_ref().ok_or(Unclaimed(ClaimName::UpstreamCiphers));
+            let offered = own.map_or_else(claimed, Ok)?;
             if !accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
                 self.steps.say("the gateway offers none of the backend's cipher suites");
                 return Ok(Some(self.refused_by_backend(Cause::NoCommonCipher)));
             }
         }
         if let Some(accepted) = &self.backend.groups {
-            let offered = self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups))?;
+            let claimed = || self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups));
+            let offered = self.upstream.groups.as_ref().map_or_else(claimed, Ok)?;
             if !accepted.iter().any(|group| group.fits(version) && offered.contains(group)) {
                 self.steps.say("the gateway offers none of the backend's key-exchange groups");
                 // Up to TLS 1.2 the group is a part of the choice of a suite (RFC 8422 5.1).
@@ -290,6 +327,14 @@ impl Leg<'_> {
                 let cause = Cause::NoCommonGroup;
                 return Ok(Some(self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest)));
             }
+        }
+        let claim = self.claims.of_certificate(self.shown_certificate(), false, false);
+        if claim.and_then(|claim| claim.refused) == Some(Cause::NoCommonSignature) {
+            self.steps.say("the gateway takes no signature that the backend's key could make");
+            // Up to TLS 1.2 the kind of key is a part of the choice of a suite (RFC 5246 7.4.2).
+            let is_tls13 = version == TlsVersion::Tls13;
+            let cause = if is_tls13 { Cause::NoCommonSignature } else { Cause::NoCommonCipher };
+            return Ok(Some(self.refused_by_backend(cause)));
         }
         Ok(None)
     }
@@ -313,6 +358,12 @@ impl Leg<'_> {
         if self.claims.always_lists_versions.ok_or(Unclaimed(ClaimName::AlwaysListsVersions))? {
             return Ok((Party::Backend, Cause::NoCommonVersion));
         }
+        // A list that was set by hand says itself what it has for older versions.
+        if let Some(ciphers) = &self.upstream.ciphers
+            && !accepted.iter().any(|version| ciphers.iter().any(|cipher| cipher.fits(version)))
+        {
+            return Ok((Party::Backend, Cause::NoCommonCipher));
+        }
         let old_ciphers = offered.max() < TlsVersion::Tls12
             || self.claims.lists_old_ciphers.ok_or(Unclaimed(ClaimName::ListsOldCiphers))?;
         Ok(if old_ciphers {
@@ -323,31 +374,85 @@ impl Leg<'_> {
     }
 
     fn server_certificate_refusal(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let mut certificate = self.backend.certificate();
-        if self.backend.server_name == Some(ServerNamePolicy::WrongCertificateWithout)
-            && !self.upstream.send_server_name
-        {
-            certificate = ServerCertificate::WrongName;
-        }
-        let chain = certificate.chain_flaw().filter(|_| self.upstream.verify_chain);
-        let name = certificate.name_flaw().filter(|_| self.upstream.verify_name);
+        let Some(cause) = self.certificate_flaw()? else { return Ok(None) };
+        self.steps.say(format!("the gateway refuses the backend's certificate: {cause}"));
+        let certificate = self.shown_certificate();
+        // A signature that is not the key's breaks the handshake before anything is verified.
+        let in_handshake = certificate.breaks_handshake() || self.verifies_in_handshake()?;
+        let handshake = Some(if in_handshake { Handling::Refused } else { Handling::Accepted });
+        let exact = self.claims.log_names_flaws.ok_or(Unclaimed(ClaimName::LogNamesFlaws))?;
+        let stop = self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest);
+        // Which comes first, the list that is not there or the flaw that is, is the library's own affair.
+        let listed = self.listed_refusal(certificate).filter(|listed| *listed != cause);
+        Ok(Some(Stop { or_cause: certificate.other_flaw().or(listed), handshake, exact, ..stop }))
+    }
+
+    /// What this gateway holds against the backend's certificate.
+    fn certificate_flaw(&self) -> Result<Option<Cause>, Unclaimed> {
+        let certificate = self.shown_certificate();
+        let (chain, name) = (self.upstream.verify_chain, self.upstream.verify_name);
         let broken = certificate.breaks_handshake().then_some(Cause::ServerCertMalformed);
-        let weak = if certificate.is_weak() && self.upstream.verify_chain {
+        if let Some(claim) = self.claims.of_certificate(certificate, chain, name) {
+            return Ok(claim.refused.or(self.listed_refusal(certificate)).or(broken));
+        }
+        let flaw =
+            certificate.chain_flaw().filter(|_| chain).or(self.name_flaw(certificate).filter(|_| name));
+        if flaw.is_none() && certificate.is_weak() && chain {
             let accepts = self.claims.accepts_weak_certificates;
             let accepts = accepts.ok_or(Unclaimed(ClaimName::AcceptsWeakCertificates))?;
-            (!accepts).then_some(Cause::ServerCertWeak)
-        } else {
-            None
-        };
-        let Some(cause) = chain.or(name).or(weak).or(broken) else { return Ok(None) };
-        self.steps.say(format!("the gateway refuses the backend's certificate: {cause}"));
-        let stop = self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest);
-        Ok(Some(Stop { or_cause: certificate.other_flaw(), ..stop }))
+            if !accepts {
+                return Ok(Some(Cause::ServerCertWeak));
+            }
+        }
+        Ok(flaw.or(self.listed_refusal(certificate)).or(broken))
+    }
+
+    /// Whether what the gateway holds against this backend's certificate ends the handshake, or comes after it.
+    fn verifies_in_handshake(&self) -> Result<bool, Unclaimed> {
+        Ok(match self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))? {
+            Verifies::InHandshake => true,
+            Verifies::AfterHandshake => false,
+            Verifies::NameAfterHandshake => self.certificate_flaw()? != Some(Cause::ServerCertNameMismatch),
+        })
+    }
+
+    /// The certificate that the backend shows to this gateway.
+    fn shown_certificate(&self) -> ServerCertificate {
+        let asks = (self.upstream.send_server_name, self.upstream.server_name.is_some());
+        match (self.backend.server_name, asks) {
+            (Some(ServerNamePolicy::WrongCertificateWithout), (false, _))
+            | (Some(ServerNamePolicy::CertificatePerName), (true, true)) => ServerCertificate::WrongName,
+            _ => self.backend.certificate(),
+        }
+    }
+
+    /// What a gateway that checks names holds against a certificate. There are backends for one other name only.
+    fn name_flaw(&self, certificate: ServerCertificate) -> Option<Cause> {
+        match (self.upstream.server_name.is_some(), certificate) {
+            (false, certificate) => certificate.name_flaw(),
+            (true, ServerCertificate::WrongName) => None,
+            (true, _) => Some(Cause::ServerCertNameMismatch),
+        }
+    }
+
+    /// More certificates than the gateway reads.
+    fn huge_certificate(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        if !self.backend.certificate().is_huge() {
+            return Ok(None);
+        }
+        let reads = self.claims.reads_huge_certificates.ok_or(Unclaimed(ClaimName::ReadsHugeCertificates))?;
+        if reads {
+            return Ok(None);
+        }
+        self.steps.say("the backend's certificates are longer than what the gateway reads");
+        let (by, cause) = (Party::Gateway, Cause::ServerCertTooLarge);
+        let stop = self.stop(by, Phase::Handshake, cause, Connection::NoRequest);
+        Ok(Some(Stop { handshake: Some(Handling::Refused), ..stop }))
     }
 
     /// What the backend wants to know of its client before the handshake ends, unless it refuses in HTTP.
     fn handshake_demand(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        if self.backend.refuses_in_http.is_some() {
+        if self.backend.refuses_in_http.is_some() || self.backend.refuses_in_tls.is_some() {
             return Ok(None);
         }
         let demand = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::Handshake);
@@ -393,6 +498,9 @@ impl Leg<'_> {
 
     /// What the backend wants once it has read the request: a certificate, or a renegotiation for its own sake.
     fn after_request(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        if self.is_spared() {
+            return Ok(None);
+        }
         let late = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::AfterRequest);
         if let Some(demand) = late {
             return self.late_demand(demand);
@@ -401,8 +509,9 @@ impl Leg<'_> {
             return Ok(None);
         }
         match self.backend.renegotiation {
-            None => Ok(None),
-            Some(Renegotiation::AfterRequest) => self.renegotiate(),
+            None | Some(Renegotiation::InResponse) => Ok(None),
+            // Whoever is renegotiating already takes no notice of the others (RFC 5246 7.4.1.1).
+            Some(Renegotiation::AfterRequest | Renegotiation::Storm) => self.renegotiate(),
             Some(Renegotiation::Repeatedly) => {
                 for _ in 0..Renegotiation::REPETITIONS {
                     if let Some(stop) = self.renegotiate()? {
@@ -412,6 +521,11 @@ impl Leg<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether this request is none of those for which the backend makes late demands.
+    fn is_spared(&self) -> bool {
+        self.backend.late_for == Some(LateFor::SecurePaths) && self.asks != Asks::ForSecurePath
     }
 
     fn late_demand(&mut self, demand: Demand) -> Result<Option<Stop>, Unclaimed> {
@@ -440,8 +554,8 @@ impl Leg<'_> {
     }
 
     fn renegotiate(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let follows = self.claims.follows_renegotiation.ok_or(Unclaimed(ClaimName::FollowsRenegotiation))?;
-        if !follows {
+        let able = self.claims.follows_renegotiation.ok_or(Unclaimed(ClaimName::FollowsRenegotiation))?;
+        if !(able && self.upstream.renegotiation) {
             self.steps.say("the gateway refuses to renegotiate");
             let stop =
                 self.stop(Party::Gateway, Phase::Request, Cause::RenegotiationRefused, Connection::Request);
@@ -452,25 +566,38 @@ impl Leg<'_> {
         Ok(None)
     }
 
-    /// Faults that strike after the request.
-    fn respond(&mut self) -> Option<Stop> {
-        [FaultPhase::Request, FaultPhase::Headers, FaultPhase::Body]
+    /// What strikes after the request: faults, and a renegotiation before the response is complete.
+    fn respond(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        let stop = [FaultPhase::Request, FaultPhase::Headers, FaultPhase::Body]
             .into_iter()
-            .find_map(|phase| self.fault(phase))
+            .find_map(|phase| self.fault(phase));
+        let renegotiates = self.backend.renegotiation == Some(Renegotiation::InResponse)
+            && self.version < Some(TlsVersion::Tls13)
+            && !self.is_spared();
+        if stop.is_some() || !renegotiates {
+            return Ok(stop);
+        }
+        self.steps.say("the backend sends half of its response and renegotiates");
+        let stop = self.renegotiate()?;
+        Ok(stop.map(|stop| Stop { phase: Phase::Response, says: Says::Head, ..stop }))
     }
 
     fn stop(&self, by: Party, phase: Phase, cause: Cause, connection: Connection) -> Stop {
-        Stop { by, phase, cause, or_cause: None, version: self.version, connection, says: Says::Usual }
+        let (or_cause, handshake, exact, says) = (None, None, false, Says::Usual);
+        Stop { by, phase, cause, or_cause, version: self.version, connection, handshake, exact, says }
     }
 
     fn sight(&self) -> BackendSight {
         BackendSight {
             connection: Some(Connection::Request),
+            handshake: None,
             tls_version: self.version,
             server_name: Some(self.upstream.send_server_name && !self.backend.certificate().is_for_address()),
             sni: Vec::new(),
             client_certificate: Some(self.shown),
             renegotiations: Some(self.renegotiations),
+            alpn: (!self.upstream.protocols.is_empty()).then(|| self.picked_protocol()),
+            ..BackendSight::default()
         }
     }
 }

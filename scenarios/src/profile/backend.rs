@@ -28,6 +28,15 @@ pub struct BackendProfile {
     /// The certificate it shows; `good` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<ServerCertificate>,
+    /// When it takes another certificate, and which; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+    /// The OCSP response that it staples to its certificate; none if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staple: Option<Staple>,
+    /// What is wrong with the revocation list, or the OCSP responder, that its certificate points to; nothing if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_fault: Option<StatusFault>,
     /// Whether and when it asks for a client certificate; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<Demand>,
@@ -37,6 +46,13 @@ pub struct BackendProfile {
     /// With which response it refuses a client certificate, or that there is none; refuses in TLS if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_in_http: Option<HttpRefusal>,
+    /// When it refuses a client certificate in TLS, or that there is none; as soon as it can if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses_in_tls: Option<TlsRefusal>,
+    /// For which requests it wants something once they have come: a client certificate, a renegotiation; for all if
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_for: Option<LateFor>,
     /// Whether it renegotiates for no other reason; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renegotiation: Option<Renegotiation>,
@@ -52,6 +68,9 @@ pub struct BackendProfile {
     /// Whether its sessions can be resumed; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Sessions>,
+    /// What it makes of data that comes before the handshake is over; offers nobody to send any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_data: Option<EarlyData>,
     /// What it makes of the server name; ignores it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<ServerNamePolicy>,
@@ -67,15 +86,15 @@ pub struct BackendProfile {
 }
 
 impl BackendProfile {
-    /// The versions it accepts: those that it is told to, as far as its cipher suites and groups leave any use for
-    /// them.
+    /// The versions it accepts: those that it is told to, as far as its cipher suites, its groups and the key of its
+    /// certificate leave any use for them.
     #[must_use]
     pub fn versions(&self) -> Versions {
         let told = self.versions.clone().unwrap_or_else(Versions::current);
         told.only(|version| self.is_usable(version)).unwrap_or(told)
     }
 
-    /// Whether cipher suites and groups leave a use for some version.
+    /// Whether cipher suites, groups and certificate leave a use for some version.
     #[must_use]
     pub fn has_usable_version(&self) -> bool {
         self.versions().iter().any(|version| self.is_usable(version))
@@ -86,7 +105,7 @@ impl BackendProfile {
             self.ciphers.as_ref().is_none_or(|ciphers| ciphers.iter().any(|cipher| cipher.fits(version)));
         let by_group =
             self.groups.as_ref().is_none_or(|groups| groups.iter().any(|group| group.fits(version)));
-        by_cipher && by_group
+        by_cipher && by_group && self.certificate().fits(version)
     }
 
     /// The certificate it shows.
@@ -120,11 +139,47 @@ impl BackendProfile {
 }
 
 closed_list! {
+    /// A stapled OCSP response (RFC 6066 section 8).
+    Staple as "staple" {
+        /// The certificate is good.
+        Good = "good",
+        /// The certificate was revoked.
+        Revoked = "revoked",
+        /// The certificate was good, but the next response was due yesterday.
+        Expired = "expired",
+        /// Bytes that are no OCSP response.
+        Garbage = "garbage",
+    }
+}
+
+closed_list! {
+    /// What keeps a client from the status of a certificate.
+    StatusFault as "fault of a certificate's status" {
+        /// The list, or the response, is well signed, but its successor was due yesterday.
+        Stale = "stale",
+        /// The server takes the request and does not answer, for as long as its client waits.
+        Slow = "slow",
+        /// Nobody listens at the address.
+        Unreachable = "unreachable",
+    }
+}
+
+closed_list! {
     /// Diffie-Hellman parameters.
     DhParameters as "Diffie-Hellman parameters" {
         /// A prime of 1024 bits (the attack: Logjam).
         Bits1024 = "1024-bits",
     }
+}
+
+/// A change of the server's certificate while it is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Renewal {
+    /// After how many connections.
+    pub after: u64,
+    /// What it shows from then on.
+    pub certificate: ServerCertificate,
 }
 
 /// A demand for the client's certificate.
@@ -171,6 +226,27 @@ impl HttpRefusal {
 }
 
 closed_list! {
+    /// A refusal in TLS, after a handshake that was completed.
+    TlsRefusal as "refusal in TLS" {
+        /// With the alert that says why, once the first request has been read.
+        AfterRequest = "after-request",
+    }
+}
+
+closed_list! {
+    /// The requests for which a backend makes late demands.
+    LateFor as "requests with late demands" {
+        /// Those with the segment `secure` in their path.
+        SecurePaths = "secure-paths",
+    }
+}
+
+impl LateFor {
+    /// The segment that makes a path secure.
+    pub const SEGMENT: &str = "secure";
+}
+
+closed_list! {
     /// When a client certificate is asked for.
     DemandTime as "time of the demand" {
         /// In the first handshake.
@@ -198,12 +274,19 @@ closed_list! {
         AfterRequest = "after-request",
         /// Renegotiates three times after reading each request, asking for no certificate.
         Repeatedly = "repeatedly",
+        /// Asks twenty times in a row after reading each request, without waiting for an answer, for no certificate.
+        Storm = "storm",
+        /// Renegotiates when half of the response has been sent, asking for no certificate.
+        InResponse = "in-response",
     }
 }
 
 impl Renegotiation {
     /// How often [`Self::Repeatedly`] is.
     pub const REPETITIONS: u32 = 3;
+
+    /// How many requests a [`Self::Storm`] has.
+    pub const STORM: u32 = 20;
 }
 
 closed_list! {
@@ -249,6 +332,20 @@ closed_list! {
         Tickets = "tickets",
         /// Gives tickets out and accepts none.
         TicketsRefused = "tickets-refused",
+        /// By ticket, under a new key for each connection: no ticket is accepted on the next.
+        TicketKeyRotated = "ticket-key-rotated",
+        /// By ticket, under a new key for each connection: the key before is still accepted, those before that are not.
+        TicketKeysOverlap = "ticket-keys-overlap",
+    }
+}
+
+closed_list! {
+    /// What a backend makes of early data, which it lets its clients send with a ticket (RFC 8446 4.2.10).
+    EarlyData as "early data" {
+        /// Takes it for the beginning of the connection's data.
+        Accepted = "accepted",
+        /// Passes over it, so that the client has to send it again.
+        Refused = "refused",
     }
 }
 
@@ -335,7 +432,8 @@ closed_list! {
         OmitCloseNotify = "omit-close-notify",
         /// Ends the connection in good order, as far as there is one: `close_notify` where TLS stands, FIN.
         Close = "close",
-        /// The fatal alert `internal_error`, unprotected, then FIN.
+        /// The fatal alert `internal_error`, then FIN; unprotected until the handshake is over, as is right up to TLS
+        /// 1.2.
         Alert = "alert",
         /// Goes on, but sends one byte at a time.
         Drip = "drip",
@@ -372,7 +470,10 @@ impl Fault {
             Does::Drip => matches!(self.at, At::ClientHello | At::Headers),
             // Once a version is settled, libraries take garbage for another version.
             Does::Garbage => matches!(self.at, At::Accept | At::ClientHello | At::Request),
-            Does::Alert | Does::RefuseSplit | Does::WrongRecordLength => matches!(self.at, At::ClientHello),
+            // In TLS 1.3 the records that are held back have used up their numbers, so that nothing can be protected
+            // in their place.
+            Does::Alert => !matches!(self.at, At::Accept | At::Finished | At::Close),
+            Does::RefuseSplit | Does::WrongRecordLength => matches!(self.at, At::ClientHello),
             Does::PlainHttp | Does::RefuseConnection => matches!(self.at, At::Accept),
             Does::OmitCloseNotify | Does::GoAway => matches!(self.at, At::Close),
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{ClientCertificate, Versions, closed_list};
+use crate::words::{CipherSuite, ClientCertificate, Group, Versions, closed_list};
 
 /// What one client does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -13,15 +13,42 @@ pub struct ClientProfile {
     /// Protocol versions it offers.
     #[serde(default = "Versions::current")]
     pub versions: Versions,
+    /// Cipher suites it offers up to TLS 1.2; all that have a use if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<Vec<CipherSuite>>,
+    /// Key-exchange groups it offers; all that have a use if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Group>>,
     /// The certificate it shows when asked; none if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
     /// The server name it sends.
     #[serde(default = "right")]
     pub server_name: ServerNameSent,
+    /// The listener at which it has got the session that it offers to resume, or [`HERE`](Self::HERE); it offers none if
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_from: Option<String>,
+    /// Whether it follows a server that renegotiates; Go and rustls do not.
+    #[serde(default = "yes")]
+    pub follows_renegotiation: bool,
     /// Whether it speaks HTTP without TLS.
     #[serde(default)]
     pub plaintext: bool,
+    /// Whether it asks for a path below `/secure`, which some backends protect.
+    #[serde(default)]
+    pub secure_path: bool,
+}
+
+impl ClientProfile {
+    /// Stands for the listener that it calls.
+    pub const HERE: &str = "here";
+
+    /// The listener at which it gets a session before it calls this one.
+    #[must_use]
+    pub fn session_from<'a>(&'a self, listener: &'a str) -> Option<&'a str> {
+        self.session_from.as_deref().map(|name| if name == Self::HERE { listener } else { name })
+    }
 }
 
 closed_list! {
@@ -34,6 +61,10 @@ closed_list! {
         /// No server name at all.
         None = "none",
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn right() -> ServerNameSent {

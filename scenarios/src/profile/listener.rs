@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{Versions, closed_list};
+use crate::words::{CipherSuite, Group, Versions, closed_list};
 
 /// How one port of the gateway is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -13,9 +13,21 @@ pub struct ListenerProfile {
     /// Protocol versions it accepts.
     #[serde(default = "Versions::current")]
     pub versions: Versions,
+    /// Cipher suites it accepts up to TLS 1.2; the gateway's own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<Vec<CipherSuite>>,
+    /// Key-exchange groups it accepts; the gateway's own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Group>>,
+    /// Whether it issues session tickets, and resumes by them; not looked at if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_tickets: Option<bool>,
     /// What it makes of client certificates.
     #[serde(default = "ignored")]
     pub client_certificate: ClientCertificatePolicy,
+    /// Whether it looks client certificates up in the revocation list of their issuer.
+    #[serde(default)]
+    pub check_revocation: bool,
 }
 
 closed_list! {
@@ -27,6 +39,9 @@ closed_list! {
         Optional = "optional",
         /// Asks in the handshake and refuses to go on without a good one.
         Required = "required",
+        /// Asks once a request needs it: by renegotiation up to TLS 1.2 (RFC 5246 7.4.1.1). TLS 1.3 has none; most
+        /// gateways cannot ask there.
+        OnDemand = "on-demand",
     }
 }
 

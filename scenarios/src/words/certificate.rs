@@ -1,6 +1,6 @@
 //! The certificates that profiles name, and what is wrong with each.
 
-use super::{Cause, closed_list};
+use super::{Cause, TlsVersion, closed_list};
 
 closed_list! {
     /// The certificate a backend shows. The spelling is the name of the recipe that makes it.
@@ -55,6 +55,8 @@ closed_list! {
         MissingExtendedKeyUsage = "missing-extended-key-usage",
         /// The leaf certificate is for 1,000 names, the host's own the last of them.
         ThousandNames = "thousand-names",
+        /// The leaf certificate is for 10,000 names, the host's own the last of them: 340 KB.
+        TenThousandNames = "ten-thousand-names",
         /// Another path, that ends at an expired root, is sent along with the sound one.
         CrossSignedOneExpired = "cross-signed-one-expired",
         /// The intermediate may issue for some names only, and these are the names.
@@ -73,6 +75,18 @@ closed_list! {
         WithUnrelated = "with-unrelated",
         /// The leaf certificate demands that its server staples an OCSP response.
         MustStaple = "must-staple",
+        /// The leaf certificate points to a revocation list that it is not on.
+        PointsToCrl = "points-to-crl",
+        /// The leaf certificate points to an OCSP responder, which says that it is good.
+        PointsToOcsp = "points-to-ocsp",
+        /// The leaf certificate is on the revocation list that it points to.
+        RevokedByCrl = "revoked-by-crl",
+        /// The OCSP responder that the leaf certificate points to says that it was revoked.
+        RevokedByOcsp = "revoked-by-ocsp",
+        /// The leaf certificate is sound now and expires soon.
+        ExpiresDuringRun = "expires-during-run",
+        /// A sound chain below a root that expired half a day ago, and that nobody is given.
+        ExpiredRoot = "expired-root",
         /// The leaf certificate has its name in the common name only.
         CnOnly = "cn-only",
         /// The leaf certificate has a wildcard, and the host is two labels below it.
@@ -140,6 +154,7 @@ impl ServerCertificate {
             | Self::Idn
             | Self::MissingExtendedKeyUsage
             | Self::ThousandNames
+            | Self::TenThousandNames
             | Self::CrossSignedOneExpired
             | Self::NameConstraintsKept
             | Self::Chain10Deep
@@ -149,6 +164,11 @@ impl ServerCertificate {
             | Self::WithRoot
             | Self::WithUnrelated
             | Self::MustStaple
+            | Self::PointsToCrl
+            | Self::PointsToOcsp
+            | Self::RevokedByCrl
+            | Self::RevokedByOcsp
+            | Self::ExpiresDuringRun
             | Self::CnOnly
             | Self::Underscore
             | Self::CaAsLeaf
@@ -168,6 +188,7 @@ impl ServerCertificate {
             Self::NotYetValid => Some(Cause::ServerCertNotYetValid),
             Self::SelfSigned
             | Self::UntrustedRoot
+            | Self::ExpiredRoot
             | Self::MissingIntermediate
             | Self::PathLengthExceeded
             | Self::IntermediateNoCa
@@ -195,6 +216,24 @@ impl ServerCertificate {
         )
     }
 
+    /// Whether every peer has to treat it alike, so that none can claim to do otherwise.
+    #[must_use]
+    pub const fn leaves_no_choice(self) -> bool {
+        matches!(
+            self,
+            Self::Good
+                | Self::GoodRsa
+                | Self::Expired
+                | Self::ExpiredIntermediate
+                | Self::NotYetValid
+                | Self::WrongName
+                | Self::SelfSigned
+                | Self::UntrustedRoot
+                | Self::MissingIntermediate
+                | Self::WrongExtendedKeyUsage
+        )
+    }
+
     /// What else a peer may hold against the chain: one flaw can break two rules, and which of them a library
     /// looks at first is its own affair.
     #[must_use]
@@ -202,6 +241,8 @@ impl ServerCertificate {
         match self {
             // No authority: neither allowed to issue nor of the right purpose.
             Self::IntermediateNoCa => Some(Cause::ServerCertWrongUsage),
+            // What the authority did not sign, has no path to it.
+            Self::TamperedSignature => Some(Cause::ServerCertUntrusted),
             _ => None,
         }
     }
@@ -212,10 +253,87 @@ impl ServerCertificate {
         matches!(self, Self::IpSan)
     }
 
+    /// Whether its key can sign in this version: Ed25519, Ed448 and RSA-PSS keys from TLS 1.2 on (RFC 8422 5.1.1,
+    /// RFC 8446 4.2.3), ML-DSA only in TLS 1.3 (draft-ietf-tls-mldsa).
+    #[must_use]
+    pub fn fits(self, version: TlsVersion) -> bool {
+        match self {
+            Self::MlDsa65 => version >= TlsVersion::Tls13,
+            Self::Ed25519 | Self::Ed448 | Self::RsaPss => version >= TlsVersion::Tls12,
+            _ => true,
+        }
+    }
+
+    /// Whether it is longer than what some libraries read at most.
+    #[must_use]
+    pub const fn is_huge(self) -> bool {
+        matches!(self, Self::TenThousandNames)
+    }
+
+    /// Where it says that its status is to be had.
+    #[must_use]
+    pub const fn points_to(self) -> Option<StatusSource> {
+        match self {
+            Self::PointsToCrl | Self::RevokedByCrl => Some(StatusSource::Crl),
+            Self::PointsToOcsp | Self::RevokedByOcsp => Some(StatusSource::Ocsp),
+            _ => None,
+        }
+    }
+
+    /// Who says that it was revoked.
+    #[must_use]
+    pub const fn revoked_by(self) -> Option<StatusSource> {
+        match self {
+            Self::RevokedByCrl => Some(StatusSource::Crl),
+            Self::RevokedByOcsp => Some(StatusSource::Ocsp),
+            _ => None,
+        }
+    }
+
+    /// Whether it must not be accepted without a stapled OCSP response (RFC 7633 4.2.3).
+    #[must_use]
+    pub const fn must_be_stapled(self) -> bool {
+        matches!(self, Self::MustStaple)
+    }
+
+    /// Whether there is a revocation list of every authority between it and the root: the shipped lists are those of the
+    /// server root and of the intermediate below it.
+    #[must_use]
+    pub const fn is_below_listed_authorities(self) -> bool {
+        !matches!(
+            self,
+            Self::SelfSigned
+                | Self::UntrustedRoot
+                | Self::ExpiredRoot
+                | Self::MissingIntermediate
+                | Self::ExpiredIntermediate
+                | Self::NameConstraintsKept
+                | Self::NameConstraintsViolated
+                | Self::PathLengthExceeded
+                | Self::IntermediateNoCa
+                | Self::Chain10Deep
+                | Self::Chain50Deep
+                | Self::ReversedChain
+                | Self::Sha1SignedLeaf
+                | Self::Md5SignedLeaf
+                | Self::Sha1SignedIntermediate
+        )
+    }
+
     /// Whether its key cannot prove possession, so that the handshake fails whatever is verified.
     #[must_use]
     pub const fn breaks_handshake(self) -> bool {
         matches!(self, Self::MismatchedKey)
+    }
+}
+
+closed_list! {
+    /// Where the status of a certificate is to be had.
+    StatusSource as "source of a certificate's status" {
+        /// A revocation list (RFC 5280 4.2.1.13).
+        Crl = "crl",
+        /// An OCSP responder (RFC 6960).
+        Ocsp = "ocsp",
     }
 }
 
@@ -230,6 +348,14 @@ closed_list! {
         Expired = "expired",
         /// Signed by itself.
         SelfSigned = "self-signed",
+        /// Begins tomorrow.
+        NotYetValid = "not-yet-valid",
+        /// For servers only.
+        WrongExtendedKeyUsage = "wrong-extended-key-usage",
+        /// On the revocation list of its issuer.
+        Revoked = "revoked",
+        /// With an RSA-1024 key.
+        Weak = "weak",
     }
 }
 
@@ -241,6 +367,10 @@ impl ClientCertificate {
             Self::Good => None,
             Self::Untrusted | Self::SelfSigned => Some(Cause::ClientCertUntrusted),
             Self::Expired => Some(Cause::ClientCertExpired),
+            Self::NotYetValid => Some(Cause::ClientCertNotYetValid),
+            Self::WrongExtendedKeyUsage => Some(Cause::ClientCertWrongUsage),
+            Self::Revoked => Some(Cause::ClientCertRevoked),
+            Self::Weak => Some(Cause::ClientCertWeak),
         }
     }
 
@@ -248,7 +378,12 @@ impl ClientCertificate {
     #[must_use]
     pub const fn is_listed(self) -> bool {
         match self {
-            Self::Good | Self::Expired => true,
+            Self::Good
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::WrongExtendedKeyUsage
+            | Self::Revoked
+            | Self::Weak => true,
             Self::Untrusted | Self::SelfSigned => false,
         }
     }

@@ -1,10 +1,12 @@
 //! What the reference gateway says of itself.
 
 use tls_gauntlet_scenarios::{
-    Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, Verifies, Versions,
+    Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, UpstreamProfile,
+    Verifies, Versions, catalogue,
 };
 
 use super::ReferenceKnobs;
+use crate::gateway::manifest::Impossible;
 
 /// The claims of a reference gateway with these knobs. Nothing is left unclaimed.
 #[must_use]
@@ -16,6 +18,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         upstream_groups: Claims::openssl_client().upstream_groups,
         accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
         accepts_weak_certificates: Claims::openssl_client().accepts_weak_certificates,
+        reads_huge_certificates: Claims::openssl_client().reads_huge_certificates,
         upstream_protocols: Some(Vec::new()),
         host_is_server_name: Some(true),
         accepts_insecure_renegotiation: Claims::openssl_client().accepts_insecure_renegotiation,
@@ -26,6 +29,8 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         always_lists_versions: Some(false),
         lists_old_ciphers: Some(true),
         withholds_unlisted_certificates: Some(false),
+        log_names_flaws: Some(true),
+        certificate: Vec::new(),
         status: vec![
             status(&[Cause::Timeout], knobs.timeout_status),
             // The response is read whole before any of it is passed on, so a cut one is a failure like the others.
@@ -47,16 +52,37 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
                 alert(&[Cause::ClientCertMissing], None, Alert::HandshakeFailure),
                 alert(&[Cause::ClientCertUntrusted], None, Alert::UnknownCa),
                 alert(&[Cause::ClientCertExpired], None, Alert::CertificateExpired),
+                alert(&[Cause::ClientCertNotYetValid], None, Alert::BadCertificate),
                 alert(&[Cause::ClientCertWrongUsage], None, Alert::UnsupportedCertificate),
                 alert(&[Cause::ClientCertRevoked], None, Alert::CertificateRevoked),
             ],
+            // Like its dialer, its listeners run at security level 0.
+            accepts_weak_certificates: Some(true),
             serves_unknown_names: Some(true),
             serves_missing_names: Some(true),
             server_name_status: None,
             misdirected_status: None,
             plain_http: Some(PlainHttp::Close),
+            renegotiates: Some(knobs.renegotiates_late),
+            asks_post_handshake: Some(false),
+            late_certificate_status: Some(knobs.late_certificate_status),
         },
     }
+}
+
+/// What no knob is for.
+pub(in crate::gateway) fn impossible() -> Vec<Impossible> {
+    let because = |(name, profile): (&str, &UpstreamProfile)| {
+        let because = if profile.reuse {
+            "the reference gateway opens a connection for every request"
+        } else if !profile.protocols.is_empty() {
+            "the reference gateway speaks HTTP/1.1 to backends"
+        } else {
+            return None;
+        };
+        Some(Impossible::upstream(name, because.to_owned()))
+    };
+    catalogue().upstreams().filter_map(because).collect()
 }
 
 fn status(causes: &[Cause], status: u16) -> StatusClaim {

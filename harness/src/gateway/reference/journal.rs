@@ -3,42 +3,82 @@
 use std::{
     fmt,
     net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tls_gauntlet_scenarios::{Cause, Party};
+use serde_json::json;
+use tls_gauntlet_scenarios::{Cause, Failure as LikeFailure, Party};
 
 use crate::client::{Failure, Side};
 
 /// The log of one gateway.
 #[derive(Debug, Default)]
-pub(super) struct Journal(Mutex<Vec<String>>);
+pub(super) struct Journal {
+    lines: Mutex<Vec<String>>,
+    style: Style,
+}
+
+/// How its lines are written.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Style {
+    /// Words with a `=` in them.
+    #[default]
+    Words,
+    /// JSON with the names of the table `GatewayLogs` of API Management, and Gauntlet's own under `gauntlet`.
+    GatewayLogs(Arc<LikeFailure>),
+}
 
 /// Which request a line is about.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) nonce: &'a str,
+    pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) status: u16,
+    /// The version of TLS on the side of the client.
+    pub(super) client_tls: &'a str,
+    /// Where the request was to go, if a route was found.
+    pub(super) backend: Option<SocketAddr>,
+    /// How long all of it took.
+    pub(super) elapsed: Duration,
 }
 
 impl Journal {
+    pub(super) fn new(style: Style) -> Self {
+        Self { lines: Mutex::default(), style }
+    }
+
     /// A request whose response was passed on.
     pub(super) fn passed(&self, asked: &Asked<'_>) {
-        self.write(asked.to_string());
+        self.write(match &self.style {
+            Style::Words => asked.to_string(),
+            Style::GatewayLogs(_) => asked.in_gateway_logs(None),
+        });
     }
 
     /// A request that came to nothing on the way to the backend.
     pub(super) fn failed(&self, asked: &Asked<'_>, failure: &Failure) {
-        self.write(format!("{asked} {}", Why { failure, peer: Party::Backend }));
+        let why = Why { failure, peer: Party::Backend };
+        self.write(match &self.style {
+            Style::Words => format!("{asked} {why}"),
+            Style::GatewayLogs(like) => asked.in_gateway_logs(Some(&why.in_gateway_logs(like))),
+        });
     }
 
     /// A request that the gateway would not pass on.
     pub(super) fn rejected(&self, asked: &Asked<'_>, cause: Option<Cause>, error: &str) {
-        match cause {
-            Some(cause) => self.write(format!("{asked} cause={cause} party=gateway error={error:?}")),
-            None => self.write(format!("{asked} party=gateway error={error:?}")),
-        }
+        self.write(match (&self.style, cause) {
+            (Style::Words, Some(cause)) => format!("{asked} cause={cause} party=gateway error={error:?}"),
+            (Style::Words, None) => format!("{asked} party=gateway error={error:?}"),
+            (Style::GatewayLogs(_), cause) => asked.in_gateway_logs(Some(&LastError {
+                source: "validate-client-certificate",
+                reason: "OnErrorPolicy",
+                message: error.to_owned(),
+                cause,
+                party: Party::Gateway,
+            })),
+        });
     }
 
     /// A client that did not get through the handshake.
@@ -56,13 +96,63 @@ impl Journal {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Asked<'_> {
+    /// The columns of `GatewayLogs` that have a meaning here.
+    fn in_gateway_logs(&self, error: Option<&LastError>) -> String {
+        let Self { nonce, method, path, status, client_tls, backend, elapsed } = self;
+        let mut line = json!({
+            "OperationId": format!("{method} {}", operation(path)),
+            "BackendUrl": backend.map(|backend| format!("https://{backend}{path}")),
+            "BackendResponseCode": if error.is_none() { Some(status) } else { None },
+            "BackendTime": elapsed.as_millis(),
+            "ClientProtocol": "HTTP/1.1",
+            "ClientTlsVersion": client_tls,
+            "ResponseCode": status,
+            "IsRequestSuccess": error.is_none() && *status < 400,
+            "gauntlet": {
+                "nonce": nonce,
+                "cause": error.and_then(|error| error.cause),
+                "party": error.map(|error| error.party),
+            },
+        });
+        if let Some(LastError { source, reason, message, .. }) = error {
+            let own = json!({
+                "source": source, "reason": reason, "message": message, "section": "backend",
+                "elapsed": elapsed.as_millis(),
+            });
+            line["LastErrorSource"] = (*source).into();
+            line["LastErrorReason"] = (*reason).into();
+            line["LastErrorMessage"] = message.as_str().into();
+            line["LastErrorScope"] = "global".into();
+            line["LastErrorSection"] = "backend".into();
+            line["Errors"] = json!([own]);
+        }
+        line.to_string()
+    }
+}
+
+/// The path without what only joins it to its cell: `/GROUP/PORT/NONCE`.
+fn operation(path: &str) -> String {
+    let rest = path.splitn(4, '/').nth(3).unwrap_or_default();
+    format!("/{}", rest.split_once('/').map_or("", |(_nonce, rest)| rest))
+}
+
+/// What the columns `LastError…` say.
+struct LastError {
+    source: &'static str,
+    reason: &'static str,
+    message: String,
+    cause: Option<Cause>,
+    party: Party,
 }
 
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nonce, path, status } = self;
+        let Self { nonce, path, status, .. } = self;
         write!(f, "nonce={nonce} path={path} status={status}")
     }
 }
@@ -74,14 +164,40 @@ struct Why<'a> {
     peer: Party,
 }
 
-impl fmt::Display for Why<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { phase, cause, side, error, .. } = self.failure;
-        let party = match side {
+impl Why<'_> {
+    fn party(&self) -> Party {
+        match self.failure.side {
             Side::Own => Party::Gateway,
             Side::Peer => self.peer,
             Side::Network => Party::Network,
+        }
+    }
+
+    /// The same reason stands for everything that goes wrong with a backend but silence; only the text differs.
+    fn in_gateway_logs(&self, like: &LikeFailure) -> LastError {
+        let cause = self.failure.cause;
+        let (reason, message) = match cause {
+            Cause::Timeout => ("Timeout", "The operation has timed out."),
+            cause if cause.is_about_certificates() && cause != Cause::NoCommonSignature => {
+                ("BackendConnectionFailure", like.trust_text.as_str())
+            }
+            _ => ("BackendConnectionFailure", like.channel_text.as_str()),
         };
+        LastError {
+            source: "forward-request",
+            reason,
+            // The spelling is the original's.
+            message: format!("Error occured while calling backend service. {message}"),
+            cause: Some(cause),
+            party: self.party(),
+        }
+    }
+}
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { phase, cause, error, .. } = self.failure;
+        let party = self.party();
         write!(f, "cause={cause} party={party} phase={phase} error={error:?}")
     }
 }
@@ -89,6 +205,10 @@ impl fmt::Display for Why<'_> {
 /// The cause that a line of the log names, if it names one.
 #[must_use]
 pub fn cause_in(line: &str) -> Option<Cause> {
+    if line.starts_with('{') {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        return line["gauntlet"]["cause"].as_str()?.parse().ok();
+    }
     // The error comes last and may hold anything; the words before it hold no spaces.
     let words = line.split(" error=").next().unwrap_or(line);
     words.split(' ').find_map(|word| word.strip_prefix("cause="))?.parse().ok()
@@ -105,7 +225,17 @@ mod tests {
     #[case("nonce=a path=/r/a status=200", None)]
     #[case("nonce=a path=/r/a status=404 party=gateway error=\"no cause=timeout here\"", None)]
     #[case("nonce=a path=/r/cause=reset status=200", None)]
+    #[case(r#"{"LastErrorMessage":"cause=reset","gauntlet":{"cause":"timeout"}}"#, Some(Cause::Timeout))]
+    #[case(r#"{"LastErrorMessage":"cause=reset","gauntlet":{"cause":null}}"#, None)]
     fn a_line_names_its_cause(#[case] line: &str, #[case] cause: Option<Cause>) {
         assert_eq!(cause_in(line), cause);
+    }
+
+    #[rstest]
+    #[case("/strict/4001/n-0123456789abcdef", "/")]
+    #[case("/strict/4001/n-0123456789abcdef/orders/7", "/orders/7")]
+    #[case("/", "/")]
+    fn an_operation_is_the_path_that_is_the_users_own(#[case] path: &str, #[case] own: &str) {
+        assert_eq!(operation(path), own);
     }
 }

@@ -1,15 +1,15 @@
 //! The client leg: accepts connections, refuses clients in TLS, and hands requests to the router.
 
-use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use openssl::{
     error::ErrorStack,
     ssl::{Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode},
-    x509::store::X509StoreBuilder,
+    x509::{X509Crl, X509CrlRef, store::X509StoreBuilder, verify::X509VerifyFlags},
 };
-use tls_gauntlet_certs::{Identity, Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{Cause, ClientCertificatePolicy, ListenerProfile, Phase};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,9 +23,15 @@ use tokio_openssl::SslStream;
 use super::{ReferenceKnobs, router::Router};
 use crate::{
     client::{Break, CannotSetUp, Circumstances, Failure, Role, client_cause, tls},
+    ffi,
     gateway::plan::{GATEWAY_NAME, GatewayPlan},
     limits::Limits,
-    wire::observer,
+    wire::{
+        algorithms,
+        observer::{self, Observer},
+        shared_tls::SharedTls,
+        tap::Tap,
+    },
 };
 
 /// One port.
@@ -50,7 +56,10 @@ impl Listener {
         let names = [GATEWAY_NAME, "localhost", "127.0.0.1"].map(str::parse::<Name>);
         let names = names.into_iter().collect::<Result<Vec<_>, _>>().map_err(CannotSetUp::because(&what))?;
         let identity = plan.pki.server(ServerRecipe::Good, &names).map_err(CannotSetUp::because(&what))?;
-        let context = context(profile, &identity, &plan.pki, knobs).map_err(CannotSetUp::because(&what))?;
+        let revoked = profile.check_revocation.then(|| revoked(&plan.pki)).transpose();
+        let revoked = revoked.map_err(CannotSetUp::because(&what))?;
+        let context = context(profile, &identity, &plan.pki, revoked.as_deref(), knobs);
+        let context = context.map_err(CannotSetUp::because(&what))?;
         Ok(Self {
             name: name.to_owned(),
             context: Context(context),
@@ -84,8 +93,8 @@ impl Listener {
     async fn serve(self: Arc<Self>, tcp: TcpStream, client: SocketAddr, mut stop: watch::Receiver<bool>) {
         // A client that goes away because of us has often gone before its alert is read: hear it out, even when
         // the gateway is to stop.
-        let stream = match self.shake_hands(tcp, client).await {
-            Shaken::Done(stream) => stream,
+        let (stream, observer) = match self.shake_hands(tcp, client).await {
+            Shaken::Done(stream, observer) => (stream, observer),
             Shaken::Refused(mut stream) => {
                 tokio::select! {
                     () = linger(stream.get_mut(), self.limits.settle) => {}
@@ -95,11 +104,21 @@ impl Listener {
             }
             Shaken::Never => return,
         };
+        let version = stream.ssl().version_str();
         let barred = self.barred(stream.ssl());
-        let service =
-            service_fn(|request| async { Ok::<_, Infallible>(self.router.answer(request, barred).await) });
+        let tls = SharedTls::of(stream);
+        let service = service_fn(|request| async {
+            match self.policy {
+                ClientCertificatePolicy::OnDemand => {
+                    self.router.answer_on_demand(request, &tls, &observer).await
+                }
+                ClientCertificatePolicy::Ignored
+                | ClientCertificatePolicy::Optional
+                | ClientCertificatePolicy::Required => Ok(self.router.answer(request, version, barred).await),
+            }
+        });
         let mut connection =
-            std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(tls.clone()), service));
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -114,16 +133,17 @@ impl Listener {
     }
 
     async fn shake_hands(&self, tcp: TcpStream, client: SocketAddr) -> Shaken {
-        // Fails only on a connection that is gone already, which the next step reports better.
-        let _ = tcp.set_nodelay(true);
         let Ok(mut ssl) = Ssl::new(&self.context.0) else { return Shaken::Never };
         let observer = observer::attach(&mut ssl);
-        let Ok(mut stream) = SslStream::new(ssl, tcp) else { return Shaken::Never };
+        let Ok(mut stream) = SslStream::new(ssl, Tap::new(tcp)) else { return Shaken::Never };
         let accepted = timeout(self.limits.peer, Pin::new(&mut stream).accept()).await;
 
         let known = Circumstances::of(Role::Server, &stream, &observer);
         let failure = match accepted {
-            Ok(Ok(())) => return Shaken::Done(stream),
+            Ok(Ok(())) => {
+                stream.get_ref().acknowledge_at_once();
+                return Shaken::Done(stream, observer);
+            }
             Ok(Err(error)) => Failure::broken(Phase::Handshake, &Break::of_tls(&error), &known),
             Err(_) => Failure::timed_out(Phase::Handshake, &known),
         };
@@ -134,7 +154,8 @@ impl Listener {
     /// What is wrong with the client's certificate, where the handshake was not allowed to say so.
     fn barred(&self, ssl: &SslRef) -> Option<Cause> {
         match (self.policy, ssl.peer_certificate()) {
-            (ClientCertificatePolicy::Ignored, _) | (ClientCertificatePolicy::Optional, None) => None,
+            (ClientCertificatePolicy::Ignored | ClientCertificatePolicy::OnDemand, _)
+            | (ClientCertificatePolicy::Optional, None) => None,
             (ClientCertificatePolicy::Required, None) => Some(Cause::ClientCertMissing),
             (ClientCertificatePolicy::Optional | ClientCertificatePolicy::Required, Some(_)) => {
                 client_cause(ssl.verify_result().as_raw())
@@ -150,7 +171,7 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 
 /// Reads what the client has sent already, up to its end. Closing on unread data would reset the connection, and a
 /// reset can overtake the alert that says why (RFC 9112 9.6 tells the same of responses).
-async fn linger(tcp: &mut TcpStream, limit: Duration) {
+async fn linger(tcp: &mut Tap, limit: Duration) {
     let mut unread = [0; 4096];
     let to_its_end = async {
         if tcp.shutdown().await.is_ok() {
@@ -163,9 +184,9 @@ async fn linger(tcp: &mut TcpStream, limit: Duration) {
 /// What became of a first handshake.
 enum Shaken {
     /// It is complete.
-    Done(SslStream<TcpStream>),
+    Done(SslStream<Tap>, Arc<Observer>),
     /// One of the two sides refused it.
-    Refused(SslStream<TcpStream>),
+    Refused(SslStream<Tap>),
     /// It could not begin, for lack of memory.
     Never,
 }
@@ -178,26 +199,55 @@ impl std::fmt::Debug for Context {
     }
 }
 
+/// The revocation list of whoever issues client certificates.
+fn revoked(pki: &Pki) -> Result<X509Crl, Box<dyn std::error::Error + Send + Sync>> {
+    // What is to be on the list has to be issued first.
+    pki.client(ClientRecipe::Revoked)?;
+    Ok(X509Crl::from_der(&pki.client_crl(CrlKind::Revoked)?)?)
+}
+
 fn context(
     profile: &ListenerProfile,
     identity: &Identity,
     pki: &Pki,
+    revoked: Option<&X509CrlRef>,
     knobs: ReferenceKnobs,
 ) -> Result<SslContext, ErrorStack> {
     let mut context = tls::allow(SslMethod::tls_server(), &profile.versions, Some(identity))?;
-    // Clients have no reason to renegotiate, and some to be kept from it (RFC 9325 3.4).
-    context.set_options(SslOptions::NO_RENEGOTIATION);
+    if let Some(ciphers) = &profile.ciphers {
+        algorithms::set_ciphers(&mut context, ciphers)?;
+    }
+    if let Some(groups) = &profile.groups {
+        algorithms::set_groups(&mut context, groups)?;
+    }
+    if profile.session_tickets == Some(true) {
+        context.clear_options(SslOptions::NO_TICKET);
+        context.set_num_tickets(2)?;
+        context.set_session_id_context(b"gauntlet")?;
+    }
+    if profile.client_certificate != ClientCertificatePolicy::OnDemand {
+        // Clients have no reason to renegotiate, and some to be kept from it (RFC 9325 3.4).
+        context.set_options(SslOptions::NO_RENEGOTIATION);
+    }
     let mode = match profile.client_certificate {
         ClientCertificatePolicy::Ignored => return Ok(context.build()),
+        ClientCertificatePolicy::OnDemand => SslVerifyMode::NONE,
         ClientCertificatePolicy::Optional => SslVerifyMode::PEER,
         ClientCertificatePolicy::Required => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
     };
     let mut store = X509StoreBuilder::new()?;
     store.add_cert(pki.client_root().to_owned())?;
+    if let Some(list) = revoked {
+        ffi::add_crl(&mut store, list)?;
+        // The list of the leaf's issuer; that of the root is empty.
+        store.set_flags(X509VerifyFlags::CRL_CHECK)?;
+    }
     context.set_cert_store(store.build());
     context.add_client_ca(pki.client_root())?;
     context.set_session_id_context(b"gauntlet")?;
     match knobs.client_certificate_status {
+        // Whatever comes late is judged in HTTP.
+        _ if mode == SslVerifyMode::NONE => context.set_verify_callback(mode, |_, _| true),
         None => context.set_verify(mode),
         // The handshake goes through whatever comes; the answer is in HTTP.
         Some(_) => context.set_verify_callback(SslVerifyMode::PEER, |_, _| true),

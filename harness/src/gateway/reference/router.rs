@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -10,21 +11,25 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    HeaderMap, Request, Response, StatusCode, Uri,
-    body::Incoming,
+    HeaderMap, Request, Response, Uri,
+    body::{Body, Incoming},
     header::{self, HeaderValue},
     http::{request::Parts, uri::PathAndQuery},
 };
-use tls_gauntlet_scenarios::Cause;
+use openssl::ssl::SslRef;
+use tls_gauntlet_scenarios::{Cause, FailureBody};
 use tokio::time::Instant;
 
 use super::{
     CannotStart, ReferenceKnobs,
+    answer::own,
+    demand::{self, Demanded},
     journal::{Asked, Journal},
 };
 use crate::{
     client::{Answer, Dialer, DialerSettings, Failure},
     gateway::plan::{GatewayPlan, Route},
+    wire::{observer::Observer, shared_tls::SharedTls},
 };
 
 /// Headers that are for the next hop alone (RFC 9110 7.6.1).
@@ -45,6 +50,8 @@ const HOP_BY_HOP: &[&str] = &[
 pub(super) struct Router {
     ways: HashMap<String, Way>,
     knobs: ReferenceKnobs,
+    /// The shape of its own answers.
+    says: FailureBody,
     journal: Arc<Journal>,
 }
 
@@ -62,13 +69,14 @@ impl Router {
     pub(super) fn new(
         plan: &GatewayPlan,
         knobs: ReferenceKnobs,
+        says: FailureBody,
         journal: Arc<Journal>,
     ) -> Result<Self, CannotStart> {
         let mut dialers = BTreeMap::new();
         for (name, profile) in &plan.upstreams {
             let settings = DialerSettings {
                 post_handshake_auth: knobs.post_handshake_auth,
-                renegotiation: knobs.renegotiation,
+                renegotiation: knobs.renegotiation && profile.renegotiation,
                 // Each route puts the name of its own backend here.
                 ..DialerSettings::for_upstream(profile, name, &plan.pki)?
             };
@@ -79,7 +87,7 @@ impl Router {
                 CannotStart::UnknownUpstream { path: route.path.clone(), upstream: route.upstream.clone() }
             })?;
             let way = Way {
-                dialer: dialer.named(&route.server_name),
+                dialer: dialer.named(&route.server_name).asking_for(route.response_timeout),
                 backend: route.backend,
                 host: route.server_name.clone(),
                 connect_timeout: route.connect_timeout,
@@ -88,29 +96,43 @@ impl Router {
             Ok((route.path.clone(), way))
         };
         let ways = plan.routes.iter().map(way).collect::<Result<_, CannotStart>>()?;
-        Ok(Self { ways, knobs, journal })
+        Ok(Self { ways, knobs, says, journal })
     }
 
     pub(super) const fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
 
-    /// Answers one request; `barred` is what the listener holds against the client's certificate.
+    /// Answers one request that came over this version of TLS; `barred` is what the listener holds against the client's
+    /// certificate.
     pub(super) async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<impl Body<Data = Bytes, Error: fmt::Display>>,
+        client_tls: &str,
         barred: Option<Cause>,
     ) -> Response<Full<Bytes>> {
+        let began = Instant::now();
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
+        let method = head.method.clone();
         let nonce = nonce(&head.headers, &path);
-        let asked = |status: u16| Asked { nonce: &nonce, path: &path, status };
+        let way = self.find(&path);
+        let asked = |status: u16| Asked {
+            nonce: &nonce,
+            method: method.as_str(),
+            path: &path,
+            status,
+            client_tls,
+            backend: way.map(|way| way.backend),
+            elapsed: began.elapsed(),
+        };
+        let own = |status: u16| own(self.says, status, &nonce);
 
         if let (Some(cause), Some(status)) = (barred, self.knobs.client_certificate_status) {
             self.journal.rejected(&asked(status), Some(cause), "the client certificate is not acceptable");
             return own(status);
         }
-        let Some(way) = self.find(&path) else {
+        let Some(way) = way else {
             self.journal.rejected(&asked(404), None, "no route");
             return own(404);
         };
@@ -135,6 +157,56 @@ impl Router {
                 own(status)
             }
         }
+    }
+
+    /// Answers a request that needs a client certificate, once it has asked for that.
+    pub(super) async fn answer_on_demand(
+        &self,
+        request: Request<Incoming>,
+        tls: &SharedTls,
+        observer: &Observer,
+    ) -> Result<Response<Full<Bytes>>, demand::Broken> {
+        let version = tls.with_ssl(SslRef::version_str);
+        let (path, method) = (request.uri().path().to_owned(), request.method().clone());
+        let nonce = nonce(request.headers(), &path);
+        let asked = |status: u16| Asked {
+            nonce: &nonce,
+            method: method.as_str(),
+            path: &path,
+            status,
+            client_tls: version,
+            backend: None,
+            elapsed: Duration::ZERO,
+        };
+        // A client that is still sending its body cannot answer: the whole of it first.
+        let (head, body) = request.into_parts();
+        let Ok(body) = body.collect().await else { return Err(demand::Broken) };
+        let request = Request::from_parts(head, Full::new(body.to_bytes()));
+
+        let status = self.knobs.late_certificate_status;
+        // Where the connection breaks over it, hyper drops this request in the middle.
+        let unanswered = Unanswered(|| {
+            let cause = observer.renegotiation_refused().then_some(Cause::RenegotiationRefused);
+            self.journal.rejected(
+                &asked(0),
+                cause,
+                "the connection ended when the client's certificate was asked for",
+            );
+        });
+        let demanded = demand::certificate(self.knobs, tls, observer).await;
+        if demanded == Demanded::Refused {
+            return Err(demand::Broken);
+        }
+        std::mem::forget(unanswered);
+        let missing = match demanded {
+            Demanded::Shown => demand::verdict(tls),
+            Demanded::NotAsked | Demanded::Refused => Some(Cause::ClientCertMissing),
+        };
+        if let Some(cause) = missing {
+            self.journal.rejected(&asked(status), Some(cause), "the request needs a client certificate");
+            return Ok(own(self.says, status, &nonce));
+        }
+        Ok(self.answer(request, version, None).await)
     }
 
     /// The route with the longest prefix of this path.
@@ -170,11 +242,13 @@ fn passed(answer: Answer) -> Response<Full<Bytes>> {
     Response::from_parts(head, Full::new(answer.body))
 }
 
-/// A response of the gateway itself.
-fn own(status: u16) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"the reference gateway says no\n")));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    response
+/// Says what it has to say if it is dropped.
+struct Unanswered<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Unanswered<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
 }
 
 /// The nonce of a request: its header, or else the end of its path.

@@ -13,35 +13,42 @@ use openssl::ssl::{self, Ssl, SslRef};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
-use crate::wire::tap::Tap;
+use tls_gauntlet_scenarios::Alert;
+
+use super::tap::Tap;
+use crate::ffi;
 
 /// One of several handles to a TLS connection.
 ///
 /// A socket wakes only the task that polled it last. That suffices here: what the handler does to the stream it does
 /// on HTTP/1.1, where hyper polls handler and connection in one task.
 #[derive(Debug, Clone)]
-pub(super) struct SharedTls(Arc<Mutex<Inner>>);
+pub(crate) struct SharedTls(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
     stream: Pin<Box<SslStream<Tap>>>,
     /// What came in the middle of a renegotiation and is for hyper to read.
     early: BytesMut,
+    /// How much of that came before the first handshake was over.
+    early_data: usize,
     failure: Option<Failure>,
     omits_close_notify: bool,
     writes_tiny_records: bool,
+    /// Some bytes have been taken over that the socket has not.
+    is_writing: bool,
     is_shut: bool,
 }
 
 /// What OpenSSL said when it gave up.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// The codes of its reasons (`SSL_R_…` of `openssl/sslerr.h`).
-    pub(super) reasons: Vec<i32>,
+    pub(crate) reasons: Vec<i32>,
     /// The same in words.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// It only stopped because the client-hello callback told it to.
-    pub(super) is_pause: bool,
+    pub(crate) is_pause: bool,
 }
 
 impl Failure {
@@ -62,31 +69,54 @@ impl Failure {
 }
 
 impl SharedTls {
-    pub(super) fn new(ssl: Ssl, tap: Tap) -> Result<Self, openssl::error::ErrorStack> {
-        Ok(Self(Arc::new(Mutex::new(Inner {
-            stream: Box::pin(SslStream::new(ssl, tap)?),
+    pub(crate) fn new(ssl: Ssl, tap: Tap) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self::of(SslStream::new(ssl, tap)?))
+    }
+
+    /// A stream that has come some way already.
+    pub(crate) fn of(stream: SslStream<Tap>) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            stream: Box::pin(stream),
             early: BytesMut::new(),
+            early_data: 0,
             failure: None,
             omits_close_notify: false,
             writes_tiny_records: false,
+            is_writing: false,
             is_shut: false,
-        }))))
+        })))
     }
 
     /// The first handshake. Why it failed, [`Self::failure`] knows.
-    pub(super) async fn accept(&self) -> Result<(), Failure> {
+    pub(crate) async fn accept(&self) -> Result<(), Failure> {
         poll_fn(|context| self.lock().note(|stream| stream.poll_accept(context))).await?;
         self.with_tap(Tap::acknowledge_at_once);
         Ok(())
     }
 
+    /// The first handshake, with the data that comes before it is over; that data is kept for hyper.
+    pub(crate) async fn accept_early(&self) -> Result<(), Failure> {
+        let mut chunk = [0; 4096];
+        loop {
+            let read = poll_fn(|context| self.lock().read_early(context, &mut chunk)).await?;
+            if read == 0 {
+                return self.accept().await;
+            }
+        }
+    }
+
+    /// How many bytes came before the handshake was over.
+    pub(crate) fn early_data(&self) -> usize {
+        self.lock().early_data
+    }
+
     /// Drives a handshake that has been set up on the live connection: sends what there is to send.
-    pub(super) async fn send_handshake(&self) -> Result<(), Failure> {
+    pub(crate) async fn send_handshake(&self) -> Result<(), Failure> {
         poll_fn(|context| self.lock().note(|stream| stream.poll_do_handshake(context))).await
     }
 
     /// Reads until this is true of the connection; application data that comes meanwhile is kept for hyper.
-    pub(super) async fn read_until(&self, reached: impl Fn(&SslRef) -> bool) -> io::Result<()> {
+    pub(crate) async fn read_until(&self, reached: impl Fn(&SslRef) -> bool) -> io::Result<()> {
         // A peer that sends this much instead of a handshake message will not send one.
         const MOST: usize = 1 << 20;
         poll_fn(|context| {
@@ -111,13 +141,13 @@ impl SharedTls {
     }
 
     /// Sends `close_notify` where that is possible and wanted, then FIN. Once; later calls do nothing.
-    pub(super) async fn shut(&self) {
+    pub(crate) async fn shut(&self) {
         // Whoever cannot be told is gone.
         let _ = poll_fn(|context| self.lock().shut(context)).await;
     }
 
     /// Reads and forgets what the peer still sends, past TLS, until it ends its half.
-    pub(super) async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         let mut chunk = [0; 4096];
         poll_fn(|context| {
             let mut inner = self.lock();
@@ -133,7 +163,7 @@ impl SharedTls {
     }
 
     /// Sends these bytes as they are, past TLS and past any gate. Whoever cannot be told is gone.
-    pub(super) async fn send_past_tls(&self, bytes: &[u8]) {
+    pub(crate) async fn send_past_tls(&self, bytes: &[u8]) {
         self.change_tap(|tap| {
             tap.take_gate();
         });
@@ -147,29 +177,40 @@ impl SharedTls {
         }
     }
 
-    pub(super) fn change_tap<T>(&self, change: impl FnOnce(&mut Tap) -> T) -> T {
+    /// Sends this fatal alert, protected as the connection is, then FIN.
+    pub(crate) async fn shut_with(&self, alert: Alert) {
+        self.with_ssl(|ssl| ffi::prepare_alert(ssl, alert.code()));
+        self.shut().await;
+    }
+
+    pub(crate) fn change_tap<T>(&self, change: impl FnOnce(&mut Tap) -> T) -> T {
         change(self.lock().stream.as_mut().get_pin_mut().get_mut())
     }
 
     /// Puts each byte of data into a record of its own.
-    pub(super) fn write_tiny_records(&self) {
+    pub(crate) fn write_tiny_records(&self) {
         self.lock().writes_tiny_records = true;
     }
 
-    pub(super) fn omit_close_notify(&self) {
+    /// Whether somebody waits until the socket takes more.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.lock().is_writing
+    }
+
+    pub(crate) fn omit_close_notify(&self) {
         self.lock().omits_close_notify = true;
     }
 
     /// Why OpenSSL gave up, if it did.
-    pub(super) fn failure(&self) -> Option<Failure> {
+    pub(crate) fn failure(&self) -> Option<Failure> {
         self.lock().failure.clone()
     }
 
-    pub(super) fn with_ssl<T>(&self, read: impl FnOnce(&SslRef) -> T) -> T {
+    pub(crate) fn with_ssl<T>(&self, read: impl FnOnce(&SslRef) -> T) -> T {
         read(self.lock().stream.ssl())
     }
 
-    pub(super) fn with_tap<T>(&self, read: impl FnOnce(&Tap) -> T) -> T {
+    pub(crate) fn with_tap<T>(&self, read: impl FnOnce(&Tap) -> T) -> T {
         read(self.lock().stream.get_ref())
     }
 
@@ -185,6 +226,18 @@ impl Inner {
     ) -> Poll<Result<(), Failure>> {
         step(self.stream.as_mut())
             .map_err(|error| self.failure.get_or_insert_with(|| Failure::of(&error)).clone())
+    }
+
+    /// Nothing more comes early once this has read nothing (`SSL_read_early_data(3)`).
+    fn read_early(&mut self, context: &mut Context<'_>, chunk: &mut [u8]) -> Poll<Result<usize, Failure>> {
+        match ready!(self.stream.as_mut().poll_read_early_data(context, chunk)) {
+            Ok(length) => {
+                self.early.extend_from_slice(&chunk[..length]);
+                self.early_data += length;
+                Poll::Ready(Ok(length))
+            }
+            Err(error) => Poll::Ready(Err(self.failure.get_or_insert_with(|| Failure::of(&error)).clone())),
+        }
     }
 
     fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -209,8 +262,11 @@ impl Inner {
         if self.is_shut {
             return Poll::Ready(Ok(()));
         }
-        let silently =
-            self.omits_close_notify || self.failure.is_some() || !self.stream.ssl().is_init_finished();
+        // In the middle of a record SSL_shutdown(3) would wait for somebody to write the rest of it.
+        let silently = self.omits_close_notify
+            || self.is_writing
+            || self.failure.is_some()
+            || !self.stream.ssl().is_init_finished();
         if silently || ready!(self.stream.as_mut().poll_shutdown(context)).is_err() {
             // TCP sends its FIN without waiting for anything.
             let _ = ready!(self.stream.as_mut().get_pin_mut().poll_shutdown(context));
@@ -242,6 +298,7 @@ impl AsyncWrite for SharedTls {
         let mut inner = self.lock();
         let bytes = if inner.writes_tiny_records { &bytes[..bytes.len().min(1)] } else { bytes };
         let polled = inner.stream.as_mut().poll_write(context, bytes);
+        inner.is_writing = polled.is_pending();
         if let Poll::Ready(Err(error)) = &polled {
             inner.note_io(error);
         }

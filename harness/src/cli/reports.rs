@@ -1,0 +1,132 @@
+//! What is made of a record: which formats, and where they go.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::{
+    failure::{Failure, input_error, work_error},
+    records, streams,
+};
+use crate::{
+    record::{Baseline, RunRecord},
+    report::{Detail, FORMATS, Format, Look},
+};
+
+/// The arguments that say so.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// A folder for the record (run.json) and the reports.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// console, json, junit, html, markdown or sarif. The first one goes to standard output; with --out all are written, or every one if
+    /// none is named [default: console].
+    #[arg(long, value_name = "F")]
+    format: Vec<String>,
+    /// What was accepted (`gauntlet baseline accept`), or an earlier record: only what changed since makes the exit code 1.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Show the evidence of everything that is wrong.
+    #[arg(long, conflicts_with = "quiet")]
+    verbose: bool,
+    /// No progress, no matrix: only what is wrong and the summary.
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// What was chosen.
+#[derive(Debug)]
+pub(super) struct Reports<'a> {
+    formats: Vec<&'static Format>,
+    folder: Option<&'a Path>,
+    detail: Detail,
+    baseline: Option<Baseline>,
+}
+
+impl<'a> Reports<'a> {
+    /// Checks the names of the formats, and reads the baseline.
+    pub(super) fn chosen(arguments: &'a ReportArguments) -> Result<Self, Failure> {
+        let folder = arguments.out.as_deref();
+        let detail = match (arguments.verbose, arguments.quiet) {
+            (true, _) => Detail::Full,
+            (false, true) => Detail::Brief,
+            (false, false) => Detail::Normal,
+        };
+        let formats = formats(&arguments.format, folder.is_some())?;
+        let baseline = arguments.baseline.as_deref().map(records::baseline).transpose()?;
+        Ok(Self { formats, folder, detail, baseline })
+    }
+
+    /// Sees to it that everything can be written, before anything is worth writing.
+    pub(super) fn prepare(&self) -> Result<(), Failure> {
+        let Some(folder) = self.folder else { return Ok(()) };
+        streams::make_folder(folder)?;
+        for (path, _) in self.files(folder) {
+            if path.is_dir() {
+                return Err(input_error!(
+                    "{} is a folder; move it away, or name another --out",
+                    path.display()
+                ));
+            }
+        }
+        tempfile::tempfile_in(folder).map(drop).map_err(|error| {
+            input_error!("cannot write into the folder {}: {error}; name another", folder.display())
+        })
+    }
+
+    /// The record, compared to the baseline if there is one.
+    pub(super) fn compared(&self, mut record: RunRecord) -> RunRecord {
+        if let Some(baseline) = &self.baseline {
+            record.compare_to(baseline);
+        }
+        record
+    }
+
+    /// Writes the files, and the first format to standard output. Exits as the record says.
+    pub(super) fn deliver(&self, record: &RunRecord) -> Result<ExitCode, Failure> {
+        for (path, format) in self.folder.map(|folder| self.files(folder)).unwrap_or_default() {
+            let text = (format.render)(record, &Look::default());
+            fs::write(&path, text)
+                .map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
+        }
+        let on_screen = self.formats.first().copied().unwrap_or(&FORMATS[0]);
+        streams::print(&(on_screen.render)(record, &streams::look(self.detail)))?;
+        Ok(ExitCode::from(record.exit_code()))
+    }
+
+    /// The record always, and the formats that were asked for, or all that have a file.
+    fn files(&self, folder: &Path) -> Vec<(PathBuf, &'static Format)> {
+        let wanted = |format: &&Format| {
+            format.name == "json"
+                || self.formats.iter().all(|asked| asked.file.is_none())
+                || self.formats.iter().any(|asked| asked.name == format.name)
+        };
+        let with_file = |format: &'static Format| format.file.map(|file| (folder.join(file), format));
+        FORMATS.iter().filter(wanted).filter_map(with_file).collect()
+    }
+}
+
+/// The formats that were named, in their order.
+fn formats(names: &[String], to_files: bool) -> Result<Vec<&'static Format>, Failure> {
+    let mut formats: Vec<&Format> = Vec::new();
+    for name in names {
+        let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+        let format = Format::named(name)
+            .ok_or_else(|| input_error!("unknown format \"{name}\"; known are {}", known()))?;
+        if !formats.iter().any(|other| other.name == format.name) {
+            formats.push(format);
+        }
+    }
+    if formats.len() > 1 && !to_files {
+        let names: Vec<_> = formats.iter().map(|format| format.name).collect();
+        return Err(input_error!(
+            "standard output carries one format, not {}; pass --out DIR to have them as files",
+            names.join(" and ")
+        ));
+    }
+    Ok(formats)
+}

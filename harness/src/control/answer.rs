@@ -1,0 +1,71 @@
+//! Answers: JSON, files, and problems in the words of RFC 9457.
+
+use std::{convert::Infallible, fmt};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::{
+    Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+};
+use serde::Serialize;
+use serde_json::json;
+
+/// The body of any answer.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A request that is refused: the status, and one sentence that says what to do.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    detail: String,
+    allow: Option<&'static str>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl fmt::Display) -> Self {
+        Self { status, detail: detail.to_string(), allow: None }
+    }
+
+    pub(super) fn bad_request(detail: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(super) fn not_found(detail: impl fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// Another method was wanted.
+    pub(super) fn method(allowed: &'static str) -> Self {
+        Self {
+            allow: Some(allowed),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allowed}"))
+        }
+    }
+
+    pub(super) fn answer(&self) -> Response<Body> {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let problem = json!({ "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        let mut response = of(self.status, "application/problem+json", format!("{problem}\n"));
+        if let Some(allow) = self.allow {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}
+
+/// Something as JSON.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_string(value) {
+        Ok(text) => of(status, "application/json", text + "\n"),
+        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error).answer(),
+    }
+}
+
+/// A whole body.
+pub(super) fn of(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()).boxed_unsync());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,53 @@
+//! The PKI as files to fetch.
+
+use tls_gauntlet_certs::{ClientRecipe, PfxEncryption, Pki};
+
+use super::PFX_PASSWORD;
+
+/// The roots, by the file that holds each.
+const ROOTS: [&str; 3] = ["ca.pem", "client-ca.pem", "untrusted-ca.pem"];
+
+/// What there is of each client's identity.
+const SUFFIXES: [&str; 4] = ["pem", "key", "pfx", "legacy.pfx"];
+
+/// A file that can be fetched.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) kind: &'static str,
+    pub(super) content: Vec<u8>,
+}
+
+/// The names of all files.
+pub(super) fn names() -> Vec<String> {
+    let clients = ClientRecipe::ALL
+        .iter()
+        .flat_map(|recipe| SUFFIXES.iter().map(move |suffix| format!("client-{recipe}.{suffix}")));
+    ROOTS.iter().map(|&root| root.to_owned()).chain(clients).collect()
+}
+
+/// A file by its name; none if there is no such file.
+pub(super) fn file(pki: &Pki, name: &str) -> Result<Option<File>, Box<dyn std::error::Error + Send + Sync>> {
+    let pem = |content| Some(File { kind: "application/x-pem-file", content });
+    let pfx = |content| Some(File { kind: "application/x-pkcs12", content });
+    let root = match name {
+        "ca.pem" => Some(pki.server_root()),
+        "client-ca.pem" => Some(pki.client_root()),
+        "untrusted-ca.pem" => Some(pki.untrusted_root()),
+        _ => None,
+    };
+    if let Some(root) = root {
+        return Ok(pem(root.to_pem()?));
+    }
+    let Some((recipe, suffix)) = name.strip_prefix("client-").and_then(|stem| stem.split_once('.')) else {
+        return Ok(None);
+    };
+    let Ok(recipe) = recipe.parse::<ClientRecipe>() else { return Ok(None) };
+    let identity = pki.client(recipe)?;
+    Ok(match suffix {
+        "pem" => pem(identity.chain_pem().into_bytes()),
+        "key" => pem(identity.key_pem().into_bytes()),
+        "pfx" => pfx(identity.pfx(PFX_PASSWORD, PfxEncryption::Modern)?),
+        "legacy.pfx" => pfx(identity.pfx(PFX_PASSWORD, PfxEncryption::Legacy)?),
+        _ => None,
+    })
+}

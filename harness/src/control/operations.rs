@@ -1,0 +1,196 @@
+//! What each request does.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header::HOST};
+use serde::Serialize;
+use serde_json::json;
+use tls_gauntlet_scenarios::{UnknownName, catalogue};
+use tokio::time::timeout;
+
+use super::{
+    OPENAPI, State,
+    answer::{self, Body, Problem},
+    certificates,
+    chronicle::Entry,
+    landing,
+    query::Wanted,
+    routes::Route,
+    script, stream,
+};
+use crate::backend::{Backend, FleetError};
+
+/// The largest body that is read.
+const LARGEST: usize = 64 * 1024;
+
+/// The most backends there may be: each holds a port, and its certificates.
+const MOST: usize = 1000;
+
+/// A backend, as the API tells of it.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    name: &'a str,
+    summary: &'a str,
+    clause: &'a str,
+    url: String,
+    /// On the port for all names; none if it cannot be chosen by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url_by_name: Option<String>,
+    port: u16,
+    /// How many of its next connections follow a script.
+    scripted: usize,
+}
+
+/// Answers one request, whatever it is.
+pub(super) async fn answer(
+    state: Arc<State>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    Ok(carry_out(state, request).await.unwrap_or_else(|problem| problem.answer()))
+}
+
+async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    let route = Route::of(request.method(), request.uri().path())?;
+    let host = host(request.headers());
+    match route {
+        Route::Landing => Ok(answer::of(StatusCode::OK, "text/plain; charset=utf-8", landing::TEXT)),
+        Route::OpenApi => Ok(answer::of(StatusCode::OK, "application/json", OPENAPI)),
+        Route::Health => {
+            let backends = state.fleet.read().await.backends().len();
+            let version = env!("CARGO_PKG_VERSION");
+            Ok(answer::json(
+                StatusCode::OK,
+                &json!({ "status": "ok", "version": version, "backends": backends }),
+            ))
+        }
+        Route::Backends => {
+            let fleet = state.fleet.read().await;
+            let all: Vec<_> = fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
+            Ok(answer::json(StatusCode::OK, &all))
+        }
+        Route::Backend(name) => {
+            let fleet = state.fleet.read().await;
+            Ok(answer::json(StatusCode::OK, &state.told(named(fleet.backends(), &name)?, &host)))
+        }
+        Route::Add(name) => add(&state, &name, &host).await,
+        Route::Script(name) => {
+            let faults = script::parse(&body(request.into_body()).await?)?;
+            let fleet = state.fleet.read().await;
+            let backend = named(fleet.backends(), &name)?;
+            backend.script(faults).await.map_err(|error| internal(&error))?;
+            Ok(answer::json(StatusCode::OK, &state.told(backend, &host)))
+        }
+        Route::Certificates => Ok(answer::json(StatusCode::OK, &certificates::names())),
+        Route::Certificate(name) => {
+            let pki = Arc::clone(state.fleet.read().await.pki());
+            let file = certificates::file(&pki, &name).map_err(|error| internal(&*error))?;
+            let file = file.ok_or_else(|| {
+                Problem::not_found(format!("there is no file \"{name}\"; /certs lists what there is"))
+            })?;
+            Ok(answer::of(StatusCode::OK, file.kind, file.content))
+        }
+        Route::Ledger => {
+            let wanted = Wanted::of(request.uri())?;
+            let (entries, last) = entries(&state, &wanted).await;
+            let entries: Vec<&Entry> = entries.iter().map(AsRef::as_ref).collect();
+            Ok(answer::json(StatusCode::OK, &json!({ "last": last, "entries": entries })))
+        }
+        Route::LedgerStream => {
+            let wanted = Wanted::of(request.uri())?;
+            stream::events(state, wanted, request.headers()).await
+        }
+    }
+}
+
+/// Starts a backend, unless there is one of this name.
+async fn add(state: &State, name: &str, host: &str) -> Result<Response<Body>, Problem> {
+    let composed = catalogue().backend(name).map_err(|error| match error {
+        UnknownName::NotFound { .. } | UnknownName::Option(_) => Problem::not_found(error),
+        UnknownName::Contradiction(_) => Problem::new(StatusCode::CONFLICT, error),
+    })?;
+    // Held until it is up, so that who asks for the same at the same time is told of it.
+    let mut fleet = state.fleet.write().await;
+    if let Ok(backend) = named(fleet.backends(), name) {
+        return Ok(answer::json(StatusCode::OK, &state.told(backend, host)));
+    }
+    if fleet.backends().len() >= MOST {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("there are {MOST} backends; that is the most"),
+        ));
+    }
+    let backend = fleet.add(&composed).await.map_err(|error| match error {
+        FleetError::PortRange { .. } => Problem::new(StatusCode::CONFLICT, error),
+        error => internal(&error),
+    })?;
+    Ok(answer::json(StatusCode::CREATED, &state.told(backend, host)))
+}
+
+/// What is wanted of the ledger; if there is nothing yet, as soon as there is something, or when the time is up.
+async fn entries(state: &State, wanted: &Wanted) -> (Vec<Arc<Entry>>, u64) {
+    let mut news = state.news().await;
+    let found = async {
+        loop {
+            news.forget();
+            let (entries, last) = state.read(wanted).await;
+            if !entries.is_empty() || news.come().await.is_none() {
+                return (entries, last);
+            }
+        }
+    };
+    match timeout(wanted.wait, found).await {
+        Ok(found) => found,
+        Err(_) => state.read(wanted).await,
+    }
+}
+
+fn named<'a>(backends: &'a [Backend], name: &str) -> Result<&'a Backend, Problem> {
+    let found = backends.iter().find(|backend| backend.name() == name);
+    found.ok_or_else(|| {
+        Problem::not_found(format!("no backend \"{name}\" is up; PUT /backends/{name} starts it"))
+    })
+}
+
+impl State {
+    fn told<'a>(&self, backend: &'a Backend, host: &str) -> Told<'a> {
+        let profile = backend.profile();
+        let port = backend.address().port();
+        Told {
+            name: backend.name(),
+            summary: &profile.summary,
+            clause: &profile.clause,
+            url: format!("https://{host}:{port}/"),
+            url_by_name: self.front.url(backend.composed()).ok(),
+            port,
+            scripted: backend.scripted(),
+        }
+    }
+}
+
+/// The host by which the caller has reached us, and by which it may reach the backends.
+fn host(headers: &HeaderMap) -> String {
+    let authority = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']');
+    if !host.is_empty() && host.bytes().all(is_plain) { host.to_owned() } else { "localhost".to_owned() }
+}
+
+async fn body(body: Incoming) -> Result<Vec<u8>, Problem> {
+    match Limited::new(body, LARGEST).collect().await {
+        Ok(collected) => Ok(collected.to_bytes().to_vec()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is longer than {LARGEST} bytes"),
+        )),
+        Err(error) => Err(Problem::bad_request(format!("the body did not come whole: {error}"))),
+    }
+}
+
+fn internal(error: &dyn std::error::Error) -> Problem {
+    let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}{cause}"))
+}

@@ -1,0 +1,66 @@
+//! A client's certificate, asked for once a request needs it.
+
+use std::fmt;
+
+use openssl::ssl::{SslRef, SslVerifyMode, SslVersion};
+use tls_gauntlet_scenarios::Cause;
+
+use super::ReferenceKnobs;
+use crate::{
+    client::client_cause,
+    ffi,
+    wire::{observer::Observer, shared_tls::SharedTls},
+};
+
+/// What came of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demanded {
+    /// There was a handshake; what the client showed in it, if anything, OpenSSL knows.
+    Shown,
+    /// There is no way to ask, or this gateway does not take it.
+    NotAsked,
+    /// The client did not follow, and the connection broke over it.
+    Refused,
+}
+
+/// The connection broke before there was a response.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection broke")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// Asks by renegotiation (RFC 5246 7.4.1.1), unless that has been done or cannot be.
+pub(super) async fn certificate(knobs: ReferenceKnobs, tls: &SharedTls, observer: &Observer) -> Demanded {
+    if tls.with_ssl(|ssl| ssl.peer_certificate().is_some()) {
+        return Demanded::Shown;
+    }
+    if !knobs.renegotiates_late || tls.with_ssl(SslRef::version2) == Some(SslVersion::TLS1_3) {
+        return Demanded::NotAsked;
+    }
+    let before = observer.finished_received();
+    let begun = tls.with_ssl(|ssl| {
+        ffi::set_verify(ssl, SslVerifyMode::PEER);
+        ffi::renegotiate(ssl)
+    });
+    let is_over = |ssl: &SslRef| {
+        ssl.is_init_finished() && !ffi::renegotiate_pending(ssl) && observer.finished_received() > before
+    };
+    if begun.is_err() || tls.send_handshake().await.is_err() || tls.read_until(is_over).await.is_err() {
+        return Demanded::Refused;
+    }
+    Demanded::Shown
+}
+
+/// What is wrong with what the client showed.
+pub(super) fn verdict(tls: &SharedTls) -> Option<Cause> {
+    tls.with_ssl(|ssl| match ssl.peer_certificate() {
+        None => Some(Cause::ClientCertMissing),
+        Some(_) => client_cause(ssl.verify_result().as_raw()),
+    })
+}

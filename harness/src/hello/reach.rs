@@ -1,0 +1,81 @@
+//! Which servers a client cannot reach, by what its ClientHello leaves out.
+
+use serde::{Deserialize, Serialize};
+use tls_gauntlet_scenarios::{ClientHelloFacts, TlsVersion};
+
+/// Something that a client does not offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Lack {
+    /// What it cannot reach.
+    pub servers: String,
+    /// Because of what.
+    pub because: String,
+}
+
+/// What servers insist on, and what a client needs for them: each a sentence and a test.
+type Need = (&'static str, fn(&ClientHelloFacts) -> Option<String>);
+
+const NEEDS: &[Need] = &[
+    ("TLS 1.3-only servers", |hello| version(hello, TlsVersion::Tls13)),
+    ("TLS 1.2-only servers", |hello| version(hello, TlsVersion::Tls12)),
+    ("servers that speak TLS 1.0 at most", |hello| {
+        // Without the extension an offer of a version is one of all below it (RFC 5246 E.1).
+        let lists = hello.extensions.iter().any(|name| name == "supported_versions");
+        let lowest = hello.versions.as_ref().map(tls_gauntlet_scenarios::Versions::min);
+        (lists && lowest > Some(TlsVersion::Tls10)).then(|| "it offers nothing below".to_owned())
+    }),
+    ("servers up to TLS 1.2 with nothing but forward secrecy and AEAD", |hello| {
+        let is_one = |name: &String| {
+            name.starts_with("TLS_ECDHE_") && (name.contains("_GCM_") || name.contains("POLY1305"))
+        };
+        (!hello.ciphers.iter().any(is_one))
+            .then(|| "it offers no ECDHE suite with GCM or ChaCha20".to_owned())
+    }),
+    ("servers up to TLS 1.2 whose only certificate is ECDSA", |hello| {
+        let none = !hello.ciphers.iter().any(|name| name.starts_with("TLS_ECDHE_ECDSA_"));
+        none.then(|| "it offers no suite for such a certificate".to_owned())
+    }),
+    ("servers with many names on one address", |hello| {
+        hello.server_name.is_none().then(|| "it sends no server name".to_owned())
+    }),
+    ("HTTP/2-only servers", |hello| {
+        (!hello.alpn.iter().any(|name| name == "h2")).then(|| "it does not offer h2".to_owned())
+    }),
+    ("servers that insist on a post-quantum group", |hello| {
+        let is_one = |name: &String| name.contains("MLKEM");
+        (!hello.groups.iter().any(is_one)).then(|| "it offers no group with ML-KEM".to_owned())
+    }),
+    ("servers that ask for a client certificate after the handshake, over TLS 1.3", |hello| {
+        (!hello.post_handshake_auth).then(|| "it does not offer post-handshake authentication".to_owned())
+    }),
+    ("servers that insist on secure renegotiation", |hello| {
+        let indicates = hello.extensions.iter().any(|name| name == "renegotiation_info")
+            || hello.ciphers.iter().any(|name| name == "TLS_EMPTY_RENEGOTIATION_INFO_SCSV");
+        let only_tls13 = hello.versions.as_ref().is_some_and(|versions| versions.min() == TlsVersion::Tls13);
+        (!indicates && !only_tls13).then(|| "it indicates none (RFC 5746)".to_owned())
+    }),
+];
+
+/// Every kind of server that this client cannot reach.
+#[must_use]
+pub fn lacks(hello: &ClientHelloFacts) -> Vec<Lack> {
+    NEEDS
+        .iter()
+        .filter_map(|(servers, need)| Some(Lack { servers: (*servers).to_owned(), because: need(hello)? }))
+        .collect()
+}
+
+fn version(hello: &ClientHelloFacts, wanted: TlsVersion) -> Option<String> {
+    let offered = hello.versions.as_ref();
+    let lists = hello.extensions.iter().any(|name| name == "supported_versions");
+    let reaches = offered.is_some_and(|versions| {
+        versions.contains(wanted) || (!lists && versions.max() >= wanted && wanted < TlsVersion::Tls13)
+    });
+    if reaches {
+        return None;
+    }
+    Some(match offered {
+        Some(versions) => format!("it offers {versions}"),
+        None => "it offers no known version".to_owned(),
+    })
+}

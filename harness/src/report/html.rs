@@ -1,0 +1,112 @@
+//! The report as one page: the matrix as HTML, each cell's evidence as data that a script shows on demand.
+//!
+//! The file needs nothing beside it and calls nobody: its policy (CSP level 3) allows the one script and the one style
+//! sheet that are in it, by their digests. What comes from a record reaches the page escaped, or as text.
+
+mod cells;
+mod sequence;
+mod tables;
+
+use minijinja::{AutoEscape, Environment, Value, context};
+use openssl::base64;
+use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
+use tls_gauntlet_scenarios::VerdictKind;
+
+use super::{
+    matrix::Mark,
+    text::{count, printable, seconds},
+};
+use crate::record::RunRecord;
+
+const TEMPLATE: &str = include_str!("html/page.html.j2");
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// The record as a page.
+#[must_use]
+pub fn render(record: &RunRecord) -> String {
+    let mut page = Environment::new();
+    page.set_auto_escape_callback(|_| AutoEscape::Html);
+    page.set_trim_blocks(true);
+    page.set_lstrip_blocks(true);
+    page.add_template("page", TEMPLATE).expect("the template is compiled in");
+    let style = tables::hidden_gateways(record) + STYLE;
+    let context = context! {
+        policy => format!(
+            "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
+            digest(&style),
+            digest(SCRIPT),
+        ),
+        style => Value::from_safe_string(style),
+        script => Value::from_safe_string(SCRIPT.to_owned()),
+        state => state(record),
+        facts => facts(record),
+        gateways => tables::gateways(record),
+        verdicts => tables::verdicts(record),
+        legend => tables::legend(record),
+        since => tables::since(record),
+        compared => record.baseline.is_some(),
+        findings => tables::findings(record),
+        suites => tables::suites(record),
+        cells => Value::from_safe_string(cells::lines(record)),
+        hellos => Value::from_safe_string(cells::hellos(record)),
+    };
+    let page = page.get_template("page").expect("it was added");
+    page.render(context).expect("the template fits its context")
+}
+
+/// What a browser compares a script or style sheet with (CSP level 3, 2.3.1).
+fn digest(text: &str) -> String {
+    format!("sha256-{}", base64::encode_block(&Sha256::digest(text)))
+}
+
+/// The whole run in one word.
+fn state(record: &RunRecord) -> Value {
+    let (word, class) = match record.exit_code() {
+        0 if record.cells.iter().any(|cell| cell.verdict == VerdictKind::Pass) => ("passed", "good"),
+        0 => ("nothing passed", "odd"),
+        1 => ("failed", "bad"),
+        _ => ("broken", "ours"),
+    };
+    context! { word, class }
+}
+
+/// When, how long, with what: label and text.
+fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("cells", record.cells.len().to_string()),
+        ("started", moment(&record.started)),
+        ("took", seconds(record.duration_ms)),
+        ("seed", record.seed.to_string()),
+        ("by", format!("{} {}", printable(&record.tool.name), printable(&record.tool.version))),
+    ];
+    if let Some(shard) = &record.shard {
+        facts.push(("shard", shard.to_string()));
+    }
+    facts
+}
+
+/// `2026-03-01 12:00:00 UTC`; as it stands in the record, if that is no time.
+fn moment(started: &str) -> String {
+    let shape = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    let time = OffsetDateTime::parse(started, &Rfc3339).ok();
+    let text = time.and_then(|time| time.to_offset(UtcOffset::UTC).format(shape).ok());
+    text.unwrap_or_else(|| printable(started))
+}
+
+/// How a verdict is coloured.
+const fn class_of(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Reached | Mark::Refused => "good",
+        Mark::FailOpen | Mark::FailClosed | Mark::WrongCause | Mark::StaleDeviation => "bad",
+        Mark::Broken => "ours",
+        Mark::KnownDeviation | Mark::Unclaimed => "odd",
+        Mark::Skipped => "faint",
+    }
+}
+
+/// `3 cells of nginx`: what a number is about.
+fn of_gateway(number: usize, gateway: &str) -> String {
+    format!("{} of {}", count(number, "cell"), printable(gateway))
+}

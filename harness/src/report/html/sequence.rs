@@ -1,0 +1,287 @@
+//! Both legs of a cell as a sequence of messages between client, gateway and backend, as far as the record shows them.
+//!
+//! What no witness has recorded is drawn only where it follows from what was, and then as [`Kind::Implied`].
+
+use serde::Serialize;
+use tls_gauntlet_scenarios::{
+    Alert, BackendSaw, Cause, ClientHelloFacts, ClientSaw, Ended, Handling, Phase, Responder, TlsVersion,
+};
+
+use crate::{
+    record::CellRecord,
+    report::{text::printable, witness},
+};
+
+/// Who stands on a line of the drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Line {
+    Client,
+    Gateway,
+    Backend,
+}
+
+/// What an arrow or a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    /// A message of a handshake, recorded.
+    Handshake,
+    /// One that was not recorded and follows from what was.
+    Implied,
+    /// A fatal alert, or `no_renegotiation`.
+    Alert,
+    /// A request or a response.
+    Http,
+    /// The end of a connection that did not end well.
+    End,
+    /// Something that one side knows.
+    Note,
+}
+
+/// One arrow, or a note if it goes nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Step {
+    pub(super) from: Line,
+    pub(super) to: Line,
+    pub(super) kind: Kind,
+    pub(super) says: String,
+}
+
+/// The steps of a cell, in their order. Without a gateway the client calls the backend itself.
+pub(super) fn of(cell: &CellRecord, direct: bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let Some(client) = &cell.client_saw else { return steps };
+    let caller = if direct { Line::Client } else { Line::Gateway };
+    if !direct {
+        opening(client, &mut steps);
+    }
+    for (nth, saw) in (1..).zip(&cell.backend_saw) {
+        if cell.backend_saw.len() > 1 {
+            note(&mut steps, Line::Backend, format!("connection {nth} of {}", cell.backend_saw.len()));
+        }
+        Leg { from: caller, to: Line::Backend }.connection(saw, &mut steps);
+    }
+    if cell.backend_saw.is_empty() && !direct {
+        note(&mut steps, Line::Backend, "no connection arrived".to_owned());
+    }
+    let server = if direct { Line::Backend } else { Line::Gateway };
+    ending(client, server, &mut steps);
+    steps
+}
+
+/// What the client and the gateway say to each other before the gateway turns to the backend.
+fn opening(client: &ClientSaw, steps: &mut Vec<Step>) {
+    let leg = Leg { from: Line::Client, to: Line::Gateway };
+    if client.phase == Phase::Connect && client.status.is_none() {
+        return;
+    }
+    if client.plaintext {
+        steps.push(leg.there(Kind::Http, "HTTP without TLS"));
+        return;
+    }
+    steps.push(leg.there(Kind::Handshake, "ClientHello"));
+    if let Some(version) = client.tls_version {
+        let asks = if client.certificate_requested { ", CertificateRequest" } else { "" };
+        steps.push(leg.back(Kind::Handshake, format!("ServerHello{asks} … Finished · {version}")));
+    } else if client.refused_because.is_some() {
+        steps.push(leg.back(Kind::Implied, "ServerHello, Certificate"));
+    }
+    if client.refused_because.is_none() && (client.phase > Phase::Handshake || client.status.is_some()) {
+        let shows = if client.certificate_requested {
+            "Certificate (empty if it has none) … Finished"
+        } else {
+            "Finished"
+        };
+        steps.push(leg.there(Kind::Handshake, shows));
+        steps.push(leg.there(Kind::Http, "request"));
+    }
+}
+
+/// How it ends for the client.
+fn ending(client: &ClientSaw, server: Line, steps: &mut Vec<Step>) {
+    let leg = Leg { from: Line::Client, to: server };
+    let direct = server == Line::Backend;
+    if let Some(cause) = client.refused_because {
+        note(steps, Line::Client, format!("refuses the server: {cause}"));
+    }
+    // Without a gateway the backend has recorded the alerts of this connection.
+    if !direct {
+        if let Some(alert) = client.alert_sent {
+            steps.push(leg.there(Kind::Alert, format!("alert {alert}")));
+        }
+        if let Some(alert) = client.alert {
+            steps.push(leg.back(Kind::Alert, format!("alert {alert}")));
+        }
+    }
+    if let Some(status) = client.status {
+        let by = match client.answered_by {
+            Some(Responder::Backend) if !direct => ", the backend's own answer",
+            Some(Responder::Gateway) => ", made by the gateway",
+            Some(Responder::Backend) | None => "",
+        };
+        let cut = if client.complete { "" } else { ", cut short" };
+        steps.push(leg.back(Kind::Http, format!("response {status}{by}{cut}")));
+    } else if let Some(ended) = client.ended.and_then(witness::badly_ended) {
+        steps.push(leg.back(Kind::End, ended));
+    } else if client.alert.is_none() && client.alert_sent.is_none() {
+        note(steps, Line::Client, "got no response".to_owned());
+    }
+    if let Some(error) = &client.error {
+        note(steps, Line::Client, printable(error));
+    }
+}
+
+/// Two neighbours; the first one called.
+#[derive(Debug, Clone, Copy)]
+struct Leg {
+    from: Line,
+    to: Line,
+}
+
+impl Leg {
+    fn there(self, kind: Kind, says: impl Into<String>) -> Step {
+        Step { from: self.from, to: self.to, kind, says: says.into() }
+    }
+
+    fn back(self, kind: Kind, says: impl Into<String>) -> Step {
+        Step { from: self.to, to: self.from, kind, says: says.into() }
+    }
+
+    /// One connection as the backend has recorded it.
+    fn connection(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
+        match &saw.client_hello {
+            Some(hello) => steps.push(self.there(Kind::Handshake, client_hello(hello))),
+            None => note(steps, self.to, "read no ClientHello".to_owned()),
+        }
+        match saw.outcome {
+            Handling::Accepted => self.handshake(saw, steps),
+            Handling::Refused => self.implied(saw, steps),
+        }
+        if saw.requests > 0 {
+            let times =
+                if saw.requests > 1 { format!("{} requests", saw.requests) } else { "request".into() };
+            steps.push(self.there(Kind::Http, times));
+        }
+        self.late(saw, steps);
+        self.end(saw, steps);
+    }
+
+    fn handshake(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
+        let mut agreed: Vec<String> = Vec::new();
+        agreed.extend(saw.tls_version.map(|version| version.to_string()));
+        agreed.extend(saw.cipher.clone());
+        agreed.extend(saw.group.clone());
+        agreed.extend(saw.alpn.as_ref().map(|protocol| printable(protocol)));
+        if saw.resumed {
+            agreed.push("resumed".to_owned());
+        }
+        steps.push(self.back(Kind::Handshake, format!("ServerHello … Finished · {}", agreed.join(" · "))));
+        steps.push(self.there(Kind::Handshake, "Finished"));
+        // A certificate may have been shown in this handshake, or later on the same connection; the ledger has one
+        // place for both.
+        if let Some(shown) = certificate(saw) {
+            note(steps, self.to, format!("was shown {shown}"));
+        }
+    }
+
+    /// Who refuses a certificate has been shown it, or shown that there is none.
+    fn implied(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
+        if saw.cause.is_some_and(|cause| cause.as_str().starts_with("client-cert-")) {
+            steps.push(self.back(Kind::Implied, "ServerHello, CertificateRequest …"));
+            steps.push(self.there(Kind::Implied, "Certificate (empty if it has none) …"));
+        } else if saw.alert_received.is_some_and(is_about_a_certificate) {
+            steps.push(self.back(Kind::Implied, "ServerHello, Certificate …"));
+        }
+    }
+
+    /// What comes after the request and before the answer.
+    fn late(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
+        for nth in 1..=saw.renegotiations {
+            let which = if saw.renegotiations > 1 { format!(" {nth}") } else { String::new() };
+            steps.push(self.back(Kind::Implied, "HelloRequest"));
+            steps.push(self.there(
+                Kind::Handshake,
+                format!("renegotiation{which}: ClientHello … Finished on the same connection"),
+            ));
+        }
+        match saw.cause {
+            Some(Cause::RenegotiationRefused) => steps.push(self.back(Kind::Implied, "HelloRequest")),
+            Some(Cause::PostHandshakeAuthRefused) => {
+                let offered = saw.client_hello.as_ref().is_some_and(|hello| hello.post_handshake_auth);
+                if offered {
+                    steps.push(self.back(Kind::Implied, "CertificateRequest"));
+                } else {
+                    let why = "cannot ask for a certificate now: the ClientHello has no post_handshake_auth";
+                    note(steps, self.to, why.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
+        if let Some(alert) = saw.alert_received {
+            steps.push(self.there(Kind::Alert, format!("alert {alert}")));
+        }
+        if let Some(alert) = saw.alert_sent {
+            steps.push(self.back(Kind::Alert, format!("alert {alert}")));
+        }
+        if saw.requests > 0 && saw.phase == Phase::Close {
+            steps.push(self.back(Kind::Http, "response"));
+        }
+        match saw.ended {
+            Ended::Cleanly | Ended::AlertReceived | Ended::AlertSent => {}
+            Ended::ClosedByPeer => steps.push(self.there(Kind::End, "closes the connection")),
+            Ended::ResetByPeer => steps.push(self.there(Kind::End, "resets the connection")),
+            Ended::ByFault => steps.push(self.back(Kind::End, "ends it, as its profile says")),
+            Ended::TimedOut => note(steps, self.to, "gave up waiting".to_owned()),
+            Ended::Stopped => note(steps, self.to, "still open when the backend was stopped".to_owned()),
+            Ended::NotUnderstood => note(steps, self.to, "could not understand what came".to_owned()),
+        }
+        if let Some(cause) = saw.cause {
+            let words = saw.error.as_ref().map(|error| format!(" ({})", printable(error)));
+            note(steps, self.to, format!("knows why: {cause}{}", words.unwrap_or_default()));
+        }
+    }
+}
+
+fn client_hello(hello: &ClientHelloFacts) -> String {
+    let mut offers = Vec::new();
+    if let Some(versions) = &hello.versions {
+        let versions: Vec<String> = versions.iter().map(|version: TlsVersion| version.to_string()).collect();
+        offers.push(versions.join(", "));
+    }
+    offers.push(match &hello.server_name {
+        Some(name) => format!("for {}", printable(name)),
+        None => "no server name".to_owned(),
+    });
+    if !hello.alpn.is_empty() {
+        offers.push(hello.alpn.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", "));
+    }
+    format!("ClientHello · {}", offers.join(" · "))
+}
+
+fn certificate(saw: &BackendSaw) -> Option<String> {
+    match (saw.client_certificate, saw.client_chain.first()) {
+        (Some(known), _) => Some(format!("the client certificate \"{known}\"")),
+        (None, Some(subject)) => Some(format!("a client certificate for {}", printable(subject))),
+        (None, None) => None,
+    }
+}
+
+fn note(steps: &mut Vec<Step>, at: Line, says: String) {
+    steps.push(Step { from: at, to: at, kind: Kind::Note, says });
+}
+
+fn is_about_a_certificate(alert: Alert) -> bool {
+    matches!(
+        alert,
+        Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCa
+    )
+}

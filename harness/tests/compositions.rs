@@ -1,0 +1,113 @@
+//! Any two backends together: what comes of both is what the model says, or they are refused with the reason.
+
+#![allow(clippy::unwrap_used, reason = "clippy takes helpers of tests for no tests")]
+
+use std::{sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tls_gauntlet::{
+    backend::{Backend, Fleet, FleetOptions, SERVER_NAME},
+    client::{Probe, Target},
+    limits::Limits,
+    runner::DEFAULT_JOBS,
+};
+use tls_gauntlet_certs::{Pki, ServerRecipe};
+use tls_gauntlet_scenarios::{
+    Claims, Composed, Diagnosis, Evidence, FaultAction, StatusFault, Verdict, catalogue, judge, model,
+};
+use tokio::sync::Semaphore;
+
+/// Every pair that composes. (One key is left out: its handshakes take longer than stalling backends are waited for.)
+fn pairs() -> Vec<Composed> {
+    let names: Vec<_> =
+        catalogue().backends().map(|(name, ..)| name).filter(|name| *name != "rsa-8192").collect();
+    let pairs = names.iter().enumerate().flat_map(|(place, left)| {
+        names[place + 1..].iter().map(move |right| catalogue().backend(&format!("{left}+{right}")))
+    });
+    pairs.flatten().collect()
+}
+
+/// Calls each backend by a client that is set up as the upstream beside it; what was not as the model has it.
+async fn differences(cells: &[(Composed, &str)]) -> Vec<String> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "certificates have to be valid by the clock that OpenSSL reads"
+    )]
+    let pki = Arc::new(Pki::new(7, OffsetDateTime::now_utc()).unwrap());
+    let turns = Arc::new(Semaphore::new(DEFAULT_JOBS));
+    let plan: Vec<_> = cells.iter().map(|(composed, _)| composed.clone()).collect();
+    let fleet = Fleet::start(&plan, &pki, &FleetOptions::default()).await.unwrap();
+    let mut calls = Vec::new();
+    for ((composed, upstream), backend) in cells.iter().zip(fleet.backends()) {
+        let stalls = composed.profile.fault.is_some_and(|fault| fault.does == FaultAction::Stall);
+        // Long enough for all the others to be served beside it.
+        let call = if stalls { Duration::from_secs(5) } else { Limits::default().call };
+        let recipe: ServerRecipe = composed.profile.certificate().as_str().parse().unwrap();
+        let profile = catalogue().upstream(upstream).unwrap();
+        let host = profile.server_name.clone().unwrap_or_else(|| recipe.dialled(SERVER_NAME));
+        let is_slow = composed.profile.status_fault == Some(StatusFault::Slow);
+        let status = if is_slow { Limits::default().impatient } else { Limits::default().status };
+        let limits = Limits { call, status, ..Limits::default() };
+        let probe = Probe::for_upstream(profile, &host, &pki, limits).unwrap();
+        let nonce = format!("n-{:016x}", calls.len());
+        let target = Target { address: backend.address(), host, path: format!("/{nonce}"), nonce };
+        let turns = (!stalls).then(|| Arc::clone(&turns));
+        calls.push(tokio::spawn(async move {
+            let _turn = match turns {
+                Some(turns) => turns.acquire_owned().await.ok(),
+                None => None,
+            };
+            probe.get(&target).await
+        }));
+    }
+    let mut saw = Vec::new();
+    for call in calls {
+        saw.push(call.await.unwrap());
+    }
+    let asked: Vec<_> = fleet.backends().iter().map(Backend::status_asked).collect();
+    let ledgers = fleet.finish().await;
+    let mut wrong = Vec::new();
+    for ((((composed, upstream), client_saw), status_asked), backend_saw) in
+        cells.iter().zip(saw).zip(asked).zip(ledgers)
+    {
+        let profile = catalogue().upstream(upstream).unwrap();
+        let expected = model::expect_direct(profile, composed, &Claims::openssl_client()).unwrap();
+        let evidence = Evidence { client_saw, backend_saw, status_asked, ..Evidence::default() };
+        let verdict = judge::judge(&expected, &Diagnosis::of(&evidence, true), &evidence);
+        if verdict != Verdict::Pass {
+            wrong.push(format!("{}/{upstream}: {verdict:?}\n  {evidence:?}", composed.name));
+        }
+    }
+    wrong
+}
+
+/// A sample that is the same each time, as every upstream in turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn some_pairs_do_what_the_model_says() {
+    let upstreams: Vec<_> = catalogue().upstreams().map(|(name, _)| name).collect();
+    let pairs = pairs();
+    assert!(pairs.len() > 10_000, "{} pairs", pairs.len());
+    // A prime, so that every backend and every upstream comes up. (Up to SSL 3.0 there is neither a name to refuse for nor, with
+    // a choosy client, a suite to agree on: who refuses first, says nothing.)
+    let sample = pairs.into_iter().enumerate().step_by(31);
+    let cells: Vec<_> = sample
+        .map(|(place, pair)| (pair, upstreams[place % upstreams.len()]))
+        .filter(|(pair, _)| !pair.name.ends_with("sni-required+ssl3-only"))
+        .collect();
+    let wrong = differences(&cells).await;
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cells.len(), wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes many minutes: every pair, as every upstream"]
+async fn all_pairs_do_what_the_model_says() {
+    let pairs = pairs();
+    let mut wrong = Vec::new();
+    for (upstream, _) in catalogue().upstreams() {
+        for some in pairs.chunks(1000) {
+            let cells: Vec<_> = some.iter().map(|pair| (pair.clone(), upstream)).collect();
+            wrong.extend(differences(&cells).await);
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}

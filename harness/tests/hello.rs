@@ -1,0 +1,169 @@
+//! `hello`, by tools that nobody here wrote: each is told what it offered, also those that cannot read the answer.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod tool;
+
+use std::{fs, process::Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use tls_gauntlet::{
+    hello::{Heard, Hello, HelloOptions},
+    limits::Limits,
+};
+use tls_gauntlet_certs::{Name, Pki};
+use tls_gauntlet_scenarios::{TlsVersion, Versions};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::Command,
+    sync::mpsc,
+    time::timeout,
+};
+use tool::{DEADLINE, is_installed};
+
+/// A server, its root in a file, and whoever it has heard.
+struct Answering {
+    server: Hello,
+    folder: TempDir,
+    heard: mpsc::UnboundedReceiver<Heard>,
+}
+
+impl Answering {
+    async fn start() -> Self {
+        #[allow(clippy::disallowed_methods, reason = "tests start where the command line would")]
+        let pki = Pki::new(7, OffsetDateTime::now_utc()).unwrap();
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("ca.pem"), pki.server_root().to_pem().unwrap()).unwrap();
+        let options = HelloOptions {
+            bind: "127.0.0.1:0".parse().unwrap(),
+            names: vec![Name::Dns("localhost".to_owned()), Name::Ip("127.0.0.1".parse().unwrap())],
+            limits: Limits::default(),
+        };
+        let (tell, heard) = mpsc::unbounded_channel();
+        let server = Hello::start(&pki, &options, move |heard| drop(tell.send(heard.clone()))).await.unwrap();
+        Self { server, folder, heard }
+    }
+
+    /// What a shell line says. `{port}` and `{ca}` are where to call and whom to trust.
+    async fn run(&self, line: &str) -> String {
+        let port = self.server.address().port().to_string();
+        let ca = self.folder.path().join("ca.pem").display().to_string();
+        let line = line.replace("{port}", &port).replace("{ca}", &ca);
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).stdin(Stdio::null()).kill_on_drop(true);
+        let output = timeout(DEADLINE, command.output()).await.expect("the program comes to an end").unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    async fn next(&mut self) -> Heard {
+        timeout(DEADLINE, self.heard.recv()).await.expect("somebody called").unwrap()
+    }
+}
+
+/// The JSON in what a program printed.
+fn answer(printed: &str) -> Heard {
+    let text = &printed[printed.find("{\n").unwrap_or_else(|| panic!("no answer: {printed}"))..];
+    let end = text.find("\n}").unwrap() + 2;
+    serde_json::from_str(&text[..end]).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+const PYTHON: &str = r#"python3 -c '
+import ssl, urllib.request
+context = ssl.create_default_context(cafile="{ca}")
+context.set_alpn_protocols(["http/1.1"])
+print(urllib.request.urlopen("https://localhost:{port}/", context=context).read().decode())'"#;
+
+#[rstest]
+#[case("curl", "curl -s --noproxy '*' --cacert {ca} https://localhost:{port}/", Some("h2"))]
+#[case("curl", "curl -s --http1.1 --noproxy '*' --cacert {ca} https://localhost:{port}/", Some("http/1.1"))]
+#[case("python3", PYTHON, Some("http/1.1"))]
+#[case(
+    "openssl",
+    "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect localhost:{port} -servername localhost -CAfile {ca} 2>/dev/null",
+    None
+)]
+#[tokio::test]
+async fn callers_read_what_they_offered(#[case] tool: &str, #[case] line: &str, #[case] alpn: Option<&str>) {
+    if !is_installed(tool) {
+        return;
+    }
+    let mut answering = Answering::start().await;
+    let told = answer(&answering.run(line).await);
+    assert_eq!(told, answering.next().await, "what is answered is what is kept");
+    let offered = &told.offered;
+    let common = offered.versions.as_ref().and_then(|versions| versions.intersection(&Versions::current()));
+    assert_eq!(common, Some(Versions::current()), "{tool}");
+    assert_eq!(offered.server_name.as_deref(), Some("localhost"));
+    assert_eq!(told.agreed.as_ref().unwrap().version, Some(TlsVersion::Tls13));
+    assert_eq!(told.agreed.as_ref().unwrap().alpn.as_deref(), alpn);
+    assert!(offered.ciphers.contains(&"TLS_AES_128_GCM_SHA256".to_owned()));
+    assert_eq!((offered.ja3.len(), offered.ja4.len()), (32, 36));
+    assert!(!told.lacks.iter().any(|lack| lack.servers.starts_with("TLS 1.")), "{:?}", told.lacks);
+}
+
+#[rstest]
+#[case("-tls1_2", TlsVersion::Tls12, "TLS 1.3-only servers")]
+#[case("-tls1_1 -cipher ALL:@SECLEVEL=0", TlsVersion::Tls11, "TLS 1.2-only servers")]
+#[case("-tls1 -cipher ALL:@SECLEVEL=0", TlsVersion::Tls10, "TLS 1.2-only servers")]
+#[tokio::test]
+async fn old_clients_can_read_it(#[case] arguments: &str, #[case] version: TlsVersion, #[case] lack: &str) {
+    if !is_installed("openssl") {
+        return;
+    }
+    let answering = Answering::start().await;
+    let line = format!(
+        "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet {arguments} -connect localhost:{{port}} 2>/dev/null"
+    );
+    let told = answer(&answering.run(&line).await);
+    assert_eq!(told.agreed.unwrap().version, Some(version));
+    assert!(told.lacks.iter().any(|told| told.servers == lack), "{:?}", told.lacks);
+}
+
+/// What cannot be answered is kept: here a client with a cipher suite that there is not.
+#[tokio::test]
+async fn a_caller_without_an_answer_is_kept() {
+    let mut answering = Answering::start().await;
+    let mut tcp = TcpStream::connect(answering.server.address()).await.unwrap();
+    // TLS 1.2, one suite (TLS_KRB5_WITH_RC4_128_MD5), no extensions.
+    let mut hello = vec![22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0, 0x24, 1, 0]);
+    tcp.write_all(&hello).await.unwrap();
+    let mut said = Vec::new();
+    timeout(DEADLINE, tcp.read_to_end(&mut said)).await.unwrap().unwrap();
+    assert_eq!((said[0], said[6]), (21, 40), "handshake_failure");
+
+    let heard = answering.next().await;
+    assert_eq!(heard.offered.ciphers, ["TLS_KRB5_WITH_RC4_128_MD5"]);
+    assert!(heard.agreed.is_none());
+    assert!(heard.failure.as_ref().unwrap().contains("no shared cipher"), "{heard:?}");
+    assert_eq!(answering.server.heard(), std::slice::from_ref(&heard));
+
+    if !is_installed("curl") {
+        return;
+    }
+    let curl = "curl -s --noproxy '*' --cacert {ca} https://localhost:{port}";
+    assert_eq!(answer(&answering.run(&format!("{curl}/hello/1")).await), heard);
+    let all: Value = serde_json::from_str(&answering.run(&format!("{curl}/hello")).await).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 3, "the first, and both questions");
+    let page = answering.run(&format!("{curl}/hello/1 -H 'accept: text/html,*/*'")).await;
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("TLS_KRB5_WITH_RC4_128_MD5"), "{page}");
+    let missing = answering.run(&format!("{curl}/hello/77 -w %{{http_code}}")).await;
+    assert!(missing.ends_with("404"), "{missing}");
+}
+
+/// One that connects and says nothing keeps nobody from being answered.
+#[tokio::test]
+async fn the_silent_hold_up_nobody() {
+    let mut answering = Answering::start().await;
+    let silent = TcpStream::connect(answering.server.address()).await.unwrap();
+    if is_installed("curl") {
+        answering.run("curl -s --noproxy '*' --cacert {ca} https://localhost:{port}/").await;
+        assert_eq!(answering.next().await.id, 1);
+    }
+    drop(silent);
+}

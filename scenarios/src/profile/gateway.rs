@@ -1,0 +1,204 @@
+//! A gateway profile: what a gateway somewhere else is documented to do, for the embedded one to imitate.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    claims::Claims,
+    words::{TlsVersion, Versions, closed_list},
+};
+
+/// What is documented of one gateway at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GatewayProfile {
+    /// One sentence: which gateway, when, and what it does.
+    pub summary: String,
+    /// Who says so: the identifiers of the claims in `docs/azure.md`.
+    pub source: String,
+    /// Since when it is so: `2025-08`.
+    pub as_of: String,
+    /// The side of its clients.
+    pub client_side: ClientSide,
+    /// The side of its backends.
+    pub backend_side: BackendSide,
+    /// What a failure on the backend's side looks like.
+    pub failure: Failure,
+    /// What its users cannot change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<Setting>,
+    /// What else its users have set, as the keys of API Management: cipher suites, HTTP/2, and what Gauntlet does not know.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_properties: BTreeMap<String, String>,
+    /// What its users can switch, by name; `PROFILE+OPTION` is the profile with the option on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, GatewayOption>,
+}
+
+/// How it meets its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClientSide {
+    /// The versions it accepts, whatever a listener allows.
+    pub versions: Versions,
+    /// Whether it can ask for a client's certificate once an operation needs it, by renegotiation (RFC 5246 7.4.1.1).
+    #[serde(default)]
+    pub renegotiates: bool,
+}
+
+/// How it meets its backends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BackendSide {
+    /// The versions it offers, whatever an upstream allows.
+    pub versions: Versions,
+    /// Whether it follows a backend that renegotiates.
+    #[serde(default = "yes")]
+    pub follows_renegotiation: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What a failure looks like to a client, and in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Failure {
+    /// The status for a backend that cannot be reached.
+    pub status: u16,
+    /// The status for a backend that is silent.
+    pub timeout_status: u16,
+    /// The status for a client without an acceptable certificate, where an operation needs one.
+    pub client_certificate_status: u16,
+    /// The body.
+    pub body: FailureBody,
+    /// What its log says when versions or cipher suites do not fit.
+    pub channel_text: String,
+    /// What its log says when the backend's certificate is not trusted.
+    pub trust_text: String,
+}
+
+closed_list! {
+    /// The shape of the body of a failure.
+    FailureBody as "failure body" {
+        /// One line of text.
+        Plain = "plain",
+        /// `{ "statusCode": …, "message": …, "activityId": … }`, as API Management sends it.
+        ApiManagement = "api-management",
+    }
+}
+
+closed_list! {
+    /// What the users of a gateway may or may not change.
+    Setting as "setting" {
+        /// The protocol versions.
+        Protocols = "protocols",
+        /// The cipher suites.
+        Ciphers = "ciphers",
+    }
+}
+
+/// A switch: what is different when it is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GatewayOption {
+    /// One sentence: what it switches.
+    pub summary: String,
+    /// Versions that it adds for clients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_side_with: Vec<TlsVersion>,
+    /// Versions that it takes from clients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_side_without: Vec<TlsVersion>,
+    /// Versions that it adds for backends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backend_side_with: Vec<TlsVersion>,
+    /// Versions that it takes from backends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backend_side_without: Vec<TlsVersion>,
+}
+
+/// An option that a profile does not have, or that leaves a side without any version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// No such option.
+    #[error("{profile} has no option \"{option}\"; it has {known}")]
+    Unknown {
+        /// The profile.
+        profile: String,
+        /// The option as given.
+        option: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// Nothing would be left.
+    #[error(
+        "with the option \"{option}\", {profile} would have no TLS version left on the side of its {side}"
+    )]
+    NothingLeft {
+        /// The profile.
+        profile: String,
+        /// The option that takes the last one.
+        option: String,
+        /// `clients` or `backends`.
+        side: &'static str,
+    },
+}
+
+impl GatewayProfile {
+    /// The profile with these options on, in this order.
+    ///
+    /// # Errors
+    /// [`OptionError`] for an option that it does not have, or that takes its last version.
+    pub fn with_options<'a>(
+        &self,
+        name: &str,
+        options: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, OptionError> {
+        let mut profile = self.clone();
+        for option in options {
+            let switch = self.options.get(option).ok_or_else(|| OptionError::Unknown {
+                profile: name.to_owned(),
+                option: option.to_owned(),
+                known: match self.options.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
+                    none if none.is_empty() => "none".to_owned(),
+                    known => known,
+                },
+            })?;
+            let nothing_left =
+                |side| OptionError::NothingLeft { profile: name.to_owned(), option: option.to_owned(), side };
+            let client =
+                changed(&profile.client_side.versions, &switch.client_side_with, &switch.client_side_without);
+            profile.client_side.versions = client.ok_or_else(|| nothing_left("clients"))?;
+            let backend = changed(
+                &profile.backend_side.versions,
+                &switch.backend_side_with,
+                &switch.backend_side_without,
+            );
+            profile.backend_side.versions = backend.ok_or_else(|| nothing_left("backends"))?;
+            profile.summary = format!("{} {}", profile.summary, switch.summary);
+        }
+        Ok(profile)
+    }
+
+    /// What a gateway claims that makes these claims and imitates this profile.
+    #[must_use]
+    pub fn claims(&self, mut claims: Claims) -> Claims {
+        claims.upstream_versions = Some(self.backend_side.versions.clone());
+        claims.follows_renegotiation = Some(self.backend_side.follows_renegotiation);
+        claims.answers_post_handshake_auth = Some(false);
+        claims.listener.versions = Some(self.client_side.versions.clone());
+        claims.listener.renegotiates = Some(self.client_side.renegotiates);
+        claims.listener.asks_post_handshake = Some(false);
+        claims.listener.late_certificate_status = Some(self.failure.client_certificate_status);
+        claims
+    }
+}
+
+/// The set with some versions more, and then some fewer.
+fn changed(versions: &Versions, with: &[TlsVersion], without: &[TlsVersion]) -> Option<Versions> {
+    let all: Vec<TlsVersion> = versions.iter().chain(with.iter().copied()).collect();
+    Versions::of(&all).only(|version| !without.contains(&version))
+}

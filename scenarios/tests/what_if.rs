@@ -1,0 +1,76 @@
+//! Predictions: what a change of settings does, by the model alone.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use tls_gauntlet_scenarios::{
+    Cause, Claims, catalogue,
+    what_if::{Change, Effect, Setting, Side, compare},
+};
+
+fn setting(profile: &str, upstream: &str) -> Setting {
+    Setting {
+        name: profile.to_owned(),
+        claims: catalogue().profile(profile).unwrap().claims(claims()),
+        upstream: upstream.to_owned(),
+        listeners: vec!["default".to_owned(), "client-cert-on-demand".to_owned()],
+    }
+}
+
+/// Those of a gateway on OpenSSL that answers every failure with 500.
+fn claims() -> Claims {
+    let mut claims = Claims::openssl_client();
+    claims.status = toml::from_str::<Claims>("[[status]]\nstatuses = [500]\n").unwrap().status;
+    claims.listener.alert = toml::from_str::<Claims>("[[listener.alert]]\nalerts = [\"protocol_version\"]\n")
+        .unwrap()
+        .listener
+        .alert;
+    claims.listener.serves_unknown_names = Some(true);
+    claims.listener.serves_missing_names = Some(true);
+    claims
+}
+
+fn names(changes: &[Change], side: Side, effect: Effect) -> Vec<&str> {
+    let wanted = changes.iter().filter(|change| change.side == side && change.effect == effect);
+    wanted.map(|change| change.name.as_str()).collect()
+}
+
+#[test]
+fn late_client_certificates_break_when_tls13_is_switched_on_for_backends() {
+    let before = setting("azure-apim-classic@2025-08", "strict");
+    let after = setting("azure-apim-classic@2025-08+backend-tls13", "strict");
+    let changes = compare(&before, &after);
+    let broken = names(&changes, Side::Backends, Effect::Breaks);
+    assert!(broken.contains(&"renegotiation-required-dual"), "{broken:?}");
+    assert!(!broken.contains(&"renegotiation-required"), "a backend without TLS 1.3 goes on as before");
+    let healed = names(&changes, Side::Backends, Effect::Heals);
+    assert!(healed.contains(&"tls13-only"), "{healed:?}");
+    assert!(names(&changes, Side::Clients, Effect::Breaks).is_empty());
+    let late = changes.iter().find(|change| change.name == "renegotiation-required-dual").unwrap();
+    assert_eq!(late.after.as_ref().unwrap().cause, Some(Cause::PostHandshakeAuthRefused));
+}
+
+#[test]
+fn late_client_certificates_break_when_tls13_is_switched_on_for_clients() {
+    let before = setting("azure-apim-classic@2025-08+client-tls12-only", "strict");
+    let after = setting("azure-apim-classic@2025-08", "strict");
+    let changes = compare(&before, &after);
+    let broken: Vec<_> = changes
+        .iter()
+        .filter(|change| change.effect == Effect::Breaks)
+        .map(|change| (change.side, change.name.as_str(), change.through.as_str()))
+        .collect();
+    assert!(broken.contains(&(Side::Clients, "good-client-cert", "client-cert-on-demand")), "{broken:?}");
+    let late = |(side, _, through): &(Side, &str, &str)| {
+        *side == Side::Clients && *through == "client-cert-on-demand"
+    };
+    assert!(broken.iter().all(late), "{broken:?}");
+    assert!(names(&changes, Side::Clients, Effect::Heals).contains(&"tls13-only"));
+}
+
+#[test]
+fn nothing_changes_between_a_setting_and_itself() {
+    let setting = setting("azure-apim-v2@2025-08", "strict");
+    for change in compare(&setting, &setting) {
+        assert!(matches!(change.effect, Effect::Stays | Effect::Unknown), "{change:?}");
+    }
+}
