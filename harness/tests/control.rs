@@ -82,6 +82,14 @@ impl Served {
         serde_json::from_slice(&said.body).unwrap()
     }
 
+    /// The entries with this nonce, as soon as there is one.
+    async fn entries(&self, nonce: &str) -> Vec<Value> {
+        let path = format!("/ledger?wait_ms=5000&nonce={nonce}");
+        let found =
+            async || self.get(&path).await["entries"].as_array().filter(|found| !found.is_empty()).cloned();
+        tls_gauntlet::wait::until(DEADLINE, "an entry of the ledger", found).await.unwrap()
+    }
+
     /// The status that a client without a flaw gets from a backend.
     async fn call(&self, backend: &str, nonce: &str) -> Option<u16> {
         let port =
@@ -185,9 +193,8 @@ async fn the_ledger_tells_connections_apart() {
     served.call("tls12-only", &two).await;
     served.call_at("h1-only.gauntlet.test", served.front, &three).await;
     for (nonce, backend) in [(&one, "plain-good"), (&two, "tls12-only"), (&three, "h1-only")] {
-        let found = served.get(&format!("/ledger?nonce={nonce}&wait_ms=10000")).await;
-        assert_eq!(found["entries"][0]["backend"], backend);
-        assert_eq!(found["entries"].as_array().unwrap().len(), 1);
+        let found = served.entries(nonce).await;
+        assert_eq!((&found[0]["backend"], found.len()), (&json!(backend), 1));
     }
     let all = served.get("/ledger").await;
     assert_eq!(all["last"], 3);
@@ -203,10 +210,9 @@ async fn the_ledger_tells_connections_apart() {
 async fn who_waits_for_an_entry_gets_it_when_it_is_written() {
     let served = Served::start(&["plain-good"]).await;
     let nonce = "n-00000000000000ff";
-    let path = format!("/ledger?wait_ms=10000&nonce={nonce}");
-    let (found, status) = tokio::join!(served.get(&path), served.call("plain-good", nonce));
+    let (found, status) = tokio::join!(served.entries(nonce), served.call("plain-good", nonce));
     assert_eq!(status, Some(200));
-    assert_eq!(found["entries"][0]["nonce"], nonce);
+    assert_eq!(found[0]["nonce"], nonce);
 }
 
 #[tokio::test]
