@@ -63,8 +63,7 @@ pub(crate) fn is_installed() -> bool {
 impl Chromium {
     pub(crate) async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let mut driver = Driver::start(folder.path());
-        let port = timeout(DEADLINE, driver.port()).await.expect("chromedriver says its port");
+        let (driver, port) = timeout(DEADLINE, Driver::listening(folder.path())).await.expect("a port");
         let mut arguments = vec![
             "--headless=new".to_owned(),
             "--window-size=1400,900".to_owned(),
@@ -243,17 +242,27 @@ impl Driver {
         Self { child }
     }
 
-    /// The free port that it has found for itself.
-    async fn port(&mut self) -> u16 {
+    /// It looks for a port that is free on 127.0.0.1, and ends if somebody else takes the same one on `::1` meanwhile.
+    async fn listening(folder: &Path) -> (Self, u16) {
+        loop {
+            let mut driver = Self::start(folder);
+            if let Some(port) = driver.port().await {
+                return (driver, port);
+            }
+        }
+    }
+
+    /// The free port that it has found for itself, if it has.
+    async fn port(&mut self) -> Option<u16> {
         let mut lines = BufReader::new(self.child.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 // The rest of what it says must find a reader, or it ends.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return port.trim_end_matches('.').parse().unwrap();
+                return Some(port.trim_end_matches('.').parse().unwrap());
             }
         }
-        panic!("chromedriver has ended without a port")
+        None
     }
 }
 

