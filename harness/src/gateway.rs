@@ -2,6 +2,7 @@
 //!
 //! In a test of one backend, [`Gateway::in_front_of`] does all of it.
 
+mod container;
 mod error;
 mod external;
 mod folder;
@@ -202,6 +203,15 @@ impl Gateway {
     #[must_use]
     pub fn claiming(self, like: &Self) -> Self {
         Self { claims: like.claims.clone(), log: like.log.clone(), ..self }
+    }
+
+    /// The container engine that it cannot do without, if it is a container.
+    #[must_use]
+    pub fn engine(&self) -> Option<&'static str> {
+        match &self.way {
+            Way::Program(program) => program.is_contained().then_some(container::ENGINE),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => None,
+        }
     }
 
     /// The host by which an external gateway is called, and whose certificate it shows.

@@ -63,7 +63,8 @@ pub fn trials(gateways: &[&str], arguments: &Arguments) -> Result<Vec<Trial>, St
             let matrix = matrix.clone();
             let id = cell.clone();
             let trial = Trial::test(cell, move || matrix.check(&id));
-            trials.push(trial.with_ignored_flag(missing && !is_required(gateway.name())));
+            let required = is_required(gateway.name()) || gateway.engine().is_some_and(is_required);
+            trials.push(trial.with_ignored_flag(missing && !required));
         }
     }
     Ok(trials)

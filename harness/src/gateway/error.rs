@@ -72,13 +72,25 @@ pub enum GatewayError {
         /// What is wrong, with its line.
         problem: String,
     },
-    /// The program is not installed.
-    #[error("cannot start gateway {gateway}: no \"{program}\" on PATH; {remedy}")]
+    /// The image of a gateway that runs as a container cannot be had.
+    #[error("cannot use gateway {gateway}: no image {image}: {because}; {remedy}")]
+    Image {
+        /// Name of the gateway.
+        gateway: String,
+        /// The image, or the folder it was to be built from.
+        image: String,
+        /// The engine's words.
+        because: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The program is not installed, or no container engine runs.
+    #[error("cannot start gateway {gateway}: {missing}; {remedy}")]
     Missing {
         /// Name of the gateway.
         gateway: String,
-        /// Name of the program.
-        program: String,
+        /// What is not there: `no "nginx" on PATH`.
+        missing: String,
         /// What to do.
         remedy: String,
     },
@@ -165,6 +177,7 @@ impl GatewayError {
                 | Self::Manifest { .. }
                 | Self::Template { .. }
                 | Self::Version { .. }
+                | Self::Image { .. }
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use include_dir::{Dir, include_dir};
@@ -69,4 +69,17 @@ impl Folder {
             Self::Own(path) => path,
         }
     }
+}
+
+/// A gateway's files stay in its own folder and in that of the run.
+pub(super) fn stays_inside(gateway: &str, name: &str) -> Result<(), GatewayError> {
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if plain && !name.is_empty() {
+        return Ok(());
+    }
+    Err(GatewayError::Template {
+        gateway: gateway.to_owned(),
+        file: format!("\"{name}\""),
+        problem: "it leaves the folder; name files and folders below it".to_owned(),
+    })
 }

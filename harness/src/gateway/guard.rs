@@ -4,9 +4,10 @@
 //! included, closes it; the shell then reads the end of the pipe and cleans up.
 
 use std::{
+    ffi::OsStr,
     fmt,
     fs::Permissions,
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
@@ -20,6 +21,14 @@ use super::manifest::Signal;
 const GROUP: &str = r#"trap '' HUP INT TERM
 while read -r signal process; do kill -s "$signal" "$process"; done
 kill -KILL 0"#;
+
+/// Makes a container with the command that it is given, says which, and removes it at the end of the pipe. As it is the
+/// guard that makes it, there is none without a guard, whenever we are killed.
+const CONTAINER: &str = r#"trap '' HUP INT TERM PIPE
+container=$("$@") || exit
+echo "$container"
+read -r end
+"$1" rm --force --volumes "$container""#;
 
 /// At the end of the pipe it removes the folder; in a loop, because a program that is about to die may still be
 /// writing into it.
@@ -41,12 +50,17 @@ struct Guard {
 impl Guard {
     /// Starts the guard in a process group of its own, where no ctrl-c reaches it. `argument` is its `$1`.
     fn start(script: &str, argument: &Path) -> io::Result<Self> {
+        Self::spawn(script, &[argument], Stdio::null)
+    }
+
+    /// The same with as many arguments as need be; what it says goes into `said`.
+    fn spawn(script: &str, arguments: &[impl AsRef<OsStr>], said: fn() -> Stdio) -> io::Result<Self> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", script, "gauntlet-guard"])
-            .arg(argument)
+            .args(arguments)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(said())
+            .stderr(said())
             .process_group(0)
             .spawn()?;
         // The standard library opens pipes close-on-exec, so that no other child of ours holds this end.
@@ -114,6 +128,40 @@ fn send(signal: &str, to: &str) -> io::Result<()> {
     shell.args(["-c", r#"kill -s "$1" -- "$2""#, "gauntlet-signal", signal, to]);
     let status = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+/// A container that is removed, and what runs in it killed, when this is dropped, or when we die.
+#[derive(Debug)]
+#[must_use = "the container is removed as soon as this is dropped"]
+pub(super) struct ContainerGuard {
+    _guard: Guard,
+    id: String,
+}
+
+impl ContainerGuard {
+    /// Makes a container; `arguments` are those of the engine's command.
+    pub(super) fn create(engine: &str, arguments: &[String]) -> Result<Self, String> {
+        let command: Vec<&str> = [engine].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+        let mut guard = Guard::spawn(CONTAINER, &command, Stdio::piped).map_err(|error| error.to_string())?;
+        let mut id = String::new();
+        if let Some(said) = guard.shell.stdout.take() {
+            BufReader::new(said).read_line(&mut id).map_err(|error| error.to_string())?;
+        }
+        let id = id.trim().to_owned();
+        if !id.is_empty() {
+            return Ok(Self { _guard: guard, id });
+        }
+        let mut problem = String::new();
+        if let Some(mut said) = guard.shell.stderr.take() {
+            said.read_to_string(&mut problem).map_err(|error| error.to_string())?;
+        }
+        Err(problem.trim().to_owned())
+    }
+
+    /// What the engine calls it.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// The private folder of one gateway: its configuration, keys and log. Removed when dropped, or when we die.

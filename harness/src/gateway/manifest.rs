@@ -19,6 +19,9 @@ pub struct Manifest {
     pub summary: String,
     /// How the program is found.
     pub program: Program,
+    /// The image that it is in; absent: it is on this machine.
+    #[serde(default)]
+    pub container: Option<Container>,
     /// How it is set up, started and stopped.
     pub run: Run,
     /// What the lines of its log mean; the first line that fits counts.
@@ -45,6 +48,7 @@ pub struct Manifest {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Program {
     /// Its names, looked up on `PATH`.
+    #[serde(default)]
     pub names: Vec<String>,
     /// Where else it may be; relative paths begin in the working directory or a folder above it.
     #[serde(default)]
@@ -57,6 +61,53 @@ pub struct Program {
     pub install: Option<String>,
     /// How it says its version.
     pub version: VersionCommand,
+}
+
+/// The image of a gateway that runs as a container, on a container engine of this machine.
+///
+/// The program runs on the network of this machine, so that it listens where `{{ listeners }}` say and reaches backends on
+/// loopback; as the user that Gauntlet runs as; and with the run folder, with its configuration and certificates, under the
+/// same path, where its log may be, too. Signals reach it as they would reach a program that is here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "ContainerTable")]
+pub struct Container {
+    /// Where the image comes from.
+    pub source: ImageSource,
+    /// What is run in it, instead of its entry point; the arguments are those of `[run]`.
+    pub program: Option<String>,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// The engine has it, by this name; nothing is pulled.
+    Image(String),
+    /// It is built from this folder beside `gateway.toml`, which has a `Dockerfile`.
+    Build(String),
+}
+
+/// `[container]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ContainerTable {
+    image: Option<String>,
+    build: Option<String>,
+    program: Option<String>,
+}
+
+impl TryFrom<ContainerTable> for Container {
+    type Error = &'static str;
+
+    fn try_from(table: ContainerTable) -> Result<Self, Self::Error> {
+        let source = match (table.image, table.build) {
+            (Some(image), None) => ImageSource::Image(image),
+            (None, Some(folder)) => ImageSource::Build(folder),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err("name either the `image` of the container, or the folder to `build` it from");
+            }
+        };
+        Ok(Self { source, program: table.program })
+    }
 }
 
 /// How a program says its version.
@@ -400,6 +451,21 @@ impossible = [{ upstream = "legacy", because = "too old" }]
     )]
     #[case("start = [\"-f\", \"{{ dir }}/mine.conf\"]\n", "", "gateway.toml:6:1: missing field `start`")]
     #[case("[run]", "[run", "gateway.toml:6:5: ")]
+    #[case(
+        "[run]",
+        "[container]\nprogram = \"mine\"\n[run]",
+        "gateway.toml:6:1: name either the `image` of the container, or the folder to `build` it from"
+    )]
+    #[case(
+        "[run]",
+        "[container]\nimage = \"mine\"\nbuild = \"image\"\n[run]",
+        "gateway.toml:6:1: name either the `image` of the container, or the folder to `build` it from"
+    )]
+    #[case(
+        "[run]",
+        "[container]\nimage = \"mine\"\nnetwork = \"host\"\n[run]",
+        "gateway.toml:8:1: unknown field `network`, expected one of `image`, `build`, `program`"
+    )]
     #[case(
         "start =",
         "stop = \"KILL\"\nstart =",

@@ -1,6 +1,6 @@
 //! A gateway's folder with the claims that were measured in place of those it had.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use serde::Serialize;
 use tls_gauntlet_scenarios::Claims;
@@ -8,7 +8,7 @@ use tls_gauntlet_scenarios::Claims;
 use super::{
     error::GatewayError,
     folder::Folder,
-    manifest::{Manifest, VersionNumber},
+    manifest::{ImageSource, Manifest, VersionNumber},
 };
 
 /// Writes a copy of the folder. Entries for older versions go where they are about the version that was measured.
@@ -24,6 +24,11 @@ pub(super) fn copy(
     }
     let text = folder.read(MANIFEST)?;
     let parsed = Manifest::parse(MANIFEST, &text)?;
+    if let Some(ImageSource::Build(below)) = parsed.container.as_ref().map(|container| &container.source) {
+        let to = to.join(below);
+        copy_all(&folder.path().join(below), &to)
+            .map_err(|source| GatewayError::Write { path: to, source })?;
+    }
     let mut text = replace_claims(&text, &render(claims, notes));
     if let Some(version) = version
         && parsed.version.iter().any(|older| older.is_about(version))
@@ -71,6 +76,21 @@ const MANIFEST: &str = "gateway.toml";
 
 fn write(file: &Path, text: &str) -> Result<(), GatewayError> {
     fs::write(file, text).map_err(|source| GatewayError::Write { path: file.to_owned(), source })
+}
+
+/// What an image is built from, folders and all.
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_all(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// The claims as a part of `gateway.toml`.
@@ -199,6 +219,18 @@ mod tests {
             "{written}"
         );
         assert!(!written.contains("Old words"), "{written}");
+    }
+
+    #[test]
+    fn what_its_image_is_built_from_goes_with_the_copy() {
+        let (from, to) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let text = "name = \"mine\"\nsummary = \"Mine.\"\n[container]\nbuild = \"image\"\n[program]\nversion = { args \
+                    = [], pattern = '' }\n[run]\nfiles = {}\nstart = []\n[claims]\n";
+        fs::write(from.path().join(MANIFEST), text).unwrap();
+        fs::create_dir_all(from.path().join("image/root")).unwrap();
+        fs::write(from.path().join("image/root/program"), "\u{7f}ELF").unwrap();
+        copy(&Folder::Own(from.path().to_owned()), None, &measured(), &[], to.path()).unwrap();
+        assert_eq!(fs::read_to_string(to.path().join("image/root/program")).unwrap(), "\u{7f}ELF");
     }
 
     #[test]

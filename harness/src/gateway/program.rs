@@ -1,4 +1,4 @@
-//! The program of a gateway: found, asked for its version, set up, checked, started.
+//! The program of a gateway, on this machine or in a container: found, asked for its version, set up, checked, started.
 
 use std::{
     env, fs,
@@ -9,15 +9,19 @@ use std::{
 };
 
 use super::{
+    container::{self, Image, NoImage},
     error::GatewayError,
     folder::Folder,
-    guard::{ProcessGroup, RunFolder},
+    guard::{ContainerGuard, ProcessGroup, RunFolder},
     manifest::{Manifest, VersionNumber},
     plan::GatewayPlan,
     port::Reservation,
     render::Facts,
     running::{OUTPUT, RunningProgram},
 };
+
+/// What programs write into without being told; all of it leads into the run folder.
+const HOMES: [&str; 5] = ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"];
 
 /// A gateway that is started from a folder.
 #[derive(Debug, Clone)]
@@ -31,17 +35,33 @@ pub(super) struct Program {
 /// A program on this machine.
 #[derive(Debug, Clone)]
 struct Found {
-    path: PathBuf,
+    place: Place,
     version: VersionNumber,
     /// The version whose claims it is judged by, if it is not itself known.
     judged_by: Option<VersionNumber>,
 }
 
-/// A program that is not on this machine, and what to do about it.
+/// Where a program is.
+#[derive(Debug, Clone)]
+enum Place {
+    Here(PathBuf),
+    Image(Image),
+}
+
+/// A program that is not to be had, and what to do about it.
 #[derive(Debug, Clone)]
 struct Missing {
-    program: String,
+    what: String,
     remedy: String,
+}
+
+/// A program with its arguments, about to run.
+pub(super) struct Invocation {
+    pub(super) command: Command,
+    /// The container that it runs in; it has to be kept until it has ended.
+    pub(super) container: Option<ContainerGuard>,
+    /// What is run, for messages.
+    called: String,
 }
 
 impl Program {
@@ -77,12 +97,23 @@ impl Program {
     }
 
     fn with(folder: Folder, mut manifest: Manifest) -> Result<Self, GatewayError> {
-        let found = match find(&manifest) {
-            Ok(path) => {
-                let version = ask_version(&manifest, &path)?;
+        let place = match &manifest.container {
+            None => find(&manifest).map(Place::Here),
+            Some(wanted) => match Image::find(&manifest.name, &folder, wanted) {
+                Ok(image) => Ok(Place::Image(image)),
+                Err(NoImage::Image(error)) => return Err(error),
+                Err(NoImage::Engine(problem)) => Err(Missing {
+                    what: format!("no container engine answers ({problem})"),
+                    remedy: "start one or pass --gateway reference".to_owned(),
+                }),
+            },
+        };
+        let found = match place {
+            Ok(place) => {
+                let version = ask_version(&manifest, &place)?;
                 let judged_by = manifest.nearest_known(&version).cloned();
                 manifest = manifest.for_version(&version);
-                Ok(Found { path, version, judged_by })
+                Ok(Found { place, version, judged_by })
             }
             Err(missing) => Err(missing),
         };
@@ -106,10 +137,10 @@ impl Program {
 
     /// Sets the program up and runs the vendor's own checker over it.
     pub(super) async fn check(&self, plan: &GatewayPlan, folder: &RunFolder) -> Result<(), GatewayError> {
-        let path = self.path()?;
+        self.place()?;
         let reserved = self.reserve(plan)?;
         let facts = self.set_up(plan, &reserved, folder.path(), 0)?;
-        self.run_checker(path, &facts, folder.path()).await
+        self.run_checker(&facts, folder.path()).await
     }
 
     /// Sets the program up, starts it and waits until every listener answers.
@@ -118,10 +149,11 @@ impl Program {
         plan: &GatewayPlan,
         folder: &RunFolder,
     ) -> Result<RunningProgram, GatewayError> {
-        let path = self.path()?;
+        self.place()?;
         let reserved = self.reserve(plan)?;
         let facts = self.set_up(plan, &reserved, folder.path(), 0)?;
-        let arguments = facts.arguments(&self.manifest, "run.start", &self.manifest.run.start)?;
+        let Invocation { mut command, container, called } =
+            self.invoke(&facts, folder.path(), "run.start", &self.manifest.run.start)?;
 
         let failed = |task: &str, error: &std::io::Error| self.failed(task, error.to_string());
         let output = fs::File::options()
@@ -130,27 +162,36 @@ impl Program {
             .open(folder.path().join(OUTPUT))
             .map_err(|error| failed("open its log", &error))?;
         let group = ProcessGroup::new().map_err(|error| failed("start a guard", &error))?;
-        let mut command = self.command(path, &facts, folder.path())?;
-        command.args(arguments);
         command.stdin(Stdio::null());
         command.stdout(output.try_clone().map_err(|error| failed("open its log", &error))?);
         command.stderr(output);
         group.adopt(&mut command);
-        let process = command.spawn().map_err(|error| failed(&format!("run {}", path.display()), &error))?;
+        let process = command.spawn().map_err(|error| failed(&format!("run {called}"), &error))?;
 
         let listeners = plan.listeners.iter().map(|(name, _)| name.clone()).zip(reserved).collect();
-        let mut running =
-            RunningProgram::new(self.clone(), folder.path(), group, process, listeners, plan.limits);
+        let mut running = RunningProgram::new(
+            self.clone(),
+            folder.path(),
+            group,
+            (process, container),
+            listeners,
+            plan.limits,
+        );
         running.wait_ready(plan, facts.ready_path()).await?;
         Ok(running)
     }
 
-    pub(super) fn path(&self) -> Result<&Path, GatewayError> {
+    /// Whether it runs in a container.
+    pub(super) const fn is_contained(&self) -> bool {
+        self.manifest.container.is_some()
+    }
+
+    fn place(&self) -> Result<&Place, GatewayError> {
         match &self.found {
-            Ok(found) => Ok(&found.path),
+            Ok(found) => Ok(&found.place),
             Err(missing) => Err(GatewayError::Missing {
                 gateway: self.manifest.name.clone(),
-                program: missing.program.clone(),
+                missing: missing.what.clone(),
                 remedy: missing.remedy.clone(),
             }),
         }
@@ -184,42 +225,54 @@ impl Program {
         Ok(facts)
     }
 
-    /// The program with its environment, in the run folder.
-    pub(super) fn command(&self, path: &Path, facts: &Facts, dir: &Path) -> Result<Command, GatewayError> {
-        let mut command = Command::new(path);
-        command.current_dir(dir);
-        for home in ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
-            command.env(home, dir);
-        }
-        for (name, value) in &self.manifest.run.environment {
-            let value = facts.arguments(&self.manifest, "run.environment", std::slice::from_ref(value))?;
-            command.envs(value.iter().map(|value| (name, value)));
-        }
-        Ok(command)
-    }
-
-    pub(super) async fn run_checker(
+    /// The program with its arguments and its environment, in the run folder. `key` is where the arguments are from.
+    pub(super) fn invoke(
         &self,
-        path: &Path,
         facts: &Facts,
         dir: &Path,
-    ) -> Result<(), GatewayError> {
+        key: &str,
+        arguments: &[String],
+    ) -> Result<Invocation, GatewayError> {
+        let arguments = facts.arguments(&self.manifest, key, arguments)?;
+        let mut environment: Vec<_> =
+            HOMES.map(|home| (home.to_owned(), dir.display().to_string())).into_iter().collect();
+        for (name, value) in &self.manifest.run.environment {
+            let value = facts.arguments(&self.manifest, "run.environment", std::slice::from_ref(value))?;
+            environment.extend(value.into_iter().map(|value| (name.clone(), value)));
+        }
+        match self.place()? {
+            Place::Here(path) => {
+                let called = format!("{} {}", path.display(), arguments.join(" "));
+                let mut command = Command::new(path);
+                command.args(arguments).envs(environment).current_dir(dir);
+                Ok(Invocation { command, container: None, called })
+            }
+            Place::Image(image) => {
+                let container = image.here(dir, &environment, &arguments);
+                let container = container.map_err(|problem| self.failed("make a container", problem))?;
+                let called = format!("{} {}", image.called(), arguments.join(" "));
+                Ok(Invocation { command: container::attach(&container), container: Some(container), called })
+            }
+        }
+    }
+
+    pub(super) async fn run_checker(&self, facts: &Facts, dir: &Path) -> Result<(), GatewayError> {
         let Some(check) = &self.manifest.run.check else { return Ok(()) };
-        let arguments = facts.arguments(&self.manifest, "run.check", check)?;
-        let mut command = self.command(path, facts, dir)?;
-        command.args(&arguments).stdin(Stdio::null());
+        let Invocation { mut command, container, called } = self.invoke(facts, dir, "run.check", check)?;
+        command.stdin(Stdio::null());
         let output = tokio::process::Command::from(command)
             .kill_on_drop(true)
             .output()
             .await
-            .map_err(|error| self.failed(&format!("run {}", path.display()), error.to_string()))?;
+            .map_err(|error| self.failed(&format!("run {called}"), error.to_string()))?;
+        drop(container);
         if output.status.success() {
             return Ok(());
         }
         let said = [output.stdout, output.stderr].concat();
         Err(GatewayError::Check {
             gateway: self.manifest.name.clone(),
-            command: format!("{} {}", path.display(), arguments.join(" ")),
+            command: called,
             output: String::from_utf8_lossy(&said).trim().to_owned(),
         })
     }
@@ -240,7 +293,7 @@ fn find(manifest: &Manifest) -> Result<PathBuf, Missing> {
             return Ok(path);
         }
         return Err(Missing {
-            program: name,
+            what: absent(&name),
             remedy: format!("{variable} says {}, which is no program", path.display()),
         });
     }
@@ -250,12 +303,16 @@ fn find(manifest: &Manifest) -> Result<PathBuf, Missing> {
         .chain(program.paths.iter().flat_map(|path| from_here_upwards(path)))
         .find(|path| is_program(path))
         .ok_or_else(|| Missing {
-            program: name,
+            what: absent(&name),
             remedy: match &program.install {
                 Some(command) => format!("install it ({command}) or pass --gateway reference"),
                 None => "install it or pass --gateway reference".to_owned(),
             },
         })
+}
+
+fn absent(program: &str) -> String {
+    format!("no \"{program}\" on PATH")
 }
 
 /// Where a path may be: an absolute one is itself, a relative one begins in the working directory or a folder above
@@ -272,14 +329,30 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
 }
 
-fn ask_version(manifest: &Manifest, path: &Path) -> Result<VersionNumber, GatewayError> {
+fn ask_version(manifest: &Manifest, place: &Place) -> Result<VersionNumber, GatewayError> {
     let version = &manifest.program.version;
+    let called = match place {
+        Place::Here(path) => path.display().to_string(),
+        Place::Image(image) => image.called(),
+    };
     let failed = |problem: String| GatewayError::Version {
         gateway: manifest.name.clone(),
-        command: format!("{} {}", path.display(), version.args.join(" ")),
+        command: format!("{called} {}", version.args.join(" ")),
         problem,
     };
-    let output = Command::new(path).args(&version.args).stdin(Stdio::null()).output();
+    let (mut command, _container) = match place {
+        Place::Here(path) => {
+            let mut command = Command::new(path);
+            command.args(&version.args);
+            (command, None)
+        }
+        Place::Image(image) => {
+            let container = image.alone(&version.args);
+            let container = container.map_err(|problem| failed(format!("cannot be run: {problem}")))?;
+            (container::attach(&container), Some(container))
+        }
+    };
+    let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| failed(format!("cannot be run: {error}")))?;
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let Some(found) = version.pattern.0.captures(&said) else {

@@ -4,7 +4,7 @@ use std::{
     fs, io,
     net::{IpAddr, SocketAddr},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use minijinja::{Environment, UndefinedBehavior};
@@ -18,7 +18,7 @@ use tls_gauntlet_scenarios::{
 
 use super::{
     error::GatewayError,
-    folder::Folder,
+    folder::{Folder, stays_inside},
     manifest::Manifest,
     plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route},
 };
@@ -384,19 +384,6 @@ impl RouteFacts {
             response_timeout: route.response_timeout.as_millis(),
         }
     }
-}
-
-/// A gateway's files stay in its own folder and in that of the run.
-fn stays_inside(gateway: &str, name: &str) -> Result<(), GatewayError> {
-    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-    if plain && !name.is_empty() {
-        return Ok(());
-    }
-    Err(GatewayError::Template {
-        gateway: gateway.to_owned(),
-        file: format!("\"{name}\""),
-        problem: "it leaves the folder; name files and folders below it".to_owned(),
-    })
 }
 
 fn write_identity(

@@ -15,7 +15,7 @@ use tls_gauntlet_scenarios::ClientCertificatePolicy;
 use super::{
     Stopped,
     error::GatewayError,
-    guard::ProcessGroup,
+    guard::{ContainerGuard, ProcessGroup},
     manifest::Reload,
     plan::GatewayPlan,
     port::Reservation,
@@ -38,6 +38,8 @@ pub(super) struct RunningProgram {
     dir: PathBuf,
     group: ProcessGroup,
     process: Child,
+    // Dropped after the group with what is attached to it.
+    _container: Option<ContainerGuard>,
     ended: Option<ExitStatus>,
     listeners: Vec<(String, Reservation)>,
     limits: Limits,
@@ -50,11 +52,21 @@ impl RunningProgram {
         program: Program,
         dir: &Path,
         group: ProcessGroup,
-        process: Child,
+        (process, container): (Child, Option<ContainerGuard>),
         listeners: Vec<(String, Reservation)>,
         limits: Limits,
     ) -> Self {
-        Self { program, dir: dir.to_owned(), group, process, ended: None, listeners, limits, generation: 0 }
+        Self {
+            program,
+            dir: dir.to_owned(),
+            group,
+            process,
+            _container: container,
+            ended: None,
+            listeners,
+            limits,
+            generation: 0,
+        }
     }
 
     /// Where a listener listens.
@@ -120,7 +132,7 @@ impl RunningProgram {
         let program = self.program.clone();
         let facts = program.set_up_at(plan, &addresses, &self.dir, self.generation)?;
         // Apache ends when it is told to reload broken files.
-        program.run_checker(program.path()?, &facts, &self.dir).await?;
+        program.run_checker(&facts, &self.dir).await?;
         match reload {
             Reload::Signal(signal) => {
                 let process = self.process.id();
@@ -129,9 +141,10 @@ impl RunningProgram {
             }
             Reload::Watch => {}
             Reload::Command(arguments) => {
-                let mut command = program.command(program.path()?, &facts, &self.dir)?;
-                command.args(facts.arguments(&program.manifest, "run.reload", &arguments)?);
-                let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
+                let invocation = program.invoke(&facts, &self.dir, "run.reload", &arguments)?;
+                let mut command = tokio::process::Command::from(invocation.command);
+                let output = command.kill_on_drop(true).output().await;
+                drop(invocation.container);
                 let output =
                     output.map_err(|error| program.failed("tell it to reload", error.to_string()))?;
                 if !output.status.success() {
