@@ -31,6 +31,7 @@ mod status;
 mod story;
 mod tickets;
 
+pub use context::Held;
 pub use fleet::{Backend, Fleet, FleetError, FleetOptions};
 pub use front::{DEFAULT_BACKEND, Front};
 

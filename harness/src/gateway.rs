@@ -29,7 +29,7 @@ use tls_gauntlet_scenarios::{Cause, Claims, Deviation, GatewayProfile, catalogue
 pub use error::GatewayError;
 pub use front::Front;
 pub use guard::RunFolder;
-pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route};
+pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Keyring, Route};
 
 use crate::record::GatewayKind;
 use external::External;
@@ -438,10 +438,10 @@ impl Running {
     pub async fn reload(&mut self, plan: &GatewayPlan) -> Result<(), GatewayError> {
         match &mut self.0 {
             Inner::Program(running) => running.reload(plan).await,
-            Inner::Reference(_) => Err(GatewayError::Unable {
+            Inner::Reference(running) => running.reload(plan).map_err(|error| GatewayError::Unable {
                 gateway: REFERENCE.to_owned(),
                 task: "reload".to_owned(),
-                because: "it takes its whole plan when it starts".to_owned(),
+                because: error.to_string(),
             }),
             Inner::External(address) => Err(GatewayError::Unable {
                 gateway: address.to_string(),

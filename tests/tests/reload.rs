@@ -5,7 +5,9 @@ use tests::{installed, run_reloaded, with_verdict};
 use tls_gauntlet_scenarios::VerdictKind;
 
 #[rstest]
-fn what_was_reloaded_counts(#[values("nginx", "haproxy", "caddy", "traefik", "httpd")] gateway: &str) {
+fn what_was_reloaded_counts(
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "reference")] gateway: &str,
+) {
     if !installed(gateway) {
         return;
     }

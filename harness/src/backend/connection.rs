@@ -154,7 +154,7 @@ async fn comes_split(tap: &Tap) -> bool {
 }
 
 fn start(tap: Tap, port: &Port, story: &Story) -> Result<SharedTls, openssl::error::ErrorStack> {
-    let mut ssl = Ssl::new(port.context(story.number(), story.fault()))?;
+    let mut ssl = Ssl::new(&port.context(story.number(), story.fault()))?;
     if let Some(keys) = port.profile().sessions.and_then(|sessions| Keys::of(sessions, story.number())) {
         tickets::attach(&mut ssl, keys);
     }

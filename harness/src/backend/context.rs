@@ -9,7 +9,7 @@ use openssl::ssl::{
 use openssl::{
     nid::Nid,
     stack::Stack,
-    x509::{X509Name, store::X509StoreBuilder},
+    x509::{X509, X509Name, store::X509StoreBuilder},
 };
 use time::Duration;
 use tls_gauntlet_certs::{Identity, Name, OcspKind, Pki, ServerRecipe};
@@ -24,6 +24,15 @@ use crate::{
     ffi,
     wire::{algorithms, observer, old_ciphers},
 };
+
+/// What a backend shows, and whose clients it trusts.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its certificate and key.
+    pub identity: Arc<Identity>,
+    /// The roots of the client certificates it takes.
+    pub client_roots: Vec<X509>,
+}
 
 /// What of a profile the context depends on; backends that agree in this share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -140,6 +149,18 @@ pub(super) fn server(
     pki: &Pki,
     names: &Arc<[Name]>,
 ) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
+    let held =
+        Held { identity: settings.identity(pki, names)?, client_roots: vec![pki.client_root().clone()] };
+    server_with(settings, &held, pki, names)
+}
+
+/// Makes the context with another certificate, and other clients to trust.
+pub(super) fn server_with(
+    settings: &Settings,
+    held: &Held,
+    pki: &Pki,
+    names: &Arc<[Name]>,
+) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
     old_ciphers::load()?;
     let mut context = SslContext::builder(SslMethod::tls_server())?;
     // Level 0 and "ALL": a backend must be able to do what no current server would; what it does is then set.
@@ -196,7 +217,7 @@ pub(super) fn server(
         ffi::pad_records(&mut context, 4096)?;
     }
 
-    let identity = settings.identity(pki, names)?;
+    let identity = &held.identity;
     context.set_certificate(identity.leaf())?;
     context.set_private_key(identity.key())?;
     for above in &identity.chain()[1..] {
@@ -204,12 +225,12 @@ pub(super) fn server(
     }
 
     if let Some(staple) = settings.staple {
-        let response = pki.ocsp(&identity, response(staple))?;
+        let response = pki.ocsp(identity, response(staple))?;
         context.set_status_callback(move |ssl| ssl.set_ocsp_status(&response).map(|()| true))?;
     }
 
     if let Some((asked, need)) = settings.client_certificate {
-        trust_clients(&mut context, pki, settings.authority_hints)?;
+        trust_clients(&mut context, &held.client_roots, settings.authority_hints)?;
         let mode = match asked {
             DemandTime::Handshake if settings.refuses_after_handshake => SslVerifyMode::PEER,
             DemandTime::Handshake => verify_mode(need),
@@ -325,23 +346,27 @@ const ALLOW_CLIENT_RENEGOTIATION: SslOptions = SslOptions::from_bits_retain(1 <<
 
 fn trust_clients(
     context: &mut SslContextBuilder,
-    pki: &Pki,
+    roots: &[X509],
     hints: Option<AuthorityHints>,
 ) -> Result<(), openssl::error::ErrorStack> {
     let mut store = X509StoreBuilder::new()?;
-    store.add_cert(pki.client_root().clone())?;
+    for root in roots {
+        store.add_cert(root.clone())?;
+    }
     context.set_cert_store(store.build());
     let mut names = Stack::new()?;
-    let right = pki.client_root().subject_name();
+    let right = |names: &mut Stack<X509Name>| {
+        roots.iter().try_for_each(|root| names.push(root.subject_name().to_owned()?))
+    };
     match hints {
-        None => names.push(right.to_owned()?)?,
+        None => right(&mut names)?,
         Some(AuthorityHints::Empty) => {}
         Some(AuthorityHints::Wrong) => names.push(authority("Nobody's Authority")?)?,
         Some(AuthorityHints::Huge) => {
             for number in 1..=500 {
                 names.push(authority(&format!("Authority {number} of a long list of authorities"))?)?;
             }
-            names.push(right.to_owned()?)?;
+            right(&mut names)?;
         }
     }
     context.set_client_ca_list(names);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     NONCE_HEADER,
     port::Port,
-    shown::{fingerprint, subject},
+    shown::{fingerprint, serial, subject},
     story::Story,
 };
 
@@ -33,6 +33,7 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&s
         json!({
             "known": port.known().name(leaf),
             "subject": subject(leaf),
+            "serial": serial(leaf),
             "sha256": fingerprint(leaf),
         })
     });
@@ -52,6 +53,7 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&s
             "early_data": story.early_data(),
             "renegotiations": story.renegotiations(),
         },
+        "server_certificate": { "serial": story.shown_serial() },
         "client_certificate": certificate,
         "client_chain": chain.iter().map(|one| subject(one)).collect::<Vec<_>>(),
         "ja3": hello.map(|hello| hello.ja3.as_str()),

@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     SERVER_NAME,
-    context::{self, Settings},
+    context::{self, Held, Settings},
     door::{Door, Stage},
     ledger::Ledger,
     port::{Contexts, Port},
@@ -378,6 +378,21 @@ impl Backend {
             let _ = self.port.stopping().set(made);
         }
         *self.port.script() = faults;
+        Ok(())
+    }
+
+    /// Gives it another certificate, and other clients to trust. It holds for the next connection; those that are there go on.
+    /// A fault or a renewal of its profile counts no more.
+    ///
+    /// # Errors
+    /// [`FleetError`] if OpenSSL does not take it.
+    pub async fn change(&self, to: &Held) -> Result<(), FleetError> {
+        let (settings, held) = (self.port.settings().without_fault(), to.clone());
+        let (pki, names) = (Arc::clone(&self.pki), Arc::from(self.names.as_slice()));
+        let made = spawn_blocking(move || context::server_with(&settings, &held, &pki, &names));
+        let made = made.await.expect("setting up a context does not panic");
+        let made = made.map_err(|source| FleetError::Setup { backend: self.name().to_owned(), source })?;
+        self.port.give(made);
         Ok(())
     }
 

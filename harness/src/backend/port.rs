@@ -36,6 +36,8 @@ pub(super) struct Port {
     connections: AtomicU64,
     /// What the next connections meet, whatever the profile says.
     script: Mutex<VecDeque<Option<Fault>>>,
+    /// What it was given while it runs, in the place of what its profile says.
+    given: Mutex<Option<SslContext>>,
 }
 
 /// The TLS contexts of one backend.
@@ -60,8 +62,8 @@ impl Port {
         limits: Limits,
         ledger: Arc<Ledger>,
     ) -> Self {
-        let (connections, script) = (AtomicU64::new(0), Mutex::default());
-        Self { composed, contexts, renewed, status, known, limits, ledger, connections, script }
+        let (connections, script, given) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        Self { composed, contexts, renewed, status, known, limits, ledger, connections, script, given }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -102,7 +104,17 @@ impl Port {
     }
 
     /// The context of the nth connection, which has this fault.
-    pub(super) fn context(&self, number: u64, fault: Option<Fault>) -> &SslContext {
+    pub(super) fn context(&self, number: u64, fault: Option<Fault>) -> SslContext {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        given.unwrap_or_else(|| self.own_context(number, fault).clone())
+    }
+
+    /// From the next connection on, this one counts.
+    pub(super) fn give(&self, context: SslContext) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+    }
+
+    fn own_context(&self, number: u64, fault: Option<Fault>) -> &SslContext {
         let contexts = match (&self.renewed, self.profile().renewal) {
             (Some(renewed), Some(renewal)) if number > renewal.after => renewed,
             _ => &self.contexts,

@@ -107,6 +107,12 @@ pub(super) fn fingerprint(certificate: &X509) -> String {
     digest.map_or_else(|_| String::new(), |digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// The serial number of a certificate, in lower-case hexadecimal.
+pub(super) fn serial(certificate: &X509Ref) -> String {
+    let number = certificate.serial_number().to_bn().map(|number| number.to_vec());
+    number.map_or_else(|_| String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Subject and issuer.
 fn names(certificate: &X509Ref) -> [String; 2] {
     [subject(certificate), spelled(certificate.issuer_name())]

@@ -14,7 +14,7 @@ use super::{
     cause,
     late::Late,
     port::Port,
-    shown::{Shown, subject},
+    shown::{Shown, serial, subject},
 };
 use crate::{
     ffi,
@@ -152,6 +152,12 @@ impl Story {
             let _ = self.hello.set(Some(client_hello::facts(&hello)));
         }
         self.hello.get()?.as_ref()
+    }
+
+    /// The serial number of the certificate that the client was shown.
+    pub(super) fn shown_serial(&self) -> Option<String> {
+        let tls = &self.tls.get()?.tls;
+        tls.with_ssl(|ssl| ssl.certificate().map(serial))
     }
 
     /// The chain that the client has shown, leaf first.

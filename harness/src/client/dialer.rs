@@ -44,8 +44,8 @@ pub struct DialerSettings {
     pub ciphers: Option<Vec<CipherSuite>>,
     /// Groups to offer; what OpenSSL has by default if absent.
     pub groups: Option<Vec<Group>>,
-    /// The one root to trust.
-    pub trust: Option<X509>,
+    /// The roots to trust, and intermediates that servers may leave out; the system's if there are none.
+    pub trust: Vec<X509>,
     /// Whether the chain is checked against it.
     pub verify_chain: bool,
     /// Whether the certificate's name is checked.
@@ -225,9 +225,11 @@ fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
     if let Some(groups) = &settings.groups {
         algorithms::set_groups(&mut context, groups)?;
     }
-    if let Some(root) = &settings.trust {
+    if !settings.trust.is_empty() {
         let mut store = X509StoreBuilder::new()?;
-        store.add_cert(root.clone())?;
+        for certificate in &settings.trust {
+            store.add_cert(certificate.clone())?;
+        }
         if settings.revocation == Some(RevocationCheck::CrlFile) {
             for list in &settings.lists {
                 ffi::add_crl(&mut store, &*X509Crl::from_der(list)?)?;

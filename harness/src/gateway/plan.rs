@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
-use tls_gauntlet_certs::Pki;
+use openssl::x509::X509;
+use tls_gauntlet_certs::{CrlKind, Identity, Pki};
 use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
 
 use crate::limits::Limits;
@@ -24,8 +25,41 @@ pub struct GatewayPlan {
     pub routes: Vec<Route>,
     /// Who issues the certificates.
     pub pki: Arc<Pki>,
+    /// What can be changed while the gateway runs.
+    pub keyring: Keyring,
     /// Every deadline.
     pub limits: Limits,
+}
+
+/// What a gateway holds towards backends, and can be given anew by a reload.
+#[derive(Debug, Clone)]
+pub struct Keyring {
+    /// The roots to trust.
+    pub roots: Vec<X509>,
+    /// Intermediates that backends may leave out of their chains. They are no anchors of trust.
+    pub intermediates: Vec<X509>,
+    /// What is shown in the place of the sound client certificate of the PKI.
+    pub client: Option<Arc<Identity>>,
+    /// What is on the revocation lists.
+    pub revoked: CrlKind,
+}
+
+impl Keyring {
+    /// That of a gateway whose backends are of this PKI.
+    #[must_use]
+    pub fn of(pki: &Pki) -> Self {
+        Self {
+            roots: vec![pki.server_root().clone()],
+            intermediates: Vec::new(),
+            client: None,
+            revoked: CrlKind::Revoked,
+        }
+    }
+
+    /// Roots and intermediates.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = &X509> {
+        self.roots.iter().chain(&self.intermediates)
+    }
 }
 
 /// From a path on one listener to one backend port.
@@ -63,7 +97,8 @@ impl GatewayPlan {
         pki: Arc<Pki>,
         limits: Limits,
     ) -> Self {
-        Self { listeners, upstreams, routes: Vec::new(), pki, limits }
+        let keyring = Keyring::of(&pki);
+        Self { listeners, upstreams, routes: Vec::new(), pki, keyring, limits }
     }
 
     /// Adds a route to `backend` on every listener, for the server name [`BACKEND_NAME`], and finds a path for it.

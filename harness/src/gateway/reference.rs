@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use tls_gauntlet_scenarios::{FailureBody, GatewayProfile, Versions};
+use tls_gauntlet_scenarios::{FailureBody, GatewayProfile, ListenerProfile, Versions};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use claims::claims;
@@ -26,7 +26,7 @@ pub use journal::cause_in;
 
 use self::{
     journal::{Journal, Style},
-    listener::Listener,
+    listener::{Listener, Setting},
     router::Router,
 };
 use super::plan::GatewayPlan;
@@ -112,10 +112,12 @@ fn within(plan: &GatewayPlan, profile: &GatewayProfile) -> Result<GatewayPlan, C
 #[derive(Debug)]
 #[must_use = "the gateway stops as soon as this is dropped"]
 pub struct Reference {
-    addresses: BTreeMap<String, SocketAddr>,
+    ports: BTreeMap<String, (SocketAddr, Arc<Listener>)>,
     listeners: JoinSet<()>,
     stopping: watch::Sender<bool>,
     journal: Arc<Journal>,
+    knobs: ReferenceKnobs,
+    imitates: Option<Box<GatewayProfile>>,
     limits: Limits,
 }
 
@@ -153,6 +155,9 @@ pub enum CannotStart {
         /// The name of the upstream.
         upstream: String,
     },
+    /// A new plan has a listener that it was not started with.
+    #[error("the new plan has the listener \"{0}\", which it was not started with")]
+    UnknownListener(String),
 }
 
 impl Reference {
@@ -161,7 +166,7 @@ impl Reference {
     /// # Errors
     /// [`CannotStart`] if the plan cannot be set up, or a port cannot be had.
     pub async fn start(plan: &GatewayPlan, knobs: ReferenceKnobs) -> Result<Self, CannotStart> {
-        Self::open(plan, knobs, FailureBody::Plain, Journal::default()).await
+        Self::open(plan, knobs, None, Journal::default()).await
     }
 
     /// As [`start`](Self::start), but imitates a gateway somewhere else: no listener and no upstream goes beyond its
@@ -174,39 +179,55 @@ impl Reference {
             FailureBody::Plain => Style::Words,
             FailureBody::ApiManagement => Style::GatewayLogs(Arc::new(profile.failure.clone())),
         };
-        let plan = within(plan, profile)?;
-        Self::open(&plan, ReferenceKnobs::like(profile), profile.failure.body, Journal::new(style)).await
+        Self::open(plan, ReferenceKnobs::like(profile), Some(profile), Journal::new(style)).await
     }
 
     async fn open(
         plan: &GatewayPlan,
         knobs: ReferenceKnobs,
-        says: FailureBody,
+        imitates: Option<&GatewayProfile>,
         journal: Journal,
     ) -> Result<Self, CannotStart> {
         let journal = Arc::new(journal);
-        let router = Arc::new(Router::new(plan, knobs, says, Arc::clone(&journal))?);
         let (stopping, stop) = watch::channel(false);
-        let mut addresses = BTreeMap::new();
+        let mut ports = BTreeMap::new();
         let mut listeners = JoinSet::new();
-        for (name, profile) in &plan.listeners {
-            let listener = Listener::new(name, profile, plan, knobs, Arc::clone(&router))?;
+        for (name, setting) in settings(plan, knobs, imitates, &journal)? {
+            let listener = Arc::new(Listener::new(&name, setting, plan.limits));
             let bind = async {
                 let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
                 Ok((port.local_addr()?, port))
             };
             let (address, port) =
                 bind.await.map_err(|source| CannotStart::Bind { listener: name.clone(), source })?;
-            addresses.insert(name.clone(), address);
-            listeners.spawn(Arc::new(listener).run(port, stop.clone()));
+            listeners.spawn(Arc::clone(&listener).run(port, stop.clone()));
+            ports.insert(name, (address, listener));
         }
-        Ok(Self { addresses, listeners, stopping, journal, limits: plan.limits })
+        let (imitates, limits) = (imitates.cloned().map(Box::new), plan.limits);
+        Ok(Self { ports, listeners, stopping, journal, knobs, imitates, limits })
+    }
+
+    /// Takes up a new plan with the same listeners, from the next connection on; requests under way end as they began.
+    ///
+    /// # Errors
+    /// [`CannotStart`]; it then goes on as it was.
+    pub fn reload(&self, plan: &GatewayPlan) -> Result<(), CannotStart> {
+        let settings = settings(plan, self.knobs, self.imitates.as_deref(), &self.journal)?;
+        if let Some((name, _)) = settings.iter().find(|(name, _)| !self.ports.contains_key(name)) {
+            return Err(CannotStart::UnknownListener(name.clone()));
+        }
+        for (name, setting) in settings {
+            if let Some((_, listener)) = self.ports.get(&name) {
+                listener.change(setting);
+            }
+        }
+        Ok(())
     }
 
     /// Where a listener listens.
     #[must_use]
     pub fn listener(&self, name: &str) -> Option<SocketAddr> {
-        self.addresses.get(name).copied()
+        self.ports.get(name).map(|(address, _)| *address)
     }
 
     /// The lines of the log so far.
@@ -223,4 +244,21 @@ impl Reference {
         let _ = timeout(self.limits.stop, all).await;
         self.journal.lines()
     }
+}
+
+/// What each listener of a plan meets its connections with.
+fn settings(
+    plan: &GatewayPlan,
+    knobs: ReferenceKnobs,
+    imitates: Option<&GatewayProfile>,
+    journal: &Arc<Journal>,
+) -> Result<Vec<(String, Setting)>, CannotStart> {
+    let within = imitates.map(|profile| within(plan, profile)).transpose()?;
+    let plan = within.as_ref().unwrap_or(plan);
+    let says = imitates.map_or(FailureBody::Plain, |profile| profile.failure.body);
+    let router = Arc::new(Router::new(plan, knobs, says, Arc::clone(journal))?);
+    let setting = |(name, profile): &(String, ListenerProfile)| {
+        Ok((name.clone(), Setting::new(name, profile, plan, knobs, Arc::clone(&router))?))
+    };
+    plan.listeners.iter().map(setting).collect()
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use minijinja::{Environment, UndefinedBehavior};
-use openssl::x509::{X509Crl, X509CrlRef};
+use openssl::x509::{X509, X509Crl, X509CrlRef};
 use serde::Serialize;
 use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Identity, Name, ServerRecipe};
 use tls_gauntlet_scenarios::{
@@ -179,11 +179,12 @@ impl Facts {
         let names = [Name::Dns(GATEWAY_NAME.to_owned())];
         let identity = plan.pki.server(ServerRecipe::Good, &names).map_err(certificates)?;
         let certificate = write_identity(dir, &identity, "gateway").map_err(certificates)?;
-        let roots =
-            [("server-root.pem", plan.pki.server_root()), ("client-root.pem", plan.pki.client_root())];
-        for (file, root) in roots {
-            let pem = root.to_pem().map_err(|error| failed("write certificates", error.to_string()))?;
-            replace(&dir.join(file), &pem).map_err(files)?;
+        let trusted: Vec<&X509> = plan.keyring.authorities().collect();
+        for (file, roots) in [("server-root.pem", trusted), ("client-root.pem", vec![plan.pki.client_root()])]
+        {
+            let pem: Result<Vec<_>, _> = roots.iter().map(|root| root.to_pem()).collect();
+            let pem = pem.map_err(|error| failed("write certificates", error.to_string()))?;
+            replace(&dir.join(file), &pem.concat()).map_err(files)?;
         }
 
         let client_crl = dir.join("client-crl.pem");
@@ -192,7 +193,7 @@ impl Facts {
         let server_crl = dir.join("server-crl.pem");
         for (file, issuers, roots) in [
             (&client_crl, plan.pki.client_crl(CrlKind::Revoked), plan.pki.client_root_crl()),
-            (&server_crl, plan.pki.crl(CrlKind::Revoked), plan.pki.server_root_crl()),
+            (&server_crl, plan.pki.crl(plan.keyring.revoked), plan.pki.server_root_crl()),
         ] {
             let lists =
                 issuers.and_then(|issuers| revocation_lists(&issuers, roots)).map_err(certificates)?;
@@ -202,7 +203,10 @@ impl Facts {
         let mut upstreams = Vec::new();
         for (name, profile) in &plan.upstreams {
             let shown = profile.client_certificate.map(|shown| {
-                let identity = plan.pki.client(recipe(shown))?;
+                let identity = match &plan.keyring.client {
+                    Some(identity) if shown == ClientCertificate::Good => identity.clone(),
+                    Some(_) | None => plan.pki.client(recipe(shown))?,
+                };
                 write_identity(dir, &identity, &format!("client-{shown}"))
             });
             let crl = (profile.revocation == Some(RevocationCheck::CrlFile)).then(|| server_crl.clone());

@@ -1,6 +1,11 @@
 //! The client leg: accepts connections, refuses clients in TLS, and hands requests to the router.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -38,13 +43,19 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Listener {
     name: String,
-    context: Context,
-    policy: ClientCertificatePolicy,
-    router: Arc<Router>,
+    setting: RwLock<Arc<Setting>>,
     limits: Limits,
 }
 
-impl Listener {
+/// What a connection is met with. One that is there keeps what it came to.
+#[derive(Debug)]
+pub(super) struct Setting {
+    context: Context,
+    policy: ClientCertificatePolicy,
+    router: Arc<Router>,
+}
+
+impl Setting {
     pub(super) fn new(
         name: &str,
         profile: &ListenerProfile,
@@ -60,13 +71,34 @@ impl Listener {
         let revoked = revoked.map_err(CannotSetUp::because(&what))?;
         let context = context(profile, &identity, &plan.pki, revoked.as_deref(), knobs);
         let context = context.map_err(CannotSetUp::because(&what))?;
-        Ok(Self {
-            name: name.to_owned(),
-            context: Context(context),
-            policy: profile.client_certificate,
-            router,
-            limits: plan.limits,
-        })
+        Ok(Self { context: Context(context), policy: profile.client_certificate, router })
+    }
+
+    /// What is wrong with the client's certificate, where the handshake was not allowed to say so.
+    fn barred(&self, ssl: &SslRef) -> Option<Cause> {
+        match (self.policy, ssl.peer_certificate()) {
+            (ClientCertificatePolicy::Ignored | ClientCertificatePolicy::OnDemand, _)
+            | (ClientCertificatePolicy::Optional, None) => None,
+            (ClientCertificatePolicy::Required, None) => Some(Cause::ClientCertMissing),
+            (ClientCertificatePolicy::Optional | ClientCertificatePolicy::Required, Some(_)) => {
+                client_cause(ssl.verify_result().as_raw())
+            }
+        }
+    }
+}
+
+impl Listener {
+    pub(super) fn new(name: &str, setting: Setting, limits: Limits) -> Self {
+        Self { name: name.to_owned(), setting: RwLock::new(Arc::new(setting)), limits }
+    }
+
+    /// Meets the next connections with something else.
+    pub(super) fn change(&self, setting: Setting) {
+        *self.setting.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setting);
+    }
+
+    fn setting(&self) -> Arc<Setting> {
+        Arc::clone(&self.setting.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Accepts connections until it is told to stop, then waits for those under way.
@@ -93,7 +125,8 @@ impl Listener {
     async fn serve(self: Arc<Self>, tcp: TcpStream, client: SocketAddr, mut stop: watch::Receiver<bool>) {
         // A client that goes away because of us has often gone before its alert is read: hear it out, even when
         // the gateway is to stop.
-        let (stream, observer) = match self.shake_hands(tcp, client).await {
+        let setting = self.setting();
+        let (stream, observer) = match self.shake_hands(&setting, tcp, client).await {
             Shaken::Done(stream, observer) => (stream, observer),
             Shaken::Refused(mut stream) => {
                 tokio::select! {
@@ -105,16 +138,18 @@ impl Listener {
             Shaken::Never => return,
         };
         let version = stream.ssl().version_str();
-        let barred = self.barred(stream.ssl());
+        let barred = setting.barred(stream.ssl());
         let tls = SharedTls::of(stream);
         let service = service_fn(|request| async {
-            match self.policy {
+            match setting.policy {
                 ClientCertificatePolicy::OnDemand => {
-                    self.router.answer_on_demand(request, &tls, &observer).await
+                    setting.router.answer_on_demand(request, &tls, &observer).await
                 }
                 ClientCertificatePolicy::Ignored
                 | ClientCertificatePolicy::Optional
-                | ClientCertificatePolicy::Required => Ok(self.router.answer(request, version, barred).await),
+                | ClientCertificatePolicy::Required => {
+                    Ok(setting.router.answer(request, version, barred).await)
+                }
             }
         });
         let mut connection =
@@ -132,8 +167,8 @@ impl Listener {
         }
     }
 
-    async fn shake_hands(&self, tcp: TcpStream, client: SocketAddr) -> Shaken {
-        let Ok(mut ssl) = Ssl::new(&self.context.0) else { return Shaken::Never };
+    async fn shake_hands(&self, setting: &Setting, tcp: TcpStream, client: SocketAddr) -> Shaken {
+        let Ok(mut ssl) = Ssl::new(&setting.context.0) else { return Shaken::Never };
         let observer = observer::attach(&mut ssl);
         let Ok(mut stream) = SslStream::new(ssl, Tap::new(tcp)) else { return Shaken::Never };
         let accepted = timeout(self.limits.peer, Pin::new(&mut stream).accept()).await;
@@ -147,20 +182,8 @@ impl Listener {
             Ok(Err(error)) => Failure::broken(Phase::Handshake, &Break::of_tls(&error), &known),
             Err(_) => Failure::timed_out(Phase::Handshake, &known),
         };
-        self.router.journal().refused(&self.name, client, &failure);
+        setting.router.journal().refused(&self.name, client, &failure);
         Shaken::Refused(stream)
-    }
-
-    /// What is wrong with the client's certificate, where the handshake was not allowed to say so.
-    fn barred(&self, ssl: &SslRef) -> Option<Cause> {
-        match (self.policy, ssl.peer_certificate()) {
-            (ClientCertificatePolicy::Ignored | ClientCertificatePolicy::OnDemand, _)
-            | (ClientCertificatePolicy::Optional, None) => None,
-            (ClientCertificatePolicy::Required, None) => Some(Cause::ClientCertMissing),
-            (ClientCertificatePolicy::Optional | ClientCertificatePolicy::Required, Some(_)) => {
-                client_cause(ssl.verify_result().as_raw())
-            }
-        }
     }
 }
 

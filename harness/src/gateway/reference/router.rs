@@ -17,7 +17,7 @@ use hyper::{
     http::{request::Parts, uri::PathAndQuery},
 };
 use openssl::ssl::SslRef;
-use tls_gauntlet_scenarios::{Cause, FailureBody};
+use tls_gauntlet_scenarios::{Cause, ClientCertificate, FailureBody, UpstreamProfile};
 use tokio::time::Instant;
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
     journal::{Asked, Journal},
 };
 use crate::{
-    client::{Answer, Dialer, DialerSettings, Failure},
+    client::{Answer, CannotSetUp, Dialer, DialerSettings, Failure},
     gateway::plan::{GatewayPlan, Route},
     wire::{observer::Observer, shared_tls::SharedTls},
 };
@@ -78,7 +78,7 @@ impl Router {
                 post_handshake_auth: knobs.post_handshake_auth,
                 renegotiation: knobs.renegotiation && profile.renegotiation,
                 // Each route puts the name of its own backend here.
-                ..DialerSettings::for_upstream(profile, name, &plan.pki)?
+                ..settings(plan, name, profile)?
             };
             dialers.insert(name.as_str(), Dialer::new(&settings)?);
         }
@@ -231,6 +231,24 @@ impl Way {
         let mut answer = connected.call(request, Instant::now() + self.response_timeout).await?;
         answer.cut.take().map_or(Ok(answer), Err)
     }
+}
+
+/// How this upstream connects, with what is on the plan's keyring.
+fn settings(
+    plan: &GatewayPlan,
+    name: &str,
+    profile: &UpstreamProfile,
+) -> Result<DialerSettings, CannotSetUp> {
+    let mut settings = DialerSettings::for_upstream(profile, name, &plan.pki)?;
+    settings.trust = plan.keyring.authorities().cloned().collect();
+    if profile.client_certificate == Some(ClientCertificate::Good) && plan.keyring.client.is_some() {
+        settings.identity.clone_from(&plan.keyring.client);
+    }
+    if let Some(list) = settings.lists.first_mut() {
+        // The list of who issues leaves comes first.
+        *list = plan.pki.crl(plan.keyring.revoked).map_err(CannotSetUp::because(name))?;
+    }
+    Ok(settings)
 }
 
 /// The response of a backend, as it came.
