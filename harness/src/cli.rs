@@ -14,6 +14,7 @@ mod events;
 mod explain;
 mod failure;
 mod hello;
+mod late;
 mod list;
 mod profile;
 mod records;
@@ -59,6 +60,7 @@ enum Command {
     Discover(discover::Arguments),
     Scan(scan::Arguments),
     Hello(hello::Arguments),
+    Late(late::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Discover(arguments) => discover::discover(&arguments),
         Command::Scan(arguments) => scan::scan(&arguments),
         Command::Hello(arguments) => hello::hello(&arguments),
+        Command::Late(arguments) => late::late(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         streams::note(&format!("error: {failure}"));

@@ -38,6 +38,8 @@ mod ffi;
 pub mod gateway;
 #[cfg(feature = "matrix")]
 pub mod hello;
+#[cfg(feature = "matrix")]
+pub mod late;
 pub mod limits;
 #[cfg(feature = "matrix")]
 pub mod record;

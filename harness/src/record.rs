@@ -158,11 +158,39 @@ impl CellRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// Of another schema, or of none.
-    #[error("its schema is {0}, and this version of gauntlet reads {SCHEMA}")]
-    Schema(String),
+    #[error("its schema is {found}, and this version of gauntlet reads {wanted}")]
+    Schema {
+        /// That of the text.
+        found: String,
+        /// The one it should have.
+        wanted: &'static str,
+    },
     /// Not what the schema says.
-    #[error("not a run record: {0}")]
+    #[error("not a record: {0}")]
     Malformed(#[from] serde_json::Error),
+}
+
+/// The schema that a text says it is of, if it says so.
+pub(crate) fn schema_of(text: &str) -> Result<Option<String>, RecordError> {
+    #[derive(Deserialize)]
+    struct Schema {
+        schema: Option<String>,
+    }
+    let Schema { schema } = serde_json::from_str(text)?;
+    Ok(schema)
+}
+
+/// A text that has to be of this schema.
+pub(crate) fn of_schema<T: serde::de::DeserializeOwned>(
+    wanted: &'static str,
+    text: &str,
+) -> Result<T, RecordError> {
+    let found = match schema_of(text)? {
+        Some(schema) if schema == wanted => return Ok(serde_json::from_str(text)?),
+        Some(schema) => format!("\"{schema}\""),
+        None => "missing".to_owned(),
+    };
+    Err(RecordError::Schema { found, wanted })
 }
 
 impl RunRecord {
@@ -171,16 +199,7 @@ impl RunRecord {
     /// # Errors
     /// [`RecordError`] when the text is none.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        #[derive(Deserialize)]
-        struct Schema {
-            schema: Option<String>,
-        }
-        let Schema { schema } = serde_json::from_str(text)?;
-        match schema {
-            Some(schema) if schema == SCHEMA => Ok(serde_json::from_str(text)?),
-            Some(schema) => Err(RecordError::Schema(format!("\"{schema}\""))),
-            None => Err(RecordError::Schema("missing".to_owned())),
-        }
+        of_schema(SCHEMA, text)
     }
 
     /// Counts the verdicts, every kind present.

@@ -5,6 +5,7 @@
 //! before it takes one of the places in which servers are examined.
 
 mod chain;
+mod compare;
 mod examine;
 mod forecast;
 mod line;
@@ -17,6 +18,7 @@ use std::{sync::Arc, time::Instant};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub use compare::{FactChange, TargetChange, Trend, compare};
 pub use forecast::{NamedProfile, profiles};
 pub use target::{BadTarget, Target};
 pub use visitor::Roots;

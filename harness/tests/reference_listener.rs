@@ -254,3 +254,20 @@ fn nothing_is_left_unclaimed() {
         assert!(made, "{name}");
     }
 }
+
+/// By the HelloRequest, whether or not the client then follows.
+#[rstest]
+#[case("renegotiating", "client-cert-on-demand", true)]
+#[case("refuses-renegotiation", "client-cert-on-demand", true)]
+#[case("tls13-only", "client-cert-on-demand", false)]
+#[case("renegotiating", "client-cert-required", false)]
+#[case("good-client-cert", "client-cert-required", false)]
+#[tokio::test]
+async fn a_client_knows_that_it_was_asked_late(
+    #[case] client: &str,
+    #[case] listener: &str,
+    #[case] late: bool,
+) {
+    let saw = World::new(ReferenceKnobs::default()).await.get(client, listener).await;
+    assert_eq!(saw.asked_late, late, "{saw:?}");
+}

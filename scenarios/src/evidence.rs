@@ -58,6 +58,10 @@ pub struct ClientSaw {
     /// Whether the server asked for a client certificate.
     #[serde(default)]
     pub certificate_requested: bool,
+    /// Whether the server came back after the first handshake: up to TLS 1.2 with a HelloRequest (RFC 5246 7.4.1.1), in
+    /// TLS 1.3 with a CertificateRequest (RFC 8446 4.6.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked_late: bool,
     /// How far it came: the phase in which it ended (`close` after a whole exchange).
     #[serde(default = "connect")]
     pub phase: Phase,
@@ -156,6 +160,22 @@ pub struct BackendSaw {
     pub error: Option<String>,
     /// Milliseconds from accepting the connection to its end.
     pub duration_ms: u64,
+}
+
+closed_list! {
+    /// What came of it when a request needed a client certificate that the handshake had not brought.
+    LateDemand as "late demand" {
+        /// The client was asked, and showed a good one.
+        Given = "given",
+        /// The client was asked, and showed none.
+        Missing = "missing",
+        /// The client was asked, and showed one that is not acceptable.
+        Refused = "refused",
+        /// The client was asked, and would not renegotiate; the connection broke over it.
+        NotFollowed = "not-followed",
+        /// There was no way to ask.
+        NotAsked = "not-asked",
+    }
 }
 
 closed_list! {

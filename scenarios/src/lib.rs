@@ -40,7 +40,9 @@ pub use claims::{
 pub use compose::{Composed, Contradiction};
 pub use diagnosis::Diagnosis;
 pub use discovery::{Discovery, Measured};
-pub use evidence::{BackendSaw, ClientHelloFacts, ClientSaw, Ended, Evidence, Handling, Responder};
+pub use evidence::{
+    BackendSaw, ClientHelloFacts, ClientSaw, Ended, Evidence, Handling, LateDemand, Responder,
+};
 pub use expectation::{BackendSight, Connection, Expectation};
 pub use profile::{
     ApplicationProtocols, AuthorityHints, BackendProfile, BackendSide, ClientCertificatePolicy,

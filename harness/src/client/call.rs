@@ -38,6 +38,8 @@ pub struct Answer {
     pub cut: Option<Failure>,
     /// Whether a client certificate was asked for, in the handshake or later.
     pub certificate_requested: bool,
+    /// Whether it, or a renegotiation, was asked for after the first handshake.
+    pub asked_late: bool,
     /// Whether the session of its connection was resumed.
     pub resumed: bool,
     /// The version of the connection it came over.
@@ -153,6 +155,7 @@ async fn read(response: Response<Incoming>, watch: &Watch, broken: &Remembered, 
         body: body.freeze(),
         cut,
         certificate_requested: now.certificate_requested,
+        asked_late: now.asked_late,
         resumed: now.resumed,
         tls_version: now.tls_version,
     }
@@ -172,6 +175,7 @@ impl Watch {
             now.alert_received = observer.alert_received();
             now.alert_sent = observer.alert_sent();
             now.certificate_requested = observer.certificate_requested();
+            now.asked_late = observer.asked_late();
         }
         now
     }
@@ -211,6 +215,7 @@ impl Circumstances {
             alert_received: observer.alert_received(),
             alert_sent: observer.alert_sent(),
             certificate_requested: observer.certificate_requested(),
+            asked_late: observer.asked_late(),
             has_certificate: false,
             resumed: ssl.session_reused(),
             sends_server_name: false,

@@ -24,6 +24,8 @@ pub struct Failure {
     pub ended: Option<Ended>,
     /// Whether a client certificate had been asked for.
     pub certificate_requested: bool,
+    /// Whether it, or a renegotiation, was asked for after the first handshake.
+    pub asked_late: bool,
     /// The version, once the two sides had agreed on one.
     pub tls_version: Option<TlsVersion>,
     /// The error in the words of the library that met it.
@@ -103,6 +105,7 @@ impl Failure {
             resumed: false,
             tls_version: self.tls_version,
             certificate_requested: self.certificate_requested,
+            asked_late: self.asked_late,
             phase: self.phase,
             error: Some(self.error),
             ended: self.ended,
@@ -128,6 +131,7 @@ impl Failure {
             alert_sent: None,
             ended: None,
             certificate_requested: false,
+            asked_late: false,
             tls_version: None,
             error,
         }
@@ -138,6 +142,7 @@ impl Failure {
             alert_received: known.alert_received,
             alert_sent: known.alert_sent,
             certificate_requested: known.certificate_requested,
+            asked_late: known.asked_late,
             tls_version: known.tls_version,
             ..self
         }
@@ -168,6 +173,8 @@ pub(crate) struct Circumstances {
     pub(crate) alert_sent: Option<Alert>,
     /// Whether the client's certificate had been asked for.
     pub(crate) certificate_requested: bool,
+    /// Whether it, or a renegotiation, was asked for after the first handshake.
+    pub(crate) asked_late: bool,
     /// Whether the client has one to show.
     pub(crate) has_certificate: bool,
     /// Whether the session was resumed.
@@ -188,6 +195,7 @@ impl Circumstances {
             alert_received: None,
             alert_sent: None,
             certificate_requested: false,
+            asked_late: false,
             has_certificate: false,
             resumed: false,
             sends_server_name: false,

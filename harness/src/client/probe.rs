@@ -299,6 +299,7 @@ fn saw(answer: Answer, nonce: &str) -> ClientSaw {
         tls_version: answer.tls_version,
         resumed: answer.resumed,
         certificate_requested: answer.certificate_requested,
+        asked_late: answer.asked_late,
         phase: Phase::Close,
         ..ClientSaw::default()
     };

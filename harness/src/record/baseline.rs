@@ -8,6 +8,7 @@ use tls_gauntlet_scenarios::VerdictKind;
 use super::{
     RecordError, RunRecord,
     compare::{Change, ChangeKind, Stand, change},
+    schema_of,
 };
 
 /// The number of a baseline's schema; it changes when a field is renamed or removed.
@@ -42,13 +43,10 @@ impl Baseline {
     /// # Errors
     /// [`RecordError`] when the text is neither.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        match RunRecord::parse(text) {
-            Ok(record) => Ok(Self::of(&record)),
-            Err(RecordError::Schema(schema)) if schema == format!("\"{BASELINE_SCHEMA}\"") => {
-                Ok(serde_json::from_str(text)?)
-            }
-            Err(error) => Err(error),
+        if schema_of(text)?.as_deref() == Some(BASELINE_SCHEMA) {
+            return Ok(serde_json::from_str(text)?);
         }
+        RunRecord::parse(text).map(|record| Self::of(&record))
     }
 
     /// What changed since, cell by cell of the record.

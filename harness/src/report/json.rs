@@ -1,6 +1,6 @@
-//! The run record itself, and its published schema.
+//! The run record itself, and the published schemas of everything that is written as JSON for others to read.
 
-use crate::record::RunRecord;
+use crate::{late::LateReport, record::RunRecord, scan::record::ScanRecord};
 
 /// The record as JSON, laid out for reading.
 #[must_use]
@@ -8,10 +8,14 @@ pub fn render(record: &RunRecord) -> String {
     pretty(record)
 }
 
-/// The JSON Schema of the record, as it is checked in under `harness/schemas`.
+/// The JSON Schemas by name, as they are checked in under `harness/schemas`.
 #[must_use]
-pub fn schema() -> String {
-    pretty(&schemars::schema_for!(RunRecord))
+pub fn schemas() -> [(&'static str, String); 3] {
+    [
+        ("run-record", pretty(&schemars::schema_for!(RunRecord))),
+        ("scan-record", pretty(&schemars::schema_for!(ScanRecord))),
+        ("late-report", pretty(&schemars::schema_for!(LateReport))),
+    ]
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

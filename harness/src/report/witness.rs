@@ -177,6 +177,7 @@ fn client_saw(saw: &ClientSaw) -> String {
         tls_version,
         resumed,
         certificate_requested,
+        asked_late,
         phase,
         refused_because,
         error,
@@ -201,8 +202,11 @@ fn client_saw(saw: &ClientSaw) -> String {
     if *resumed {
         facts.push("resumed".to_owned());
     }
-    if *certificate_requested {
-        facts.push("was asked for a client certificate".to_owned());
+    match (*certificate_requested, *asked_late) {
+        (true, true) => facts.push("was asked for a client certificate after the first handshake".to_owned()),
+        (true, false) => facts.push("was asked for a client certificate".to_owned()),
+        (false, true) => facts.push("was asked to renegotiate".to_owned()),
+        (false, false) => {}
     }
     facts.extend(refused_because.map(|cause| format!("refused the server: {cause}")));
     facts.extend(alert.map(|alert| format!("received alert {alert}")));

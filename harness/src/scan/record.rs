@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tls_gauntlet_scenarios::{Alert, Cause, DemandTime, Need, Outcome, Party, Phase, TlsVersion};
 
+use crate::record::{self, RecordError};
+
 /// The schema of [`ScanRecord`].
 pub const SCHEMA: &str = "gauntlet.scan/1";
 
@@ -16,13 +18,23 @@ pub struct ScanRecord {
     /// [`SCHEMA`].
     pub schema: String,
     /// The version of Gauntlet.
-    pub tool: crate::record::Tool,
+    pub tool: record::Tool,
     /// When it began (RFC 3339).
     pub started: String,
     /// How long it took.
     pub duration_ms: u64,
     /// The servers, in the order in which they were named.
     pub targets: Vec<TargetRecord>,
+}
+
+impl ScanRecord {
+    /// Reads a record back.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the text is none.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        record::of_schema(SCHEMA, text)
+    }
 }
 
 /// One server.

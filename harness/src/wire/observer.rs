@@ -146,6 +146,18 @@ impl Observer {
         self.seen().messages.iter().any(|message| message.kind == HandshakeType::CERTIFICATE_REQUEST)
     }
 
+    /// Whether the server came back to this client once the first handshake was over: with a HelloRequest (RFC 5246
+    /// 7.4.1.1), or with a CertificateRequest (RFC 8446 4.6.2).
+    #[must_use]
+    pub fn asked_late(&self) -> bool {
+        let late = [HandshakeType::HELLO_REQUEST, HandshakeType::CERTIFICATE_REQUEST];
+        let seen = self.seen();
+        let received = || seen.messages.iter().filter(|message| message.direction == Direction::Received);
+        received()
+            .skip_while(|message| message.kind != HandshakeType::FINISHED)
+            .any(|message| late.contains(&message.kind))
+    }
+
     /// The scheme of the signature with which the peer has proven that it has the key of its certificate, in TLS 1.2
     /// (client certificates) and 1.3.
     #[must_use]

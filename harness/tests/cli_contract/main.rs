@@ -29,6 +29,7 @@ use tempfile::tempdir;
 #[case::discover("help-discover", "discover --help")]
 #[case::scan("help-scan", "scan --help")]
 #[case::hello("help-hello", "hello --help")]
+#[case::late("help-late", "late --help")]
 fn help(#[case] name: &str, #[case] arguments: &str) {
     let Ran { code, out, err } = gauntlet(arguments);
     assert_eq!((code, err.as_str()), (0, ""));
@@ -136,11 +137,19 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
 #[case("scan 127.0.0.1:443 --ca not-there")]
 #[case("scan --targets a-file")]
 #[case("scan --targets not-there")]
+#[case("late not-there")]
+#[case("late not-there.json")]
+#[case("late a-file")]
+#[case("diff of-run.json of-scan.json")]
+#[case("diff of-scan.json nginx")]
+#[case("diff of-scan.json a-file")]
 fn bad_input(#[case] arguments: &str) {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("a-file"), "no folder").unwrap();
     fs::write(dir.path().join("of-tomorrow"), r#"{"schema": "gauntlet.run/2"}"#).unwrap();
     fs::create_dir_all(dir.path().join("taken/run.json")).unwrap();
+    fs::write(dir.path().join("of-run.json"), run_record(&[])).unwrap();
+    fs::write(dir.path().join("of-scan.json"), SCAN).unwrap();
     fs::create_dir(dir.path().join("garbled")).unwrap();
     fs::write(dir.path().join("garbled/server-root.pem"), "no certificate").unwrap();
     let Ran { code, out, err } = in_dir(dir.path(), arguments);
@@ -151,6 +160,58 @@ fn bad_input(#[case] arguments: &str) {
     insta::assert_snapshot!(name, format!("$ gauntlet {arguments}\n{err}exit {code}\n"));
     assert_eq!(code, 2);
     assert!(!dir.path().join("new").exists(), "nothing is written before all is checked");
+}
+
+/// A scan of three servers.
+const SCAN: &str = include_str!("../../src/report/scan/sample.json");
+
+/// The smallest run record, with these lines in the log of its gateway.
+fn run_record(log: &[&str]) -> String {
+    let cell = serde_json::json!({
+        "id": "s/b/u::c/l::reference", "gateway": "reference", "client": "c", "listener": "l", "upstream": "u",
+        "backend": "b", "verdict": "pass", "client_saw": {}, "gateway_said": log, "why": "", "source": "",
+        "reproduce": "", "duration_ms": 1,
+    });
+    serde_json::json!({
+        "schema": "gauntlet.run/1", "tool": {"name": "gauntlet", "version": "0"}, "seed": 1, "started": "",
+        "duration_ms": 1, "gateways": [], "cells": [cell], "summary": {},
+    })
+    .to_string()
+}
+
+/// The list, the answer, and 1 where the answer is no.
+#[rstest]
+#[case(&["nonce=a path=/r/1/a/orders status=200 method=PUT tls=TLSv1.2 http=HTTP/1.1 late=given"], 1)]
+#[case(&["nonce=a path=/r/1/a/orders status=200"], 0)]
+fn late_demands_are_listed(#[case] log: &[&str], #[case] code: i32) {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("gateway.log"), log.join("\n")).unwrap();
+    fs::write(dir.path().join("run.json"), run_record(log)).unwrap();
+    for file in ["gateway.log", "run.json"] {
+        let ran = in_dir(dir.path(), &format!("late {file}"));
+        assert_eq!((ran.code, ran.err.as_str()), (code, ""), "{file}");
+        assert_eq!(ran.out.contains("PUT /orders"), code == 1, "{}", ran.out);
+        let json = in_dir(dir.path(), &format!("late {file} --json")).out;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["schema"], &json["safe"]), (&"gauntlet.late/1".into(), &Value::Bool(code == 0)));
+    }
+}
+
+#[test]
+fn diff_of_two_scans_tells_what_got_worse() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("before.json"), SCAN).unwrap();
+    let mut later: Value = serde_json::from_str(SCAN).unwrap();
+    later["targets"][2]["word"] = "unreachable".into();
+    fs::write(dir.path().join("after.json"), later.to_string()).unwrap();
+    let worse = in_dir(dir.path(), "diff before.json after.json");
+    assert_eq!((worse.code, worse.err.as_str()), (1, ""));
+    assert!(worse.out.starts_with("got worse (1 server)\n"), "{}", worse.out);
+    let better = in_dir(dir.path(), "diff after.json before.json --json");
+    assert_eq!((better.code, better.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&better.out).unwrap();
+    assert_eq!(json[2]["trend"], "better");
+    assert_eq!(json[2]["facts"][0]["after"], "works");
 }
 
 /// What the grammar itself refuses: clap's words, exit code 2.

@@ -3,18 +3,31 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tls_gauntlet::report::json;
+use tls_gauntlet::{late::LateReport, report::json};
 
 use crate::sample;
 
 #[test]
-fn the_published_schema_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/run-record.schema.json");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, json::schema()).unwrap();
+fn the_published_schemas_are_current() {
+    for (name, schema) in json::schemas() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{name}.schema.json"));
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(published == schema, "{} is out of date; run the tests with UPDATE=1", path.display());
     }
-    let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == json::schema(), "{} is out of date; run the tests with UPDATE=1", path.display());
+}
+
+#[test]
+fn a_scan_and_a_list_of_late_operations_are_what_their_schemas_say() {
+    let mut scan: Value = serde_json::from_str(include_str!("../../src/report/scan/sample.json")).unwrap();
+    assert_eq!(problems_by("scan-record", &scan), Vec::<String>::new());
+    scan["targets"][0]["word"] = "fine".into();
+    assert_ne!(problems_by("scan-record", &scan), Vec::<String>::new());
+    let line = "nonce=a path=/r/1/a/x status=200 method=GET tls=TLSv1.2 http=HTTP/1.1 late=given";
+    let late = serde_json::to_value(LateReport::of_log([line]).unwrap()).unwrap();
+    assert_eq!(problems_by("late-report", &late), Vec::<String>::new());
 }
 
 #[test]
@@ -49,7 +62,13 @@ fn a_wrong_record_is_not() {
 /// Where a value is not what the published schema says. It knows the part of JSON Schema that the schema uses, and
 /// stops at any word it does not know, so that nothing goes unchecked.
 fn problems(value: &Value) -> Vec<String> {
-    let root: Value = serde_json::from_str(&json::schema()).unwrap();
+    problems_by("run-record", value)
+}
+
+fn problems_by(name: &str, value: &Value) -> Vec<String> {
+    let schemas = json::schemas();
+    let (_, schema) = schemas.iter().find(|(known, _)| *known == name).unwrap();
+    let root: Value = serde_json::from_str(schema).unwrap();
     let mut problems = Vec::new();
     check(&root, &root, value, "$", &mut problems);
     problems

@@ -19,6 +19,9 @@ pub struct ListenerProfile {
     /// Key-exchange groups it accepts; the gateway's own if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Group>>,
+    /// Application protocols it accepts, in its order; no more than the gateway's own if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<String>,
     /// Whether it issues session tickets, and resumes by them; not looked at if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_tickets: Option<bool>,

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use hyper::Version;
 use openssl::ssl::{SslRef, SslVerifyMode, SslVersion};
-use tls_gauntlet_scenarios::Cause;
+use tls_gauntlet_scenarios::{Cause, LateDemand};
 
 use super::ReferenceKnobs;
 use crate::{
@@ -15,8 +16,10 @@ use crate::{
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Demanded {
+    /// There is a certificate already.
+    HasOne,
     /// There was a handshake; what the client showed in it, if anything, OpenSSL knows.
-    Shown,
+    Asked,
     /// There is no way to ask, or this gateway does not take it.
     NotAsked,
     /// The client did not follow, and the connection broke over it.
@@ -35,12 +38,19 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Asks by renegotiation (RFC 5246 7.4.1.1), unless that has been done or cannot be.
-pub(super) async fn certificate(knobs: ReferenceKnobs, tls: &SharedTls, observer: &Observer) -> Demanded {
+/// Asks by renegotiation (RFC 5246 7.4.1.1), unless that has been done or cannot be: not in TLS 1.3 (RFC 8446 4.1.2), and
+/// not once HTTP/2 is spoken (RFC 9113 9.2.1).
+pub(super) async fn certificate(
+    knobs: ReferenceKnobs,
+    version: Version,
+    tls: &SharedTls,
+    observer: &Observer,
+) -> Demanded {
     if tls.with_ssl(|ssl| ssl.peer_certificate().is_some()) {
-        return Demanded::Shown;
+        return Demanded::HasOne;
     }
-    if !knobs.renegotiates_late || tls.with_ssl(SslRef::version2) == Some(SslVersion::TLS1_3) {
+    let is_tls13 = tls.with_ssl(SslRef::version2) == Some(SslVersion::TLS1_3);
+    if !knobs.renegotiates_late || is_tls13 || version == Version::HTTP_2 {
         return Demanded::NotAsked;
     }
     let before = observer.finished_received();
@@ -54,7 +64,21 @@ pub(super) async fn certificate(knobs: ReferenceKnobs, tls: &SharedTls, observer
     if begun.is_err() || tls.send_handshake().await.is_err() || tls.read_until(is_over).await.is_err() {
         return Demanded::Refused;
     }
-    Demanded::Shown
+    Demanded::Asked
+}
+
+impl Demanded {
+    /// The same for the log, which says nothing where nothing had to be asked.
+    pub(super) const fn word(self, flaw: Option<Cause>) -> Option<LateDemand> {
+        match (self, flaw) {
+            (Self::HasOne, _) => None,
+            (Self::Asked, None) => Some(LateDemand::Given),
+            (Self::Asked, Some(Cause::ClientCertMissing)) => Some(LateDemand::Missing),
+            (Self::Asked, Some(_)) => Some(LateDemand::Refused),
+            (Self::NotAsked, _) => Some(LateDemand::NotAsked),
+            (Self::Refused, _) => Some(LateDemand::NotFollowed),
+        }
+    }
 }
 
 /// What is wrong with what the client showed.

@@ -7,10 +7,15 @@ use std::{
     time::Duration,
 };
 
+use hyper::Version;
+use openssl::ssl::SslRef;
 use serde_json::json;
-use tls_gauntlet_scenarios::{Cause, Failure as LikeFailure, Party};
+use tls_gauntlet_scenarios::{Cause, Failure as LikeFailure, LateDemand, Party};
 
-use crate::client::{Failure, Side};
+use crate::{
+    client::{Failure, Side},
+    wire::shared_tls::SharedTls,
+};
 
 /// The log of one gateway.
 #[derive(Debug, Default)]
@@ -36,12 +41,30 @@ pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) status: u16,
-    /// The version of TLS on the side of the client.
-    pub(super) client_tls: &'a str,
+    /// The side of the client.
+    pub(super) caller: Caller,
     /// Where the request was to go, if a route was found.
     pub(super) backend: Option<SocketAddr>,
     /// How long all of it took.
     pub(super) elapsed: Duration,
+}
+
+/// The connection that a request came over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    /// The version of TLS.
+    pub(super) tls: &'static str,
+    /// The version of HTTP.
+    pub(super) http: Version,
+    /// What came of asking for a certificate late, if the request needed that.
+    pub(super) late: Option<LateDemand>,
+}
+
+impl Caller {
+    /// That of a request of this version, so far.
+    pub(super) fn of(tls: &SharedTls, http: Version) -> Self {
+        Self { tls: tls.with_ssl(SslRef::version_str), http, late: None }
+    }
 }
 
 impl Journal {
@@ -103,20 +126,21 @@ impl Journal {
 impl Asked<'_> {
     /// The columns of `GatewayLogs` that have a meaning here.
     fn in_gateway_logs(&self, error: Option<&LastError>) -> String {
-        let Self { nonce, method, path, status, client_tls, backend, elapsed } = self;
+        let Self { nonce, method, path, status, caller, backend, elapsed } = self;
         let mut line = json!({
             "OperationId": format!("{method} {}", operation(path)),
             "BackendUrl": backend.map(|backend| format!("https://{backend}{path}")),
             "BackendResponseCode": if error.is_none() { Some(status) } else { None },
             "BackendTime": elapsed.as_millis(),
-            "ClientProtocol": "HTTP/1.1",
-            "ClientTlsVersion": client_tls,
+            "ClientProtocol": format!("{:?}", caller.http),
+            "ClientTlsVersion": caller.tls,
             "ResponseCode": status,
             "IsRequestSuccess": error.is_none() && *status < 400,
             "gauntlet": {
                 "nonce": nonce,
                 "cause": error.and_then(|error| error.cause),
                 "party": error.map(|error| error.party),
+                "late": caller.late,
             },
         });
         if let Some(LastError { source, reason, message, .. }) = error {
@@ -136,7 +160,7 @@ impl Asked<'_> {
 }
 
 /// The path without what only joins it to its cell: `/GROUP/PORT/NONCE`.
-fn operation(path: &str) -> String {
+pub(crate) fn operation(path: &str) -> String {
     let rest = path.splitn(4, '/').nth(3).unwrap_or_default();
     format!("/{}", rest.split_once('/').map_or("", |(_nonce, rest)| rest))
 }
@@ -152,8 +176,10 @@ struct LastError {
 
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nonce, path, status, .. } = self;
-        write!(f, "nonce={nonce} path={path} status={status}")
+        let Self { nonce, method, path, status, caller, .. } = self;
+        write!(f, "nonce={nonce} path={path} status={status}")?;
+        let Caller { tls, http, late: Some(late) } = caller else { return Ok(()) };
+        write!(f, " method={method} tls={tls} http={http:?} late={late}")
     }
 }
 

@@ -2,16 +2,21 @@
 
 use std::{
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::{
     error::ErrorStack,
-    ssl::{Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode},
+    ssl::{AlpnError, Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode},
     x509::{X509Crl, X509CrlRef, store::X509StoreBuilder, verify::X509VerifyFlags},
 };
 use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Name, Pki, ServerRecipe};
@@ -25,7 +30,7 @@ use tokio::{
 };
 use tokio_openssl::SslStream;
 
-use super::{ReferenceKnobs, router::Router};
+use super::{ReferenceKnobs, journal::Caller, router::Router};
 use crate::{
     client::{Break, CannotSetUp, Circumstances, Failure, Role, client_cause, tls},
     ffi,
@@ -38,6 +43,9 @@ use crate::{
         tap::Tap,
     },
 };
+
+/// HTTP/2 over TLS (RFC 9113 3.2).
+const H2: &[u8] = b"h2";
 
 /// One port.
 #[derive(Debug)]
@@ -137,33 +145,32 @@ impl Listener {
             }
             Shaken::Never => return,
         };
-        let version = stream.ssl().version_str();
+        let speaks_h2 = stream.ssl().selected_alpn_protocol() == Some(H2);
         let barred = setting.barred(stream.ssl());
         let tls = SharedTls::of(stream);
-        let service = service_fn(|request| async {
-            match setting.policy {
-                ClientCertificatePolicy::OnDemand => {
-                    setting.router.answer_on_demand(request, &tls, &observer).await
-                }
-                ClientCertificatePolicy::Ignored
-                | ClientCertificatePolicy::Optional
-                | ClientCertificatePolicy::Required => {
-                    Ok(setting.router.answer(request, version, barred).await)
+        let io = TokioIo::new(tls.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (setting, tls, observer) = (Arc::clone(&setting), tls.clone(), Arc::clone(&observer));
+            async move {
+                match setting.policy {
+                    ClientCertificatePolicy::OnDemand => {
+                        setting.router.answer_on_demand(request, &tls, &observer).await
+                    }
+                    ClientCertificatePolicy::Ignored
+                    | ClientCertificatePolicy::Optional
+                    | ClientCertificatePolicy::Required => {
+                        let caller = Caller::of(&tls, request.version());
+                        Ok(setting.router.answer(request, caller, barred).await)
+                    }
                 }
             }
         });
-        let mut connection =
-            std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(tls.clone()), service));
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                // How a client leaves is its own affair.
-                _ = &mut connection => return,
-                () = told(&mut stop), if !stopping => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
+        if speaks_h2 {
+            let connection = http2::Builder::new(TokioExecutor::new()).serve_connection(io, service);
+            conduct(connection, http2::Connection::graceful_shutdown, stop).await;
+        } else {
+            let connection = http1::Builder::new().serve_connection(io, service);
+            conduct(connection, http1::Connection::graceful_shutdown, stop).await;
         }
     }
 
@@ -185,6 +192,21 @@ impl Listener {
         setting.router.journal().refused(&self.name, client, &failure);
         Shaken::Refused(stream)
     }
+}
+
+/// Sees a connection to its end, which comes early once the gateway is told to stop.
+async fn conduct<C: Future>(
+    connection: C,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // How a client leaves is its own affair.
+        _ = &mut connection => return,
+        () = told(&mut stop) => shut_down(connection.as_mut()),
+    }
+    connection.await;
 }
 
 /// Resolves once the gateway is told to stop, or dropped.
@@ -229,6 +251,19 @@ fn revoked(pki: &Pki) -> Result<X509Crl, Box<dyn std::error::Error + Send + Sync
     Ok(X509Crl::from_der(&pki.client_crl(CrlKind::Revoked)?)?)
 }
 
+/// The first of these protocols that the client offers (RFC 7301 3.2).
+fn select<'a>(accepted: &[String], offered: &'a [u8]) -> Result<&'a [u8], AlpnError> {
+    let mut names = Vec::new();
+    let mut rest = offered;
+    while let Some((length, after)) = rest.split_first() {
+        let Some((name, next)) = after.split_at_checked(usize::from(*length)) else { break };
+        names.push(name);
+        rest = next;
+    }
+    let picked = accepted.iter().find_map(|wanted| names.iter().find(|name| **name == wanted.as_bytes()));
+    picked.copied().ok_or(AlpnError::ALERT_FATAL)
+}
+
 fn context(
     profile: &ListenerProfile,
     identity: &Identity,
@@ -242,6 +277,10 @@ fn context(
     }
     if let Some(groups) = &profile.groups {
         algorithms::set_groups(&mut context, groups)?;
+    }
+    if !profile.protocols.is_empty() {
+        let accepted = profile.protocols.clone();
+        context.set_alpn_select_callback(move |_, offered| select(&accepted, offered));
     }
     if profile.session_tickets == Some(true) {
         context.clear_options(SslOptions::NO_TICKET);

@@ -16,15 +16,14 @@ use hyper::{
     header::{self, HeaderValue},
     http::{request::Parts, uri::PathAndQuery},
 };
-use openssl::ssl::SslRef;
-use tls_gauntlet_scenarios::{Cause, ClientCertificate, FailureBody, UpstreamProfile};
+use tls_gauntlet_scenarios::{Cause, ClientCertificate, FailureBody, LateDemand, UpstreamProfile};
 use tokio::time::Instant;
 
 use super::{
     CannotStart, ReferenceKnobs,
     answer::own,
     demand::{self, Demanded},
-    journal::{Asked, Journal},
+    journal::{Asked, Caller, Journal},
 };
 use crate::{
     client::{Answer, CannotSetUp, Dialer, DialerSettings, Failure},
@@ -103,12 +102,11 @@ impl Router {
         &self.journal
     }
 
-    /// Answers one request that came over this version of TLS; `barred` is what the listener holds against the client's
-    /// certificate.
+    /// Answers one request; `barred` is what the listener holds against the client's certificate.
     pub(super) async fn answer(
         &self,
         request: Request<impl Body<Data = Bytes, Error: fmt::Display>>,
-        client_tls: &str,
+        caller: Caller,
         barred: Option<Cause>,
     ) -> Response<Full<Bytes>> {
         let began = Instant::now();
@@ -122,7 +120,7 @@ impl Router {
             method: method.as_str(),
             path: &path,
             status,
-            client_tls,
+            caller,
             backend: way.map(|way| way.backend),
             elapsed: began.elapsed(),
         };
@@ -166,15 +164,15 @@ impl Router {
         tls: &SharedTls,
         observer: &Observer,
     ) -> Result<Response<Full<Bytes>>, demand::Broken> {
-        let version = tls.with_ssl(SslRef::version_str);
+        let caller = Caller::of(tls, request.version());
         let (path, method) = (request.uri().path().to_owned(), request.method().clone());
         let nonce = nonce(request.headers(), &path);
-        let asked = |status: u16| Asked {
+        let asked = |status: u16, late: Option<LateDemand>| Asked {
             nonce: &nonce,
             method: method.as_str(),
             path: &path,
             status,
-            client_tls: version,
+            caller: Caller { late, ..caller },
             backend: None,
             elapsed: Duration::ZERO,
         };
@@ -188,25 +186,30 @@ impl Router {
         let unanswered = Unanswered(|| {
             let cause = observer.renegotiation_refused().then_some(Cause::RenegotiationRefused);
             self.journal.rejected(
-                &asked(0),
+                &asked(0, Some(LateDemand::NotFollowed)),
                 cause,
                 "the connection ended when the client's certificate was asked for",
             );
         });
-        let demanded = demand::certificate(self.knobs, tls, observer).await;
+        let demanded = demand::certificate(self.knobs, caller.http, tls, observer).await;
         if demanded == Demanded::Refused {
             return Err(demand::Broken);
         }
         std::mem::forget(unanswered);
         let missing = match demanded {
-            Demanded::Shown => demand::verdict(tls),
+            Demanded::HasOne | Demanded::Asked => demand::verdict(tls),
             Demanded::NotAsked | Demanded::Refused => Some(Cause::ClientCertMissing),
         };
+        let late = demanded.word(missing);
         if let Some(cause) = missing {
-            self.journal.rejected(&asked(status), Some(cause), "the request needs a client certificate");
+            self.journal.rejected(
+                &asked(status, late),
+                Some(cause),
+                "the request needs a client certificate",
+            );
             return Ok(own(self.says, status, &nonce));
         }
-        Ok(self.answer(request, version, None).await)
+        Ok(self.answer(request, Caller { late, ..caller }, None).await)
     }
 
     /// The route with the longest prefix of this path.
