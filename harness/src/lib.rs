@@ -39,6 +39,7 @@ pub mod gateway;
 #[cfg(feature = "matrix")]
 pub mod hello;
 pub mod limits;
+mod page;
 #[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(feature = "matrix")]

@@ -127,6 +127,7 @@ fn a_call_for_nobody_is_told_with_the_reason() {
     let resets: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
     assert!(resets["not_by_name"].as_str().unwrap().contains("acts before the ClientHello"), "{resets}");
     assert_eq!(resets["url_by_name"], Value::Null);
+    assert!(told.next().unwrap().unwrap().starts_with("page on http://127.0.0.1:"));
     assert!(told.next().unwrap().unwrap().starts_with("ready"));
 
     let line = good["curl_by_name"].as_str().unwrap().replace("plain-good", "plane-good");
@@ -147,7 +148,7 @@ fn with_control() -> (Serving, String) {
         .unwrap();
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = told.next().unwrap().unwrap();
-    let url = first.strip_prefix("control API on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let url = first.strip_prefix("control API and page on ").unwrap_or_else(|| panic!("{first}")).to_owned();
     assert!(told.next().unwrap().unwrap().starts_with("ready"));
     (Serving { child, backends: Vec::new() }, url)
 }
