@@ -1,5 +1,7 @@
 //! `gauntlet serve`: keeps backends up, for debugging by hand or for a gateway elsewhere.
 
+mod watch;
+
 use std::{
     convert::Infallible,
     fs, io,
@@ -70,7 +72,11 @@ pub(super) struct Arguments {
     /// The seed of names and serial numbers; random if absent.
     #[arg(long)]
     seed: Option<u64>,
-    /// One JSON object for each backend and line.
+    /// Prints each connection as it ends, a line each: time (UTC), backend, version, suite, server name, client
+    /// certificate, cause.
+    #[arg(long)]
+    watch: bool,
+    /// One JSON object for each backend and line, and with --watch for each connection.
     #[arg(long)]
     json: bool,
 }
@@ -165,9 +171,17 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let what = if arguments.control.is_some() { "control API and page" } else { "page" };
         streams::note(&format!("{what} on {}/", control.url()));
         streams::note("ready; ctrl-c ends it");
+        let names: Vec<_> = served.into_iter().map(|served| served.backend).collect();
+        let told = async {
+            if arguments.watch {
+                watch::watch(control.follow(), &names, arguments.json).await
+            } else {
+                match tell_refusals(&front).await {}
+            }
+        };
         tokio::select! {
             _ = signals.received() => {}
-            never = tell_refusals(&front) => match never {},
+            told = told => told?,
         }
         drop((control, front));
         Ok(ExitCode::SUCCESS)

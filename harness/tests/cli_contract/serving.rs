@@ -138,6 +138,51 @@ fn a_call_for_nobody_is_told_with_the_reason() {
     assert_eq!(serving.end("INT"), Some(0));
 }
 
+#[rstest]
+#[case(false)]
+#[case(true)]
+fn who_watches_sees_each_connection_as_it_ends(#[case] as_json: bool) {
+    if !has_curl() {
+        return;
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
+        .args(["serve", "tls12-only", "expired-leaf", "--watch"])
+        .args(as_json.then_some("--json"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let _serving = Serving { child, backends: Vec::new() };
+    let mut curl = || {
+        if as_json {
+            let told: Value = serde_json::from_str(&out.next().unwrap()).unwrap();
+            return told["curl"].as_str().unwrap().to_owned();
+        }
+        out.find(|line| line.starts_with("  curl --cacert")).unwrap()
+    };
+    let (sound, expired) = (curl(), curl());
+    assert_eq!((paste(&sound).1, paste(&expired).1), (0, 60));
+    // Those that are called at the same time may end in any order.
+    if as_json {
+        let mut seen =
+            [out.next(), out.next()].map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        seen.sort_by_key(|entry| entry["backend"].to_string());
+        assert_eq!(
+            (&seen[0]["backend"], &seen[0]["alert_received"]),
+            (&"expired-leaf".into(), &"certificate_expired".into())
+        );
+        assert_eq!((&seen[1]["backend"], &seen[1]["tls_version"]), (&"tls12-only".into(), &"TLSv1.2".into()));
+        return;
+    }
+    let is_line = |line: &String| line.get(8..10) == Some("  ") && line.as_bytes()[2] == b':';
+    let mut seen: Vec<String> = out.filter(is_line).take(2).map(|line| line[10..].to_owned()).collect();
+    seen.sort();
+    let expired = "×  expired-leaf  sni localhost  certificate_expired received in phase handshake (";
+    assert!(seen[0].trim_start().starts_with(expired), "{seen:?}");
+    assert!(seen[1].trim_start().starts_with("✓  tls12-only    TLSv1.2  TLS_"), "{seen:?}");
+}
+
 /// A `gauntlet serve --control` without files, and where its control API is.
 fn with_control() -> (Serving, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
