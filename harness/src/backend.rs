@@ -13,6 +13,8 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "the command needs more of it"))]
+pub(crate) mod by_hand;
 mod cause;
 mod connection;
 mod context;
@@ -34,6 +36,7 @@ mod tickets;
 pub use context::Held;
 pub use fleet::{Backend, Fleet, FleetError, FleetOptions};
 pub use front::{DEFAULT_BACKEND, Front};
+pub(crate) use ledger::Written;
 
 /// The host name that backends' certificates are made out to unless told otherwise.
 pub const SERVER_NAME: &str = "backend.gauntlet.test";

@@ -4,7 +4,6 @@
 //! 1 the gateway under test fell short, 2 usage or input error, 3 Gauntlet could not do its work.
 
 mod baseline;
-mod by_hand;
 mod certs;
 mod check;
 mod clock;

@@ -1,13 +1,17 @@
 //! The control API: what a fleet is asked and told while it runs, over plain HTTP.
 //!
-//! `control/openapi.json` describes it, and is served by it. It hands out the private keys of its clients' certificates
-//! and opens ports for whoever asks, so it belongs on loopback or into the network of a container.
+//! `control/openapi.json` describes it, and is served by it; `/` is a page for people. It hands out the private keys of
+//! its clients' certificates and opens ports for whoever asks, so it belongs on loopback or into the network of a
+//! container. No web page but its own gets anything out of it, or done by it: `control/guard.rs`. Where other users of
+//! the machine are not to get at it either, each path begins with a secret.
 
 mod answer;
 mod certificates;
 mod chronicle;
+mod guard;
 mod landing;
 mod operations;
+mod prospect;
 mod query;
 mod routes;
 mod script;
@@ -17,15 +21,19 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use time::OffsetDateTime;
+use tls_gauntlet_certs::Name;
 use tokio::{
     net::TcpListener,
     sync::{RwLock, watch},
     task::JoinSet,
 };
 
-use crate::backend::{Fleet, Front};
-use chronicle::{Chronicle, Entry};
+use crate::backend::{Fleet, Front, by_hand::Files};
+use chronicle::Chronicle;
 use query::Wanted;
+
+pub use chronicle::Entry;
 
 /// The description of the API.
 pub const OPENAPI: &str = include_str!("control/openapi.json");
@@ -38,8 +46,39 @@ pub const PFX_PASSWORD: &str = "gauntlet";
 #[must_use = "the backends and their control API stop as soon as this is dropped"]
 pub struct Control {
     address: SocketAddr,
+    state: Arc<State>,
     // Dropped with all its connections; the last of them takes the fleet along.
     _server: JoinSet<()>,
+}
+
+/// How a control API is reached, and what it tells.
+#[derive(Debug, Clone)]
+pub struct ControlOptions {
+    address: SocketAddr,
+    now: OffsetDateTime,
+    secret: Option<String>,
+    files: Files,
+}
+
+impl ControlOptions {
+    /// On this address; it is this time now.
+    #[must_use]
+    pub fn new(address: SocketAddr, now: OffsetDateTime) -> Self {
+        Self { address, now, secret: None, files: Files::as_fetched() }
+    }
+
+    /// The same for those alone who know this word: every path begins with it. It is to consist of what a path may
+    /// hold as it is (RFC 3986 3.3).
+    #[must_use]
+    pub fn secret(self, secret: &str) -> Self {
+        Self { secret: Some(secret.to_owned()), ..self }
+    }
+
+    /// The same for callers who have these files.
+    #[cfg(feature = "cli")]
+    pub(crate) fn files(self, files: Files) -> Self {
+        Self { files, ..self }
+    }
 }
 
 /// What all requests share.
@@ -48,21 +87,26 @@ struct State {
     fleet: RwLock<Fleet>,
     front: Arc<Front>,
     chronicle: Chronicle,
+    names: Vec<Name>,
+    secret: Option<String>,
+    files: Files,
 }
 
 impl Control {
-    /// Takes a fleet over, and the port for all names beside it, and listens on this address for what they are to be
-    /// asked. When this returns, it answers.
+    /// Takes a fleet over, and the port for all names beside it, and listens for what they are to be asked. When this
+    /// returns, it answers.
     ///
     /// # Errors
     /// What the system says of the address.
-    pub async fn start(fleet: Fleet, front: Arc<Front>, address: SocketAddr) -> io::Result<Self> {
+    pub async fn start(fleet: Fleet, front: Arc<Front>, options: ControlOptions) -> io::Result<Self> {
+        let ControlOptions { address, now, secret, files } = options;
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State { fleet: RwLock::new(fleet), front, chronicle: Chronicle::default() });
+        let (names, chronicle) = (fleet.names().to_vec(), Chronicle::begin(now));
+        let state = Arc::new(State { fleet: RwLock::new(fleet), front, chronicle, names, secret, files });
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, state));
-        Ok(Self { address, _server: server })
+        server.spawn(serve(listener, Arc::clone(&state)));
+        Ok(Self { address, state, _server: server })
     }
 
     /// Where it listens.
@@ -71,10 +115,47 @@ impl Control {
         self.address
     }
 
-    /// The same as `http://127.0.0.1:PORT`.
+    /// The same as `http://127.0.0.1:PORT`, with the secret if there is one; paths follow.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.state.secret {
+            None => format!("http://{}", self.address),
+            Some(secret) => format!("http://{}/{secret}", self.address),
+        }
+    }
+
+    /// Follows the ledger from its beginning.
+    #[must_use]
+    pub fn follow(&self) -> Follower {
+        Follower { state: Arc::clone(&self.state), wanted: Wanted::default(), news: None }
+    }
+}
+
+/// Reads a ledger as it is written.
+#[derive(Debug)]
+pub struct Follower {
+    state: Arc<State>,
+    wanted: Wanted,
+    news: Option<News>,
+}
+
+impl Follower {
+    /// The entries that are there and were not returned before, as soon as there are any; none if there will never be
+    /// one any more.
+    pub async fn next(&mut self) -> Option<Vec<Arc<Entry>>> {
+        let news = match &mut self.news {
+            Some(news) => news,
+            none => none.insert(self.state.news().await),
+        };
+        loop {
+            news.forget();
+            let (entries, last) = self.state.read(&self.wanted).await;
+            self.wanted.since = self.wanted.since.max(last);
+            if !entries.is_empty() {
+                return Some(entries);
+            }
+            news.come().await?;
+        }
     }
 }
 

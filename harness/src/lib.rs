@@ -41,6 +41,7 @@ pub mod hello;
 #[cfg(feature = "matrix")]
 pub mod late;
 pub mod limits;
+mod page;
 #[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(feature = "matrix")]

@@ -11,11 +11,11 @@ use hyper_util::rt::TokioIo;
 use openssl::{pkcs12::Pkcs12, pkey::PKey, x509::X509};
 use rstest::rstest;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet::{
     backend::{Fleet, FleetOptions, Front},
     client::{Probe, Target},
-    control::{Control, OPENAPI, PFX_PASSWORD},
+    control::{Control, ControlOptions, OPENAPI, PFX_PASSWORD},
     trials,
 };
 use tls_gauntlet_certs::Pki;
@@ -31,6 +31,7 @@ struct Served {
     control: Control,
     front: SocketAddr,
     pki: Arc<Pki>,
+    begun: OffsetDateTime,
 }
 
 struct Said {
@@ -41,18 +42,25 @@ struct Said {
 
 impl Served {
     async fn start(backends: &[&str]) -> Self {
+        Self::behind(backends, None).await
+    }
+
+    async fn behind(backends: &[&str], secret: Option<&str>) -> Self {
         #[allow(
             clippy::disallowed_methods,
             reason = "certificates have to be valid for programs with clocks"
         )]
-        let pki = Arc::new(Pki::new(3, OffsetDateTime::now_utc()).unwrap());
+        let now = OffsetDateTime::now_utc();
+        let pki = Arc::new(Pki::new(3, now).unwrap());
         let plan: Vec<_> = backends.iter().map(|name| catalogue().backend(name).unwrap()).collect();
         let options = FleetOptions::default();
         let fleet = Fleet::start(&plan, &pki, &options).await.unwrap();
         let front = Arc::new(Front::start(&pki, &options).await.unwrap());
         let address = front.address();
-        let control = Control::start(fleet, front, "127.0.0.1:0".parse().unwrap()).await.unwrap();
-        Self { control, front: address, pki }
+        let options = ControlOptions::new("127.0.0.1:0".parse().unwrap(), now);
+        let options = secret.map_or(options.clone(), |secret| options.secret(secret));
+        let control = Control::start(fleet, front, options).await.unwrap();
+        Self { control, front: address, pki, begun: now }
     }
 
     async fn send(&self, method: &str, path: &str, body: &str) -> Response<Incoming> {
@@ -323,4 +331,113 @@ async fn a_fuzzer_finds_the_api_as_it_is_described() {
         .output();
     let said = timeout(deadline, fuzzer).await.expect("the fuzzer ends").unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
+/// `GET /` with these headers: status, type, policy and body.
+async fn landing(served: &Served, headers: &[(&str, &str)]) -> Landing {
+    let stream = TcpStream::connect(served.control.address()).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = Request::builder().uri("/");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "localhost");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::new())).unwrap();
+    let response = timeout(DEADLINE, sender.send_request(request)).await.expect("an answer").unwrap();
+    let said = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    let (kind, policy) = (said("content-type"), said("content-security-policy"));
+    assert_eq!(response.headers().get("access-control-allow-origin"), None);
+    assert_eq!(
+        (said("cross-origin-resource-policy").as_str(), said("cache-control").as_str()),
+        ("same-origin", "no-store")
+    );
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Landing { status, kind, policy, body: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+struct Landing {
+    status: u16,
+    kind: String,
+    policy: String,
+    body: String,
+}
+
+#[tokio::test]
+async fn who_opens_the_address_gets_what_it_reads() {
+    let served = Served::start(&["expired-leaf", "plain-good"]).await;
+    let page = landing(&served, &[("accept", "text/html,*/*;q=0.8")]).await;
+    assert_eq!((page.status, page.kind.as_str()), (200, "text/html; charset=utf-8"));
+    assert!(page.policy.starts_with("default-src 'none'; style-src 'sha256-"), "{}", page.policy);
+    assert!(!page.body.contains("{{"), "every part is in its place");
+    assert!(landing(&served, &[("accept", "*/*")]).await.body.contains("GET  /healthz"));
+
+    let overview = landing(&served, &[("accept", "application/json")]).await;
+    let overview: Value = serde_json::from_str(&overview.body).unwrap();
+    let families = overview["families"].as_array().unwrap();
+    assert_eq!((&families[0]["name"], &families[1]["name"]), (&json!("sound"), &json!("certificate")));
+    let expired = &families[1]["backends"][0];
+    assert_eq!(expired["expect"]["says"], "must refuse: server-cert-expired");
+    assert!(
+        expired["curl"].as_str().unwrap().starts_with("curl --cacert ca.pem https://localhost:"),
+        "{expired}"
+    );
+    assert!(families[0]["backends"][0]["s_client"].as_str().unwrap().contains("-servername localhost"));
+}
+
+#[rstest]
+#[case(&[("host", "attacker.com")], 421)]
+#[case(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], 403)]
+#[case(&[("origin", "http://localhost:8080")], 403)]
+#[case(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], 200)]
+#[tokio::test]
+async fn pages_of_others_get_nothing(#[case] headers: &[(&str, &str)], #[case] status: u16) {
+    let served = Served::start(&["plain-good"]).await;
+    assert_eq!(landing(&served, headers).await.status, status);
+}
+
+#[tokio::test]
+async fn a_page_of_others_can_do_nothing() {
+    let served = Served::start(&["plain-good"]).await;
+    let script = json!({ "steps": [{ "fault": { "at": "request", "does": "reset" } }] }).to_string();
+    let stream = TcpStream::connect(served.control.address()).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    // What a form or a script of another page can have a browser send without asking first.
+    let request = Request::builder()
+        .method("POST")
+        .uri("/backends/plain-good/script")
+        .header("host", served.control.address().to_string())
+        .header("origin", "http://attacker.com")
+        .header("content-type", "text/plain")
+        .body(Full::new(Bytes::from(script)))
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(served.get("/backends/plain-good").await["scripted"], 0);
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_secret_finds_nothing() {
+    let served = Served::behind(&["plain-good"], Some("0123456789abcdef")).await;
+    for path in ["/", "/healthz", "/certs/client-good.key", "/0123456789abcdee/healthz", "/0123456789abcdef"]
+    {
+        let said = served.ask("GET", path, "").await;
+        assert_eq!(said.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert!(served.control.url().ends_with("/0123456789abcdef"));
+    assert_eq!(served.get("/0123456789abcdef/healthz").await["backends"], 1);
+}
+
+#[tokio::test]
+async fn an_entry_has_its_time() {
+    let served = Served::start(&["plain-good"]).await;
+    served.call("plain-good", "n-0000000000000001").await;
+    let found = served.entries("n-0000000000000001").await;
+    let time = OffsetDateTime::parse(found[0]["time"].as_str().unwrap(), &Rfc3339).unwrap();
+    let begun = served.begun.replace_millisecond(0).unwrap();
+    assert!(time >= begun && time - begun < time::Duration::minutes(10), "{time}");
 }

@@ -26,7 +26,7 @@ use super::{
     SERVER_NAME,
     context::{self, Held, Settings},
     door::{Door, Stage},
-    ledger::Ledger,
+    ledger::{Ledger, Written},
     port::{Contexts, Port},
     shown::Known,
     status::{Status, StatusService},
@@ -199,6 +199,11 @@ impl Fleet {
         Ok(())
     }
 
+    /// What its certificates are made out to.
+    pub(crate) fn names(&self) -> &[Name] {
+        &self.options.names
+    }
+
     /// The authorities behind the certificates.
     #[must_use]
     pub fn pki(&self) -> &Arc<Pki> {
@@ -344,10 +349,9 @@ impl Backend {
         self.port.ledger().entries()
     }
 
-    /// The entries from this one on.
-    #[must_use]
-    pub fn ledger_since(&self, first: usize) -> Vec<BackendSaw> {
-        self.port.ledger().entries_since(first)
+    /// The entries from this one on, with their times.
+    pub(crate) fn written_since(&self, first: usize) -> Vec<Written> {
+        self.port.ledger().written_since(first)
     }
 
     /// Sets what its next connections meet: a fault each, or none. It takes the place of what is left of an earlier

@@ -28,7 +28,7 @@ use super::{
     connection,
     door::{Door, Stage},
     fleet::{FleetError, FleetOptions, Made},
-    ledger::Ledger,
+    ledger::{Ledger, Written},
     port::Port,
     shown::Known,
 };
@@ -133,10 +133,9 @@ impl Front {
         self.ledger.count()
     }
 
-    /// The entries from this one on.
-    #[must_use]
-    pub fn ledger_since(&self, first: usize) -> Vec<BackendSaw> {
-        self.ledger.entries_since(first)
+    /// The entries from this one on, with their times.
+    pub(crate) fn written_since(&self, first: usize) -> Vec<Written> {
+        self.ledger.written_since(first)
     }
 
     /// Which backend an entry is of; none if there was none for its server name.

@@ -1,6 +1,9 @@
 //! The ledger of a backend: one entry for each connection that has ended.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use tls_gauntlet_scenarios::BackendSaw;
 use tokio::sync::watch;
@@ -8,11 +11,18 @@ use tokio::sync::watch;
 /// The entries, and how many are still to come.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    entries: Mutex<Vec<BackendSaw>>,
+    entries: Mutex<Vec<Written>>,
     count: watch::Sender<usize>,
     open: watch::Sender<usize>,
     /// The same count over a whole fleet.
     of_fleet: watch::Sender<usize>,
+}
+
+/// An entry, and when it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) at: Instant,
+    pub(crate) saw: BackendSaw,
 }
 
 impl Default for Ledger {
@@ -40,7 +50,8 @@ impl Ledger {
 
     /// A connection has ended.
     pub(super) fn write(&self, entry: BackendSaw) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        let written = Written { at: Instant::now(), saw: entry };
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(written);
         self.count.send_modify(|count| *count += 1);
         self.of_fleet.send_modify(|count| *count += 1);
         self.close();
@@ -52,11 +63,17 @@ impl Ledger {
     }
 
     pub(super) fn entries(&self) -> Vec<BackendSaw> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.entries_since(0)
     }
 
     /// The entries from this one on.
     pub(super) fn entries_since(&self, first: usize) -> Vec<BackendSaw> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().skip(first).map(|written| written.saw.clone()).collect()
+    }
+
+    /// The same with their times.
+    pub(super) fn written_since(&self, first: usize) -> Vec<Written> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(first..).unwrap_or_default().to_vec()
     }

@@ -21,3 +21,14 @@ pub(super) fn seed(asked: Option<u64>) -> Result<u64, Failure> {
     // 32 bits: short enough to be typed again, and exact in every JSON reader.
     Ok(u32::from_be_bytes(bytes).into())
 }
+
+/// A word that nobody guesses.
+pub(super) fn secret() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    openssl::rand::rand_bytes(&mut bytes).map_err(|error| {
+        work_error!(
+            "cannot get random numbers for the address of the page: {error}; pass --control ADDR:PORT"
+        )
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

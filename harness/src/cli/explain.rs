@@ -6,11 +6,11 @@ use clap::Args;
 use tls_gauntlet_scenarios::{Composed, Expectation, Scenario, catalogue, model};
 
 use super::{
-    by_hand::{self, Files, quoted},
     failure::{Failure, input_error},
     selection, streams,
 };
 use crate::{
+    backend::by_hand::{self, Files, quoted},
     gateway::{Gateway, REFERENCE},
     record::GatewayKind,
     report::{Detail, text::wrap, witness},

@@ -1,8 +1,10 @@
 //! `gauntlet serve`: keeps backends up, for debugging by hand or for a gateway elsewhere.
 
+mod watch;
+
 use std::{
     convert::Infallible,
-    fs,
+    fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -11,20 +13,22 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use tls_gauntlet_certs::{ClientRecipe, Pki};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 
 use super::{
-    by_hand::{self, Files},
     certs, check, clock,
     failure::{Failure, input_error, work_error},
     signals::Signals,
     streams,
 };
 use crate::{
-    backend::{DEFAULT_BACKEND, Fleet, FleetError, FleetOptions, Front},
-    control::Control,
+    backend::{
+        DEFAULT_BACKEND, Fleet, FleetError, FleetOptions, Front,
+        by_hand::{self, Files},
+    },
+    control::{Control, ControlOptions},
     gateway::RunFolder,
     report::{Detail, text::wrap},
 };
@@ -49,7 +53,8 @@ pub(super) struct Arguments {
     /// The port for all names, where it is not to be the one after the last.
     #[arg(long, value_name = "N")]
     name_port: Option<u16>,
-    /// Where to answer over plain HTTP: what is up, certificates, what the backends saw; see /openapi.json there.
+    /// Where to answer over plain HTTP, a browser with a page, programs with what is up, certificates and what the
+    /// backends saw (/openapi.json); if absent, on loopback, behind an address that only you are told.
     #[arg(long, value_name = "ADDR:PORT")]
     control: Option<SocketAddr>,
     /// A folder with kept authorities (`gauntlet certs`); new ones if absent.
@@ -67,7 +72,11 @@ pub(super) struct Arguments {
     /// The seed of names and serial numbers; random if absent.
     #[arg(long)]
     seed: Option<u64>,
-    /// One JSON object for each backend and line.
+    /// Prints each connection as it ends, a line each: time (UTC), backend, version, suite, server name, client
+    /// certificate, cause.
+    #[arg(long)]
+    watch: bool,
+    /// One JSON object for each backend and line, and with --watch for each connection.
     #[arg(long)]
     json: bool,
 }
@@ -156,27 +165,49 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         if !arguments.bind.is_loopback() {
             streams::note(&warning(&served, front.address()));
         }
-        let (fleet, control) = match arguments.control {
-            None => (Some(fleet), None),
-            Some(address) => {
-                let control = Control::start(fleet, Arc::clone(&front), address).await;
-                let remedy = "choose another --control";
-                let control = control.map_err(|error| {
-                    work_error!("cannot listen on {address} for the control API: {error}; {remedy}")
-                })?;
-                streams::note(&format!("control API on {}", control.url()));
-                (None, Some(control))
+        let control = Control::start(fleet, Arc::clone(&front), reached(arguments, now, &files)?).await;
+        let control = control.map_err(|error| could_not_answer(&error, arguments.control))?;
+        streams::print(&told(&served, front.address(), &files, arguments.json)?)?;
+        let what = if arguments.control.is_some() { "control API and page" } else { "page" };
+        streams::note(&format!("{what} on {}/", control.url()));
+        streams::note("ready; ctrl-c ends it");
+        let names: Vec<_> = served.into_iter().map(|served| served.backend).collect();
+        let told = async {
+            if arguments.watch {
+                watch::watch(control.follow(), &names, arguments.json).await
+            } else {
+                match tell_refusals(&front).await {}
             }
         };
-        streams::print(&told(&served, front.address(), &files, arguments.json)?)?;
-        streams::note("ready; ctrl-c ends it");
         tokio::select! {
             _ = signals.received() => {}
-            never = tell_refusals(&front) => match never {},
+            told = told => told?,
         }
-        drop((fleet, control, front));
+        drop((control, front));
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Where page and control API answer. Where no address was chosen, no other user of this machine is to find them: they
+/// hand out private keys.
+fn reached(arguments: &Arguments, now: OffsetDateTime, files: &Files) -> Result<ControlOptions, Failure> {
+    let options = match arguments.control {
+        Some(address) => ControlOptions::new(address, now),
+        None => {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            ControlOptions::new(address, now).secret(&clock::secret()?)
+        }
+    };
+    Ok(if arguments.no_files { options } else { options.files(files.clone()) })
+}
+
+fn could_not_answer(error: &io::Error, asked: Option<SocketAddr>) -> Failure {
+    match asked {
+        Some(address) => {
+            work_error!("cannot listen on {address} for the control API: {error}; choose another --control")
+        }
+        None => work_error!("cannot listen on loopback for the page: {error}; pass --control ADDR:PORT"),
+    }
 }
 
 /// Says of each call for a name to which nobody answers why that is.

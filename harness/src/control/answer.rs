@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use serde::Serialize;
 use serde_json::json;
@@ -67,5 +70,21 @@ pub(super) fn of(status: StatusCode, kind: &'static str, body: impl Into<Bytes>)
     let mut response = Response::new(Full::new(body.into()).boxed_unsync());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// The same, kept from the pages of others, and from caches: what is told is of this moment, and the address may hold
+/// a secret.
+pub(super) fn for_nobody_else(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    let mut put = |name: HeaderName, value| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    put(CACHE_CONTROL, "no-store");
+    put(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    put(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    put(REFERRER_POLICY, "no-referrer");
+    put(X_CONTENT_TYPE_OPTIONS, "nosniff");
     response
 }

@@ -1,27 +1,38 @@
 //! The ledgers of all backends as one, its entries numbered in the order in which they were collected.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_scenarios::BackendSaw;
 
 use super::query::Wanted;
-use crate::backend::{Fleet, Front};
+use crate::backend::{Fleet, Front, Written};
 
-/// One entry.
+/// One entry: a connection that has ended.
 #[derive(Debug, Serialize)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Its number, from 1.
-    pub(super) sequence: u64,
+    pub sequence: u64,
+    /// When it ended (RFC 3339), by the time that was told at the start and what has passed since.
+    pub time: String,
     /// Which backend saw it; none if there was none for its server name.
-    backend: Option<String>,
+    pub backend: Option<String>,
+    /// What that saw.
     #[serde(flatten)]
-    saw: BackendSaw,
+    pub saw: BackendSaw,
 }
 
 /// All entries so far.
-#[derive(Debug, Default)]
-pub(super) struct Chronicle(Mutex<Collected>);
+#[derive(Debug)]
+pub(super) struct Chronicle {
+    /// The time of day when this was made.
+    begun: (OffsetDateTime, Instant),
+    collected: Mutex<Collected>,
+}
 
 #[derive(Debug, Default)]
 struct Collected {
@@ -32,29 +43,44 @@ struct Collected {
 }
 
 impl Chronicle {
+    /// An empty one; it is this time now.
+    pub(super) fn begin(now: OffsetDateTime) -> Self {
+        Self { begun: (now, Instant::now()), collected: Mutex::default() }
+    }
+
     /// Takes up what was written since the last time; the entries that are wanted, and the number of the last one
     /// there is.
     pub(super) fn read(&self, fleet: &Fleet, front: &Front, wanted: &Wanted) -> (Vec<Arc<Entry>>, u64) {
-        let mut collected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
         let Collected { entries, of_backends, of_front } = &mut *collected;
         of_backends.resize(fleet.backends().len(), 0);
-        let mut put = |backend: Option<String>, saw| {
-            entries.push(Arc::new(Entry { sequence: entries.len() as u64 + 1, backend, saw }));
+        let mut put = |backend: Option<String>, Written { at, saw }| {
+            let (sequence, time) = (entries.len() as u64 + 1, self.time(at));
+            entries.push(Arc::new(Entry { sequence, time, backend, saw }));
         };
         for (backend, read) in fleet.backends().iter().zip(of_backends) {
-            for saw in backend.ledger_since(*read) {
+            for written in backend.written_since(*read) {
                 *read += 1;
-                put(Some(backend.name().to_owned()), saw);
+                put(Some(backend.name().to_owned()), written);
             }
         }
-        for saw in front.ledger_since(*of_front) {
+        for written in front.written_since(*of_front) {
             *of_front += 1;
-            put(front.backend_of(&saw), saw);
+            put(front.backend_of(&written.saw), written);
         }
         let last = entries.len();
         let from = usize::try_from(wanted.since).unwrap_or(last).min(last);
         let entries = entries[from..].iter().filter(|entry| entry.is(wanted)).cloned().collect();
         (entries, last as u64)
+    }
+
+    /// `2026-03-01T12:00:00.123Z`
+    fn time(&self, at: Instant) -> String {
+        let (now, begun) = self.begun;
+        let time = now + at.saturating_duration_since(begun);
+        let time = time.replace_millisecond(time.millisecond()).unwrap_or(time);
+        // Every year that a clock shows can be written.
+        time.format(&Rfc3339).unwrap_or_default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each request does.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header::HOST};
@@ -14,12 +14,14 @@ use super::{
     answer::{self, Body, Problem},
     certificates,
     chronicle::Entry,
-    landing,
+    guard,
+    landing::{self, Kind},
+    prospect::Prospect,
     query::Wanted,
     routes::Route,
     script, stream,
 };
-use crate::backend::{Backend, FleetError};
+use crate::backend::{Backend, FleetError, Front, by_hand};
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
@@ -29,8 +31,10 @@ const MOST: usize = 1000;
 
 /// A backend, as the API tells of it.
 #[derive(Debug, Serialize)]
-struct Told<'a> {
+pub(super) struct Told<'a> {
     name: &'a str,
+    /// That of the catalogue; `composed` for what is not in it.
+    pub(super) family: &'static str,
     summary: &'a str,
     clause: &'a str,
     url: String,
@@ -40,6 +44,16 @@ struct Told<'a> {
     port: u16,
     /// How many of its next connections follow a script.
     scripted: usize,
+    /// What becomes of a sound client.
+    expect: Prospect,
+    /// Lines that show what it does.
+    curl: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curl_by_name: Option<String>,
+    s_client: String,
+    /// Asks for the status of its certificate, where that points to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
 }
 
 /// Answers one request, whatever it is.
@@ -47,14 +61,25 @@ pub(super) async fn answer(
     state: Arc<State>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    Ok(carry_out(state, request).await.unwrap_or_else(|problem| problem.answer()))
+    let answer = carry_out(state, request).await.unwrap_or_else(|problem| problem.answer());
+    Ok(answer::for_nobody_else(answer))
 }
 
 async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
-    let route = Route::of(request.method(), request.uri().path())?;
+    guard::check(request.method(), request.headers(), &state.names)?;
+    let route = Route::of(request.method(), state.path(request.uri().path())?)?;
     let host = host(request.headers());
     match route {
-        Route::Landing => Ok(answer::of(StatusCode::OK, "text/plain; charset=utf-8", landing::TEXT)),
+        Route::Landing => match Kind::accepted(request.headers()) {
+            Kind::Text => Ok(answer::of(StatusCode::OK, "text/plain; charset=utf-8", landing::TEXT)),
+            Kind::Page => Ok(landing::page()),
+            Kind::Json => {
+                let fleet = state.fleet.read().await;
+                let told: Vec<_> =
+                    fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
+                Ok(answer::json(StatusCode::OK, &landing::overview(&told, &state.front, &state.files)))
+            }
+        },
         Route::OpenApi => Ok(answer::of(StatusCode::OK, "application/json", OPENAPI)),
         Route::Health => {
             let backends = state.fleet.read().await.backends().len();
@@ -153,30 +178,56 @@ fn named<'a>(backends: &'a [Backend], name: &str) -> Result<&'a Backend, Problem
 }
 
 impl State {
+    /// A path without the secret that it has to begin with, if there is one.
+    fn path<'a>(&self, path: &'a str) -> Result<&'a str, Problem> {
+        let Some(secret) = &self.secret else { return Ok(path) };
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(secret.as_str()));
+        rest.filter(|rest| rest.starts_with('/')).ok_or_else(|| {
+            Problem::not_found("nothing is here; the address that `gauntlet serve` has printed is longer")
+        })
+    }
+
     fn told<'a>(&self, backend: &'a Backend, host: &str) -> Told<'a> {
-        let profile = backend.profile();
+        let (profile, files) = (backend.profile(), &self.files);
         let port = backend.address().port();
+        let url = format!("https://{}:{port}/", by_hand::called(profile, host));
+        let by_name = Front::host(backend.composed()).ok();
+        let by_name = by_name.map(|host| by_hand::curl_by_name(profile, &host, self.front.address(), files));
+        let (url_by_name, curl_by_name) = by_name.unzip();
+        let mut known = catalogue().backends();
         Told {
             name: backend.name(),
+            family: known
+                .find(|(name, ..)| *name == backend.name())
+                .map_or("composed", |(_, family, _)| family),
             summary: &profile.summary,
             clause: &profile.clause,
-            url: format!("https://{host}:{port}/"),
-            url_by_name: self.front.url(backend.composed()).ok(),
+            curl: by_hand::curl(profile, &url, files),
+            curl_by_name,
+            s_client: by_hand::s_client(profile, host, &port.to_string(), files),
+            status: by_hand::status(profile, host, &port.to_string(), files),
+            expect: Prospect::of(backend.composed()),
+            url,
+            url_by_name,
             port,
             scripted: backend.scripted(),
         }
     }
 }
 
-/// The host by which the caller has reached us, and by which it may reach the backends.
+/// The host by which the caller has reached us, and by which it may reach the backends. A name is better than an
+/// address, which cannot be a server name (RFC 6066 3).
 fn host(headers: &HeaderMap) -> String {
     let authority = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+    let host = guard::host(authority);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']');
-    if !host.is_empty() && host.bytes().all(is_plain) { host.to_owned() } else { "localhost".to_owned() }
+    if !host.is_empty() && !is_here && host.bytes().all(is_plain) {
+        host.to_owned()
+    } else {
+        "localhost".to_owned()
+    }
 }
 
 async fn body(body: Incoming) -> Result<Vec<u8>, Problem> {

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use super::{
-    News, State,
+    Follower, State,
     answer::{Body, Problem},
     chronicle::Entry,
     query::Wanted,
@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     HeaderMap, Response,
     body::Frame,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue},
 };
 
 /// Every entry that is wanted, those that are there at once, each with its number as its `id`. A caller who comes
@@ -29,31 +29,17 @@ pub(super) async fn events(
         wanted.since =
             number.ok_or_else(|| Problem::bad_request("Last-Event-ID is not the number of an entry"))?;
     }
-    let news = state.news().await;
-    let events = stream::unfold((state, wanted, news), next);
+    let events = stream::unfold(Follower { state, wanted, news: None }, next);
     let mut response = Response::new(StreamBody::new(events).boxed_unsync());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
 }
 
-type Following = (Arc<State>, Wanted, News);
-
 /// The next events, as soon as there are any.
-async fn next(
-    (state, mut wanted, mut news): Following,
-) -> Option<(Result<Frame<Bytes>, Infallible>, Following)> {
-    loop {
-        news.forget();
-        let (entries, last) = state.read(&wanted).await;
-        wanted.since = wanted.since.max(last);
-        let text: String = entries.iter().map(|entry| event(entry)).collect();
-        if !text.is_empty() {
-            return Some((Ok(Frame::data(text.into())), (state, wanted, news)));
-        }
-        news.come().await?;
-    }
+async fn next(mut follower: Follower) -> Option<(Result<Frame<Bytes>, Infallible>, Follower)> {
+    let entries = follower.next().await?;
+    let text: String = entries.iter().map(|entry| event(entry)).collect();
+    Some((Ok(Frame::data(text.into())), follower))
 }
 
 fn event(entry: &Entry) -> String {

@@ -8,8 +8,6 @@ mod sequence;
 mod tables;
 
 use minijinja::{AutoEscape, Environment, Value, context};
-use openssl::base64;
-use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use tls_gauntlet_scenarios::VerdictKind;
 
@@ -17,7 +15,10 @@ use super::{
     matrix::Mark,
     text::{count, printable, seconds},
 };
-use crate::record::RunRecord;
+use crate::{
+    page::{ELEMENTS, THEME, digest},
+    record::RunRecord,
+};
 
 const TEMPLATE: &str = include_str!("html/page.html.j2");
 const STYLE: &str = include_str!("html/page.css");
@@ -31,15 +32,16 @@ pub fn render(record: &RunRecord) -> String {
     page.set_trim_blocks(true);
     page.set_lstrip_blocks(true);
     page.add_template("page", TEMPLATE).expect("the template is compiled in");
-    let style = tables::hidden_gateways(record) + STYLE;
+    let style = tables::hidden_gateways(record) + THEME + STYLE;
+    let script = ELEMENTS.to_owned() + SCRIPT;
     let context = context! {
         policy => format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
             digest(&style),
-            digest(SCRIPT),
+            digest(&script),
         ),
         style => Value::from_safe_string(style),
-        script => Value::from_safe_string(SCRIPT.to_owned()),
+        script => Value::from_safe_string(script),
         state => state(record),
         facts => facts(record),
         gateways => tables::gateways(record),
@@ -54,11 +56,6 @@ pub fn render(record: &RunRecord) -> String {
     };
     let page = page.get_template("page").expect("it was added");
     page.render(context).expect("the template fits its context")
-}
-
-/// What a browser compares a script or style sheet with (CSP level 3, 2.3.1).
-fn digest(text: &str) -> String {
-    format!("sha256-{}", base64::encode_block(&Sha256::digest(text)))
 }
 
 /// The whole run in one word.

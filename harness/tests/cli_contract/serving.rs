@@ -127,6 +127,7 @@ fn a_call_for_nobody_is_told_with_the_reason() {
     let resets: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
     assert!(resets["not_by_name"].as_str().unwrap().contains("acts before the ClientHello"), "{resets}");
     assert_eq!(resets["url_by_name"], Value::Null);
+    assert!(told.next().unwrap().unwrap().starts_with("page on http://127.0.0.1:"));
     assert!(told.next().unwrap().unwrap().starts_with("ready"));
 
     let line = good["curl_by_name"].as_str().unwrap().replace("plain-good", "plane-good");
@@ -135,6 +136,51 @@ fn a_call_for_nobody_is_told_with_the_reason() {
     let said = told.next().unwrap().unwrap();
     assert!(said.starts_with("refused \"plane-good.gauntlet.test\": unknown backend"), "{said}");
     assert_eq!(serving.end("INT"), Some(0));
+}
+
+#[rstest]
+#[case(false)]
+#[case(true)]
+fn who_watches_sees_each_connection_as_it_ends(#[case] as_json: bool) {
+    if !has_curl() {
+        return;
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
+        .args(["serve", "tls12-only", "expired-leaf", "--watch"])
+        .args(as_json.then_some("--json"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let _serving = Serving { child, backends: Vec::new() };
+    let mut curl = || {
+        if as_json {
+            let told: Value = serde_json::from_str(&out.next().unwrap()).unwrap();
+            return told["curl"].as_str().unwrap().to_owned();
+        }
+        out.find(|line| line.starts_with("  curl --cacert")).unwrap()
+    };
+    let (sound, expired) = (curl(), curl());
+    assert_eq!((paste(&sound).1, paste(&expired).1), (0, 60));
+    // Those that are called at the same time may end in any order.
+    if as_json {
+        let mut seen =
+            [out.next(), out.next()].map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        seen.sort_by_key(|entry| entry["backend"].to_string());
+        assert_eq!(
+            (&seen[0]["backend"], &seen[0]["alert_received"]),
+            (&"expired-leaf".into(), &"certificate_expired".into())
+        );
+        assert_eq!((&seen[1]["backend"], &seen[1]["tls_version"]), (&"tls12-only".into(), &"TLSv1.2".into()));
+        return;
+    }
+    let is_line = |line: &String| line.get(8..10) == Some("  ") && line.as_bytes()[2] == b':';
+    let mut seen: Vec<String> = out.filter(is_line).take(2).map(|line| line[10..].to_owned()).collect();
+    seen.sort();
+    let expired = "×  expired-leaf  sni localhost  certificate_expired received in phase handshake (";
+    assert!(seen[0].trim_start().starts_with(expired), "{seen:?}");
+    assert!(seen[1].trim_start().starts_with("✓  tls12-only    TLSv1.2  TLS_"), "{seen:?}");
 }
 
 /// A `gauntlet serve --control` without files, and where its control API is.
@@ -147,7 +193,7 @@ fn with_control() -> (Serving, String) {
         .unwrap();
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = told.next().unwrap().unwrap();
-    let url = first.strip_prefix("control API on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let url = first.strip_prefix("control API and page on ").unwrap_or_else(|| panic!("{first}")).to_owned();
     assert!(told.next().unwrap().unwrap().starts_with("ready"));
     (Serving { child, backends: Vec::new() }, url)
 }

@@ -8,29 +8,29 @@ use tls_gauntlet_scenarios::{
     StatusSource, TlsVersion, catalogue,
 };
 
-use crate::backend::Front;
+use super::Front;
 
 /// The files a caller needs.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(crate) struct Files {
     /// The root to trust.
-    pub(super) ca: String,
+    pub(crate) ca: String,
     /// A sound client certificate with its intermediate.
-    pub(super) certificate: String,
+    pub(crate) certificate: String,
     /// Its key.
-    pub(super) key: String,
+    pub(crate) key: String,
 }
 
 impl Files {
     /// By the names that the control API gives them.
-    pub(super) fn as_fetched() -> Self {
+    pub(crate) fn as_fetched() -> Self {
         let [ca, certificate, key] = ["ca.pem", "client-good.pem", "client-good.key"].map(str::to_owned);
         Self { ca, certificate, key }
     }
 }
 
 /// A `curl` line that shows what the backend does: an answer, or the refusal that its flaw deserves.
-pub(super) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String {
+pub(crate) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String {
     let mut words = vec!["curl".to_owned(), "--cacert".to_owned(), quoted(&files.ca)];
     if profile.client_certificate.is_some() {
         words.extend(["--cert".to_owned(), quoted(&files.certificate)]);
@@ -68,7 +68,7 @@ pub(super) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String
 }
 
 /// URL and `curl` line of the same backend on the port that answers for all of them by name.
-pub(super) fn curl_by_name(
+pub(crate) fn curl_by_name(
     profile: &BackendProfile,
     host: &str,
     front: SocketAddr,
@@ -82,7 +82,7 @@ pub(super) fn curl_by_name(
 }
 
 /// A line that shows how backends compose in a name.
-pub(super) fn example_by_name(front: SocketAddr, files: &Files) -> String {
+pub(crate) fn example_by_name(front: SocketAddr, files: &Files) -> String {
     let example = catalogue().backend("tls12-only+client-cert-required");
     let line = example.ok().and_then(|example| {
         let host = Front::host(&example).ok()?;
@@ -106,14 +106,14 @@ fn reached(front: SocketAddr) -> String {
 
 /// The name by which a backend on this host has to be called: that of its certificate. What ends in `.localhost` needs
 /// no name service (RFC 6761 6.3).
-pub(super) fn called(profile: &BackendProfile, host: &str) -> String {
+pub(crate) fn called(profile: &BackendProfile, host: &str) -> String {
     let recipe = profile.certificate().as_str().parse::<ServerRecipe>();
     let has_name = host.parse::<IpAddr>().is_err();
     recipe.ok().filter(|_| has_name).map_or_else(|| host.to_owned(), |recipe| recipe.dialled(host))
 }
 
 /// The same with `openssl s_client`, which shows the handshake itself.
-pub(super) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> String {
+pub(crate) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> String {
     let mut words = vec!["openssl s_client -connect".to_owned(), format!("{host}:{port}")];
     let name = called(profile, host);
     if name.parse::<IpAddr>().is_ok() {
@@ -144,7 +144,7 @@ pub(super) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: 
 }
 
 /// A line that asks for the status of the certificate where that points to, if it points anywhere.
-pub(super) fn status(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> Option<String> {
+pub(crate) fn status(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> Option<String> {
     Some(match profile.certificate().points_to()? {
         StatusSource::Crl => {
             format!("{} -crl_check -crl_download </dev/null", s_client(profile, host, port, files))
@@ -156,7 +156,7 @@ pub(super) fn status(profile: &BackendProfile, host: &str, port: &str, files: &F
 }
 
 /// What the address in the certificate is.
-pub(super) const fn status_label(source: StatusSource) -> &'static str {
+pub(crate) const fn status_label(source: StatusSource) -> &'static str {
     match source {
         StatusSource::Crl => "revocation list",
         StatusSource::Ocsp => "OCSP responder",
@@ -181,7 +181,7 @@ fn status_flaw(profile: &BackendProfile) -> Option<Cause> {
 }
 
 /// Why a sound client gets no answer, in a few words; none where it always gets one.
-pub(super) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
+pub(crate) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
     let certificate: ServerCertificate = profile.certificate();
     let flaw = certificate.chain_flaw().or(certificate.name_flaw());
     let fault = profile.fault.map(|fault| match fault.does {
@@ -212,7 +212,7 @@ pub(super) fn what_to_expect(profile: &BackendProfile) -> Option<String> {
 }
 
 /// Whether it asks for something once the request has come.
-fn asks_late(profile: &BackendProfile) -> bool {
+pub(crate) fn asks_late(profile: &BackendProfile) -> bool {
     let late = profile.client_certificate.is_some_and(|demand| match demand.asked {
         DemandTime::Handshake => false,
         DemandTime::AfterRequest => true,
@@ -225,7 +225,7 @@ fn stalls(profile: &BackendProfile) -> bool {
 }
 
 /// The word as a shell reads it back.
-pub(super) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@=,".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()
