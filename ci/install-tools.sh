@@ -34,7 +34,7 @@ for tool in "$@"; do
       continue
       ;;
     musl-gcc) package=musl-tools ;;
-    openssl | curl | python3 | nmap) package=$tool ;;
+    openssl | curl | python3 | nmap | tshark) package=$tool ;;
     gnutls-cli) package=gnutls-bin ;;
     xmllint) package="libxml2-utils python3-pip" ;;
     node) package=nodejs ;;
@@ -44,7 +44,7 @@ for tool in "$@"; do
     # With it what drives it, a font to draw with, and axe-core, which says what keeps people out of a page.
     chromium) package="chromium chromium-driver fonts-dejavu-core python3-pip" ;;
     *)
-      echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, xmllint, jsonschema, chromium," \
+      echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, tshark, xmllint, jsonschema, chromium," \
         "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx" >&2
       exit 2
       ;;

@@ -16,6 +16,7 @@ mod hello;
 mod late;
 mod list;
 mod profile;
+mod recording;
 mod records;
 mod report;
 mod reports;

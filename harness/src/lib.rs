@@ -64,3 +64,4 @@ pub use backend::{Backend, Fleet};
 pub use client::{Probe, Target};
 #[cfg(feature = "matrix")]
 pub use gateway::Gateway;
+pub use wire::recorder::Recorder;

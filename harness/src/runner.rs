@@ -24,6 +24,7 @@ use crate::{
     gateway::GatewayPlan,
     limits::Limits,
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
+    wire::recorder::Recorder,
 };
 use column::{Column, Plan, plan};
 pub use discover::{Finding, discover};
@@ -65,6 +66,8 @@ pub struct RunRequest {
     pub log: Option<PathBuf>,
     /// Deadlines.
     pub limits: Limits,
+    /// Where what passes on both legs is kept; nowhere by default.
+    pub recorder: Recorder,
 }
 
 impl RunRequest {
@@ -88,6 +91,7 @@ impl RunRequest {
             claims: None,
             log: None,
             limits: Limits::default(),
+            recorder: Recorder::default(),
         }
     }
 }
@@ -271,6 +275,7 @@ async fn start_fleet(
         bind: request.bind,
         port_base: request.port_base,
         limits: request.limits,
+        recorder: request.recorder.clone(),
         ..FleetOptions::default()
     };
     Fleet::start(&plan, pki, &options).await.map_err(|error| match error {

@@ -9,6 +9,7 @@ pub mod observer;
 pub(crate) mod offer;
 pub(crate) mod old_ciphers;
 mod reader;
+pub mod recorder;
 #[cfg(feature = "matrix")]
 pub(crate) mod server_flight;
 pub(crate) mod shared_tls;

@@ -70,7 +70,7 @@ pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver
 }
 
 /// Everything up to the point where this side has no more to do; `remains` is what has to be closed after that.
-async fn live(tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Option<SharedTls>) -> Stop {
+async fn live(mut tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut Option<SharedTls>) -> Stop {
     if let Some(action) = story.fault_at(FaultPhase::Accept) {
         return instead_of_tls(action, tap, story).await;
     }
@@ -159,6 +159,7 @@ fn start(tap: Tap, port: &Port, story: &Story) -> Result<SharedTls, openssl::err
         tickets::attach(&mut ssl, keys);
     }
     let mut tap = tap;
+    port.recorder().attach(&mut ssl);
     let observer = observer::attach(&mut ssl);
     let shown = port.profile().client_certificate.map(|_| shown::attach(&mut ssl));
     match story.fault() {
@@ -279,7 +280,7 @@ async fn instead_of_a_handshake(
 /// Drops the connection with RST. The story keeps a handle of its own, so the socket goes when the story does.
 fn reset(tls: &SharedTls, remains: &mut Option<SharedTls>) {
     // A socket that is dead already needs no reset.
-    let _ = tls.with_tap(Tap::reset_on_drop);
+    let _ = tls.change_tap(Tap::reset_on_drop);
     *remains = None;
 }
 

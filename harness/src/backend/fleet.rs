@@ -31,7 +31,7 @@ use super::{
     shown::Known,
     status::{Status, StatusService},
 };
-use crate::limits::Limits;
+use crate::{limits::Limits, wire::recorder::Recorder};
 
 /// Where a fleet listens, and under which names.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct FleetOptions {
     pub expires_in: Duration,
     /// Deadlines.
     pub limits: Limits,
+    /// Where what passes is kept; nowhere by default.
+    pub recorder: Recorder,
 }
 
 impl Default for FleetOptions {
@@ -61,6 +63,7 @@ impl Default for FleetOptions {
             ],
             expires_in: Duration::MINUTE,
             limits: Limits::default(),
+            recorder: Recorder::default(),
         }
     }
 }
@@ -195,7 +198,10 @@ impl Fleet {
             backend: composed.name.clone(),
             source,
         })?;
-        self.backends.push(Backend::serve(port, door, &self.pki, &self.options)?);
+        let port = port.recorded_by(&self.options.recorder);
+        let backend = Backend::serve(port, door, &self.pki, &self.options)?;
+        self.options.recorder.note_served(backend.address);
+        self.backends.push(backend);
         Ok(())
     }
 

@@ -76,8 +76,9 @@ impl Front {
         let known = Arc::new(Known::of(pki)?);
         let made = Made::all(std::slice::from_ref(&default), pki, &options.names, options).await?;
         let zones = zones(&options.names);
+        let port = made.port((0, &default), &known, options.limits, Arc::clone(&ledger));
         let house = Arc::new(House {
-            default: Arc::new(made.port((0, &default), &known, options.limits, Arc::clone(&ledger))),
+            default: Arc::new(port.recorded_by(&options.recorder)),
             own_names: options.names.iter().filter_map(host_name).map(str::to_owned).collect(),
             zones: zones.clone(),
             pki: Arc::clone(pki),
@@ -216,8 +217,13 @@ impl House {
             return self.ledger.write(ending.entry(begun));
         };
         match self.find(greeting.hello.as_ref()).await {
-            Ok(port) => connection::serve(Tap::resume(stream, greeting.early), port, stages).await,
+            Ok(port) => connection::serve(port.tap(stream, greeting.early), port, stages).await,
             Err(nobody) => {
+                let talk = self.options.recorder.answered(&stream, "nobody");
+                let mut greeted = vec![0; greeting.early.bytes.len()];
+                let mut stream = Tap::resume(stream, greeting.early).recorded(talk);
+                // Once more, through the tap.
+                let _ = stream.read_exact(&mut greeted).await;
                 // Whoever cannot be told is gone.
                 let _ = stream.write_all(UNRECOGNIZED_NAME).await;
                 let _ = stream.shutdown().await;
@@ -266,7 +272,8 @@ impl House {
     async fn make(&self, backend: &Composed, host: String) -> Result<Arc<Port>, FleetError> {
         let plan = std::slice::from_ref(backend);
         let made = Made::all(plan, &self.pki, &[Name::Dns(host)], &self.options).await?;
-        Ok(Arc::new(made.port((0, backend), &self.known, self.options.limits, Arc::clone(&self.ledger))))
+        let port = made.port((0, backend), &self.known, self.options.limits, Arc::clone(&self.ledger));
+        Ok(Arc::new(port.recorded_by(&self.options.recorder)))
     }
 }
 
@@ -347,7 +354,7 @@ impl Ending {
 }
 
 /// Reads and forgets what still comes.
-async fn drain(stream: &mut TcpStream) {
+async fn drain(stream: &mut Tap) {
     let mut rest = BytesMut::with_capacity(4096);
     while matches!(stream.read_buf(&mut rest).await, Ok(1..)) {
         rest.clear();

@@ -10,7 +10,7 @@ use std::{
 
 use openssl::ssl::SslContext;
 use tls_gauntlet_scenarios::{BackendProfile, Composed, Fault, FaultAction, FaultPhase};
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     connection,
@@ -20,7 +20,13 @@ use super::{
     shown::Known,
     status::Status,
 };
-use crate::{limits::Limits, wire::tap::Tap};
+use crate::{
+    limits::Limits,
+    wire::{
+        recorder::Recorder,
+        tap::{Early, Tap},
+    },
+};
 
 /// What all connections of one backend share.
 #[derive(Debug)]
@@ -33,6 +39,7 @@ pub(super) struct Port {
     known: Arc<Known>,
     limits: Limits,
     ledger: Arc<Ledger>,
+    recorder: Recorder,
     connections: AtomicU64,
     /// What the next connections meet, whatever the profile says.
     script: Mutex<VecDeque<Option<Fault>>>,
@@ -63,7 +70,35 @@ impl Port {
         ledger: Arc<Ledger>,
     ) -> Self {
         let (connections, script, given) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        Self { composed, contexts, renewed, status, known, limits, ledger, connections, script, given }
+        let recorder = Recorder::default();
+        Self {
+            composed,
+            contexts,
+            renewed,
+            status,
+            known,
+            limits,
+            ledger,
+            recorder,
+            connections,
+            script,
+            given,
+        }
+    }
+
+    /// The same with its connections recorded.
+    pub(super) fn recorded_by(self, recorder: &Recorder) -> Self {
+        Self { recorder: recorder.clone(), ..self }
+    }
+
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// A connection that has come in, recorded if it is to be.
+    pub(super) fn tap(&self, stream: TcpStream, early: Early) -> Tap {
+        let talk = self.recorder.answered(&stream, self.name());
+        Tap::resume(stream, early).recorded(talk)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -152,7 +187,8 @@ impl Port {
 
     /// Lets connections in until told to close, then waits for those that are in.
     pub(super) async fn serve(self: Arc<Self>, door: Door, stages: watch::Receiver<Stage>) {
-        let serve = |stream| connection::serve(Tap::new(stream), Arc::clone(&self), stages.clone());
+        let serve =
+            |stream| connection::serve(self.tap(stream, Early::default()), Arc::clone(&self), stages.clone());
         door.let_in(&self.ledger, stages.clone(), serve).await;
     }
 }

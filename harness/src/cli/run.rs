@@ -14,6 +14,7 @@ use super::{
     clock,
     events::Events,
     failure::{Failure, input_error, work_error},
+    recording::{self, RecordingArguments},
     records,
     reports::{ReportArguments, Reports},
     selection,
@@ -23,6 +24,7 @@ use crate::{
     limits::Limits,
     record::RunRecord,
     runner::{self, Costs, DEFAULT_JOBS, Event, OnEvent, RunError, RunRequest, Shard, ShardError},
+    wire::recorder::Recorder,
 };
 
 /// Runs the matrix against one or more gateways, prints it, and writes the record and reports.
@@ -81,6 +83,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     #[command(flatten)]
+    recording: RecordingArguments,
+    #[command(flatten)]
     reports: ReportArguments,
 }
 
@@ -88,8 +92,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let reports = Reports::chosen(&arguments.reports)?;
     let request = request(arguments)?;
     reports.prepare()?;
+    let recorder = arguments.recording.recorder()?;
+    let request = RunRequest { recorder, ..request };
     let events = Events::to(arguments.events.as_deref())?;
     let record = execute(&request, arguments.reports.quiet, &events)?;
+    recording::conclude(&request.recorder);
     let record = reports.compared(record);
     events.conclude(&record);
     reports.deliver(&record)
@@ -131,6 +138,7 @@ fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
         claims: arguments.claims.clone(),
         log: arguments.log.clone(),
         limits: Limits::default(),
+        recorder: Recorder::default(),
     };
     selection::check(&request)?;
     Ok(request)

@@ -20,6 +20,7 @@ use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 use super::{
     certs, check, clock,
     failure::{Failure, input_error, work_error},
+    recording::{self, RecordingArguments},
     signals::Signals,
     streams,
 };
@@ -66,6 +67,8 @@ pub(super) struct Arguments {
     /// Starts nothing, but asks a `serve --control` that is running elsewhere whether it is well.
     #[arg(long, value_name = "URL", exclusive = true)]
     check: Option<String>,
+    #[command(flatten)]
+    recording: RecordingArguments,
     /// How many seconds the certificate of `expires-during-run` lasts.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     expires_in: u32,
@@ -130,6 +133,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(kept) => Pki::open(kept, seed, now).map_err(Failure::input)?,
         None => Pki::new(seed, now).map_err(Failure::work)?,
     };
+    let recorder = arguments.recording.recorder()?;
     // Removed with all it holds when this is dropped.
     let folder = if arguments.no_files { None } else { Some(private_folder()?) };
     let files = match &folder {
@@ -145,6 +149,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
             port_base: arguments.port_base,
             names,
             expires_in: Duration::seconds(arguments.expires_in.into()),
+            recorder: recorder.clone(),
             ..FleetOptions::default()
         };
         let pki = Arc::new(pki);
@@ -184,6 +189,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
             told = told => told?,
         }
         drop((control, front));
+        recording::conclude(&recorder);
         Ok(ExitCode::SUCCESS)
     })
 }

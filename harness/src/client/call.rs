@@ -8,17 +8,14 @@ use hyper::{Request, Response, body::Incoming, client::conn::http1, http::respon
 use hyper_util::rt::TokioIo;
 use openssl::ssl::SslRef;
 use tls_gauntlet_scenarios::{Phase, TlsVersion};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tokio_openssl::SslStream;
 
 use super::{
     failure::{Break, Circumstances, Failure, Role},
     leg::{Leg, Remembered, Stream},
 };
-use crate::wire::observer::Observer;
+use crate::wire::{observer::Observer, tap::Tap};
 
 /// An open connection, with its first handshake behind it.
 #[derive(Debug)]
@@ -48,14 +45,14 @@ pub struct Answer {
 
 impl Dialed {
     pub(crate) fn tls(
-        stream: SslStream<TcpStream>,
+        stream: SslStream<Tap>,
         observer: Arc<Observer>,
         after_handshake: Circumstances,
     ) -> Self {
         Self { stream: Stream::Tls(stream), watch: Watch { observer: Some(observer), after_handshake } }
     }
 
-    pub(crate) fn plain(stream: TcpStream) -> Self {
+    pub(crate) fn plain(stream: Tap) -> Self {
         Self {
             stream: Stream::Plain(stream),
             watch: Watch { observer: None, after_handshake: Circumstances::plain() },

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     ffi,
-    wire::{algorithms, observer},
+    wire::{algorithms, observer, recorder::Recorder, tap::Tap},
 };
 
 /// How a connection is opened.
@@ -82,6 +82,7 @@ pub struct Dialer {
     name: String,
     server_name: Option<String>,
     has_certificate: bool,
+    recorder: Recorder,
 }
 
 impl Dialer {
@@ -99,6 +100,7 @@ impl Dialer {
             name: settings.name.clone(),
             server_name: settings.server_name.clone(),
             has_certificate: settings.identity.is_some(),
+            recorder: Recorder::default(),
         })
     }
 
@@ -113,6 +115,12 @@ impl Dialer {
     #[must_use]
     pub fn asking_for(&self, status_patience: Duration) -> Self {
         Self { status_patience, ..self.clone() }
+    }
+
+    /// The same dialer with its connections recorded.
+    #[must_use]
+    pub(crate) fn recorded_by(&self, recorder: &Recorder) -> Self {
+        Self { recorder: recorder.clone(), ..self.clone() }
     }
 
     /// Opens a connection, completes the first handshake, and finds out what is wanted of the certificate's status.
@@ -140,8 +148,10 @@ impl Dialer {
         };
         let mut ssl = self.session().map_err(unexpected)?;
         kept.attach(&mut ssl).map_err(unexpected)?;
+        self.recorder.attach(&mut ssl);
         let observer = observer::attach(&mut ssl);
-        let mut stream = SslStream::new(ssl, tcp).map_err(unexpected)?;
+        let talk = self.recorder.called(&tcp);
+        let mut stream = SslStream::new(ssl, Tap::quiet(tcp).recorded(talk)).map_err(unexpected)?;
         let connected = timeout_at(deadline, Pin::new(&mut stream).connect()).await;
 
         let known = Circumstances::of(Role::Client, &stream, &observer);
@@ -170,8 +180,14 @@ impl Dialer {
     ///
     /// # Errors
     /// [`Failure`]: that nobody listens, or nobody answers until `deadline`.
-    pub async fn dial_plain(address: SocketAddr, deadline: Instant) -> Result<Dialed, Failure> {
-        Ok(Dialed::plain(connect(address, deadline).await?))
+    pub async fn dial_plain(
+        address: SocketAddr,
+        deadline: Instant,
+        recorder: &Recorder,
+    ) -> Result<Dialed, Failure> {
+        let tcp = connect(address, deadline).await?;
+        let talk = recorder.called(&tcp);
+        Ok(Dialed::plain(Tap::quiet(tcp).recorded(talk)))
     }
 
     async fn find_status(&self, check: RevocationCheck, ssl: &SslRef) -> Result<(), revocation::Refusal> {

@@ -7,21 +7,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
 use super::failure::Break;
+use crate::wire::tap::Tap;
 
 /// A TCP connection, with TLS on it or without.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// Without.
-    Plain(TcpStream),
+    Plain(Tap),
     /// With.
-    Tls(SslStream<TcpStream>),
+    Tls(SslStream<Tap>),
 }
 
 /// A [`Stream`] whose first failure is kept.
@@ -129,7 +127,7 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
     use super::*;
@@ -144,7 +142,7 @@ mod tests {
         far.set_zero_linger().unwrap();
         drop(far);
 
-        let (mut leg, broken) = Leg::new(Stream::Plain(near));
+        let (mut leg, broken) = Leg::new(Stream::Plain(Tap::new(near)));
         leg.write_all(b"please").await.unwrap();
         leg.flush().await.unwrap();
         let mut heard = Vec::new();

@@ -20,7 +20,7 @@ use super::{
     session::KeptSession,
     tls::CannotSetUp,
 };
-use crate::limits::Limits;
+use crate::{limits::Limits, wire::recorder::Recorder};
 
 /// The header that carries the nonce of a request.
 const NONCE: &str = "x-gauntlet-nonce";
@@ -35,6 +35,7 @@ pub struct Probe {
     /// None for a client that speaks HTTP without TLS.
     dialer: Option<Dialer>,
     limits: Limits,
+    recorder: Recorder,
 }
 
 /// What to call.
@@ -76,7 +77,7 @@ impl Probe {
     /// # Errors
     /// [`CannotSetUp`] if OpenSSL does not take the settings.
     pub fn new(settings: &DialerSettings, limits: Limits) -> Result<Self, CannotSetUp> {
-        Ok(Self { dialer: Some(Dialer::new(settings)?), limits })
+        Ok(Self { dialer: Some(Dialer::new(settings)?), limits, recorder: Recorder::default() })
     }
 
     /// A client without a flaw, towards a server of this name whose certificate is of this PKI: current versions,
@@ -90,8 +91,15 @@ impl Probe {
 
     /// A client that speaks HTTP without TLS.
     #[must_use]
-    pub const fn plaintext(limits: Limits) -> Self {
-        Self { dialer: None, limits }
+    pub fn plaintext(limits: Limits) -> Self {
+        Self { dialer: None, limits, recorder: Recorder::default() }
+    }
+
+    /// The same client with its connections recorded.
+    #[must_use]
+    pub fn recorded_by(self, recorder: &Recorder) -> Self {
+        let dialer = self.dialer.map(|dialer| dialer.recorded_by(recorder));
+        Self { dialer, recorder: recorder.clone(), ..self }
     }
 
     /// The client of a profile, towards a gateway.
@@ -186,7 +194,7 @@ impl Probe {
     ) -> Result<Dialed, Failure> {
         match &self.dialer {
             Some(dialer) => dialer.dial_with(kept, address, deadline).await,
-            None => Dialer::dial_plain(address, deadline).await,
+            None => Dialer::dial_plain(address, deadline, &self.recorder).await,
         }
     }
 }

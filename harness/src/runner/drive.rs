@@ -25,6 +25,7 @@ use crate::{
     gateway::{GATEWAY_NAME, GatewayError, GatewayPlan, RunFolder, Running},
     limits::Limits,
     record::{GatewayKind, Timing},
+    wire::recorder::Recorder,
 };
 
 /// What one column brought in.
@@ -67,6 +68,7 @@ pub(super) async fn all(
             on_event,
             after_reload: request.after_reload,
             log: request.log.as_deref(),
+            recorder: &request.recorder,
         };
         drive.run()
     });
@@ -99,6 +101,7 @@ struct Drive<'a> {
     after_reload: bool,
     /// The log of a gateway that is already running.
     log: Option<&'a Path>,
+    recorder: &'a Recorder,
 }
 
 impl Drive<'_> {
@@ -131,7 +134,7 @@ impl Drive<'_> {
                 let limits = Limits { call, status, ..self.limits };
                 let probe = Probe::for_upstream(&cell.scenario.upstream.1, &name, self.pki, limits)
                     .map_err(RunError::work)?;
-                let probe = Arc::new(probe);
+                let probe = Arc::new(probe.recorded_by(self.recorder));
                 probes.insert(key, probe.clone());
                 probe
             };
@@ -195,7 +198,8 @@ impl Drive<'_> {
                 Some(probe) => probe.clone(),
                 None => {
                     let probe = Probe::for_client(profile, &trust, self.pki, self.limits);
-                    let probe = Arc::new(probe.map_err(RunError::work)?);
+                    let probe = probe.map_err(RunError::work)?.recorded_by(self.recorder);
+                    let probe = Arc::new(probe);
                     probes.insert(client, probe.clone());
                     probe
                 }

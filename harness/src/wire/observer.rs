@@ -14,11 +14,14 @@ use openssl::{
 };
 use tls_gauntlet_scenarios::Alert;
 
+use super::recorder;
 use crate::ffi;
 
-/// Lets every connection made from this context report to the observer that [`attach`] gives it.
+/// Lets every connection made from this context report to the observer that [`attach`] gives it, and its keys to a
+/// [`Recorder`](recorder::Recorder), if it has one.
 pub fn install(context: &mut SslContextBuilder) {
     ffi::watch::<Observer>(context);
+    recorder::install(context);
 }
 
 /// Gives a connection its observer; to be called before the handshake, on a connection whose context was

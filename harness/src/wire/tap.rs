@@ -20,7 +20,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::gate::Gate;
+use super::{gate::Gate, recorder::Talk};
 use crate::ffi;
 
 /// A TCP stream that takes notes; OpenSSL reads and writes through it.
@@ -32,6 +32,8 @@ pub struct Tap {
     traffic: Arc<Traffic>,
     gate: Option<Gate>,
     drips: bool,
+    /// What is recorded of it, if anything is.
+    talk: Option<Talk>,
 }
 
 /// What was read from a stream before a [`Tap`] took it over.
@@ -71,16 +73,33 @@ impl Tap {
         Self::resume(stream, Early::default())
     }
 
+    /// The same for a client, whose server waits for nothing but what it is sent.
+    pub(crate) fn quiet(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            early: Early::default(),
+            traffic: Arc::default(),
+            gate: None,
+            drips: false,
+            talk: None,
+        }
+    }
+
     /// The same for a stream that somebody has begun to read: whoever reads through the tap does not notice.
     pub(crate) fn resume(stream: TcpStream, early: Early) -> Self {
         // Fails only on a socket that is dead already; the first read will tell.
         let _ = stream.set_nodelay(true);
-        let tap = Self { stream, early, traffic: Arc::default(), gate: None, drips: false };
+        let tap = Self { stream, early, traffic: Arc::default(), gate: None, drips: false, talk: None };
         if let Some(failure) = &tap.early.failure {
             tap.traffic.note_failure(failure);
         }
         tap.acknowledge_at_once();
         tap
+    }
+
+    /// The same with everything recorded that passes.
+    pub(crate) fn recorded(self, talk: Option<Talk>) -> Self {
+        Self { talk, ..self }
     }
 
     /// Has the kernel acknowledge what comes next at once. It forgets this soon, so it is to be called before the
@@ -140,8 +159,46 @@ impl Tap {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn reset_on_drop(&self) -> io::Result<()> {
+    pub fn reset_on_drop(&mut self) -> io::Result<()> {
+        if let Some(talk) = &mut self.talk {
+            talk.reset(true);
+        }
         self.stream.set_zero_linger()
+    }
+
+    /// What came of reading: how many bytes, none for the end; or that there are none yet.
+    fn note_read(&mut self, polled: &Poll<io::Result<()>>, bytes: &[u8]) {
+        match polled {
+            Poll::Ready(Ok(())) if !bytes.is_empty() => self.traffic.note_received(bytes),
+            Poll::Ready(Ok(())) => self.traffic.note_end(CLOSED),
+            Poll::Pending => {}
+            Poll::Ready(Err(error)) => self.traffic.note_failure(error),
+        }
+        let Some(talk) = &mut self.talk else { return };
+        match polled {
+            Poll::Ready(Ok(())) if !bytes.is_empty() => talk.received(bytes),
+            Poll::Ready(Ok(())) => talk.closed(false),
+            Poll::Pending => talk.settle(),
+            Poll::Ready(Err(error)) if is_reset(error) => talk.reset(false),
+            Poll::Ready(Err(_)) => {}
+        }
+    }
+
+    /// What came of writing these bytes.
+    fn note_written(&mut self, polled: &Poll<io::Result<usize>>, bytes: &[u8]) {
+        match polled {
+            Poll::Ready(Ok(written)) => {
+                self.traffic.sent.fetch_add(*written as u64, Ordering::Relaxed);
+            }
+            Poll::Ready(Err(error)) => self.traffic.note_failure(error),
+            Poll::Pending => {}
+        }
+        let Some(talk) = &mut self.talk else { return };
+        match polled {
+            Poll::Ready(Ok(written)) => talk.sent(&bytes[..*written]),
+            Poll::Ready(Err(error)) if is_reset(error) => talk.reset(false),
+            Poll::Ready(Err(_)) | Poll::Pending => {}
+        }
     }
 
     /// How many of the sent bytes the peer's kernel has not acknowledged.
@@ -204,12 +261,8 @@ impl Traffic {
     }
 
     fn note_failure(&self, error: &io::Error) {
-        match error.kind() {
-            // EPIPE comes when a RST has been consumed by an earlier call.
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-                self.note_end(RESET);
-            }
-            _ => {}
+        if is_reset(error) {
+            self.note_end(RESET);
         }
     }
 }
@@ -217,6 +270,14 @@ impl Traffic {
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const RESET: u8 = 2;
+
+fn is_reset(error: &io::Error) -> bool {
+    // EPIPE comes when a RST has been consumed by an earlier call.
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted
+    )
+}
 
 const fn is_record_type(byte: u8) -> bool {
     matches!(byte, 21 | 22)
@@ -236,13 +297,9 @@ impl AsyncRead for Tap {
             buffer.put_slice(&self.early.bytes.split_to(length));
             Poll::Ready(Ok(()))
         };
-        match &polled {
-            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
-                self.traffic.note_received(&buffer.filled()[before..]);
-            }
-            Poll::Ready(Ok(())) if room > 0 => self.traffic.note_end(CLOSED),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-            Poll::Ready(Err(error)) => self.traffic.note_failure(error),
+        // Who has no room for anything has asked for nothing.
+        if room > 0 {
+            self.note_read(&polled, &buffer.filled()[before..]);
         }
         polled
     }
@@ -269,13 +326,7 @@ impl AsyncWrite for Tap {
         if let (Poll::Ready(Ok(written)), Some(gate)) = (&polled, &mut self.gate) {
             gate.note(&bytes[..*written]);
         }
-        match &polled {
-            Poll::Ready(Ok(written)) => {
-                self.traffic.sent.fetch_add(*written as u64, Ordering::Relaxed);
-            }
-            Poll::Ready(Err(error)) => self.traffic.note_failure(error),
-            Poll::Pending => {}
-        }
+        self.note_written(&polled, bytes);
         polled
     }
 
@@ -284,7 +335,11 @@ impl AsyncWrite for Tap {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+        if let (Poll::Ready(Ok(())), Some(talk)) = (&polled, &mut self.talk) {
+            talk.closed(true);
+        }
+        polled
     }
 }
 
