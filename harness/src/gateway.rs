@@ -24,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tls_gauntlet_scenarios::{Cause, Claims, Deviation, GatewayProfile, catalogue};
+use tls_gauntlet_scenarios::{Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue};
 
 pub use error::GatewayError;
 pub use front::Front;
@@ -339,16 +339,26 @@ fn is_profile(name: &str) -> bool {
 /// The listeners and upstreams of the catalogue that ask for nothing this gateway has.
 fn beyond(profile: &GatewayProfile) -> Vec<Impossible> {
     let (clients, backends) = (&profile.client_side.versions, &profile.backend_side.versions);
-    let listeners = catalogue()
-        .listeners()
-        .filter(|(_, listener)| listener.versions.intersection(clients).is_none())
-        .map(|(name, _)| Impossible::listener(name, format!("its clients get {clients}, and nothing else")));
-    let upstreams = catalogue()
-        .upstreams()
-        .filter(|(_, upstream)| upstream.versions.intersection(backends).is_none())
-        .map(|(name, _)| {
-            Impossible::upstream(name, format!("its backends get {backends}, and nothing else"))
-        });
+    let listeners = catalogue().listeners().filter_map(|(name, listener)| {
+        let because = if listener.versions.intersection(clients).is_none() {
+            format!("its clients get {clients}, and nothing else")
+        } else {
+            let limit = profile.client_side.ciphers.as_deref();
+            CipherSuite::limited(listener.ciphers.as_deref(), limit).err()?;
+            "its clients get none of these cipher suites".to_owned()
+        };
+        Some(Impossible::listener(name, because))
+    });
+    let upstreams = catalogue().upstreams().filter_map(|(name, upstream)| {
+        let because = if upstream.versions.intersection(backends).is_none() {
+            format!("its backends get {backends}, and nothing else")
+        } else {
+            let limit = profile.backend_side.ciphers.as_deref();
+            CipherSuite::limited(upstream.ciphers.as_deref(), limit).err()?;
+            "its backends get none of these cipher suites".to_owned()
+        };
+        Some(Impossible::upstream(name, because))
+    });
     listeners.chain(upstreams).collect()
 }
 

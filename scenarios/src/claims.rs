@@ -16,6 +16,9 @@ pub struct Claims {
     /// The cipher suites it offers to a backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_ciphers: Option<Vec<CipherSuite>>,
+    /// Whether no upstream can be told to offer more than those.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limits_upstream_ciphers: bool,
     /// The key-exchange groups it offers to a backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_groups: Option<Vec<Group>>,
@@ -79,6 +82,10 @@ pub struct ListenerClaims {
     /// Versions it can accept from a client, when told to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versions: Option<Versions>,
+    /// The cipher suites beyond which no listener of its goes; of TLS 1.3, or of the versions up to 1.2, whatever it is told
+    /// where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<Vec<CipherSuite>>,
     /// The HTTP status with which it refuses a client certificate, for those that finish the handshake first;
     /// absent for those that refuse in TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -271,6 +278,7 @@ impl Claims {
             upstream_ciphers: Some(
                 CipherSuite::ALL.iter().copied().filter(|suite| suite.is_openssl_default()).collect(),
             ),
+            limits_upstream_ciphers: false,
             upstream_groups: Some(
                 Group::ALL.iter().copied().filter(|group| *group != Group::Secp256r1Mlkem768).collect(),
             ),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     catalogue::catalogue,
     profile::GatewayProfile,
-    words::{TlsVersion, Versions},
+    words::{CipherSuite, TlsVersion, Versions},
 };
 
 /// What all keys begin with.
@@ -46,13 +46,45 @@ const VERSIONS: &[(&str, Side, TlsVersion, Default)] = &[
     ("Security.Backend.Protocols.Tls13", Side::Backends, TlsVersion::Tls13, Default::Off),
 ];
 
-/// What the keys of cipher suites begin with, behind [`PREFIX`]; all of them are on when they are left out.
+/// What the keys of cipher suites begin with, behind [`PREFIX`].
 const CIPHERS: &str = "Security.Ciphers.";
+
+/// The key that switches 3DES, by the service's age when it is left out.
+const TRIPLE_DES: &str = "Security.Ciphers.TripleDes168";
+
+/// The cipher suites with a key of their name behind [`CIPHERS`], on when it is left out.
+const SWITCHED: &[CipherSuite] = &[
+    CipherSuite::EcdheEcdsaAes256CbcSha384,
+    CipherSuite::EcdheRsaAes256CbcSha384,
+    CipherSuite::EcdheEcdsaAes128CbcSha256,
+    CipherSuite::EcdheRsaAes128CbcSha256,
+    CipherSuite::EcdheEcdsaAes256CbcSha,
+    CipherSuite::EcdheRsaAes256CbcSha,
+    CipherSuite::EcdheEcdsaAes128CbcSha,
+    CipherSuite::EcdheRsaAes128CbcSha,
+    CipherSuite::RsaAes256Gcm,
+    CipherSuite::RsaAes128Gcm,
+    CipherSuite::RsaAes256CbcSha256,
+    CipherSuite::RsaAes128CbcSha256,
+    CipherSuite::RsaAes256CbcSha,
+    CipherSuite::RsaAes128CbcSha,
+];
+
+/// Those that are on whatever a key says.
+const FIXED: &[CipherSuite] = &[
+    CipherSuite::EcdheEcdsaAes256Gcm,
+    CipherSuite::EcdheRsaAes256Gcm,
+    CipherSuite::EcdheEcdsaAes128Gcm,
+    CipherSuite::EcdheRsaAes128Gcm,
+];
+
+/// Those of TLS 1.3 that clients get.
+const OF_TLS13: &[CipherSuite] = &[CipherSuite::Aes256GcmSha384, CipherSuite::Aes128GcmSha256];
 
 /// HTTP/2 for clients, off when it is left out.
 const HTTP2: &str = "Protocols.Server.Http2";
 
-/// The whole map, every key that switches a version in it.
+/// The whole map, every key that switches a version or a cipher suite in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomProperties(BTreeMap<String, String>);
 
@@ -96,10 +128,15 @@ impl CustomProperties {
             };
             whole.entry(format!("{PREFIX}{key}")).or_insert_with(|| word(on));
         }
+        whole.entry(format!("{PREFIX}{TRIPLE_DES}")).or_insert_with(|| word(made_before_april_2018));
+        for suite in SWITCHED {
+            whole.entry(key_of(*suite)).or_insert_with(|| word(true));
+        }
         Ok(Self(whole))
     }
 
-    /// Those of a profile: its versions, and what it keeps beside them.
+    /// Those of a profile: its versions, its cipher suites where it names some, and what it keeps beside them. There is one
+    /// list of suites for both sides; of two that differ it is that of the clients.
     #[must_use]
     pub fn of(profile: &GatewayProfile) -> Self {
         let mut whole = profile.custom_properties.clone();
@@ -109,6 +146,12 @@ impl CustomProperties {
                 Side::Backends => &profile.backend_side.versions,
             };
             whole.insert(format!("{PREFIX}{key}"), word(versions.contains(*version)));
+        }
+        if let Some(ciphers) = profile.client_side.ciphers.as_ref().or(profile.backend_side.ciphers.as_ref())
+        {
+            let triple_des = word(ciphers.contains(&CipherSuite::Rsa3desCbcSha));
+            whole.insert(format!("{PREFIX}{TRIPLE_DES}"), triple_des);
+            whole.extend(SWITCHED.iter().map(|suite| (key_of(*suite), word(ciphers.contains(suite)))));
         }
         Self(whole)
     }
@@ -143,11 +186,14 @@ impl CustomProperties {
         let mut profile = tier;
         profile.client_side.versions = Versions::of(&clients);
         profile.backend_side.versions = Versions::of(&backends);
+        let backends = self.ciphers();
+        profile.client_side.ciphers = Some(OF_TLS13.iter().chain(&backends).copied().collect());
+        profile.backend_side.ciphers = Some(backends);
         profile.options = BTreeMap::new();
         profile.custom_properties = self
             .0
             .iter()
-            .filter(|(key, _)| !switches_a_version(key))
+            .filter(|(key, _)| !switches_a_version(key) && !switches_a_suite(key))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
         profile.summary = format!(
@@ -158,7 +204,14 @@ impl CustomProperties {
         Ok(profile)
     }
 
-    /// What is on that should be off: the old versions, and the cipher suite 3DES.
+    /// The cipher suites up to TLS 1.2 that are on.
+    fn ciphers(&self) -> Vec<CipherSuite> {
+        let switched = SWITCHED.iter().filter(|suite| self.is_on(&format!("{CIPHERS}{suite}")));
+        let triple_des = self.is_on(TRIPLE_DES).then_some(&CipherSuite::Rsa3desCbcSha);
+        FIXED.iter().chain(switched).chain(triple_des).copied().collect()
+    }
+
+    /// What is on that should be off: the old versions, and the cipher suite 3DES; and what cannot be off.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let old = VERSIONS.iter().filter(|(_, _, version, _)| *version < TlsVersion::Tls12);
@@ -166,10 +219,17 @@ impl CustomProperties {
             .filter(|(key, ..)| self.is_on(key))
             .map(|(key, _, version, _)| format!("{PREFIX}{key} switches {version} on"))
             .collect();
-        let triple_des = format!("{CIPHERS}TripleDes168");
-        if self.0.contains_key(&format!("{PREFIX}{triple_des}")) && self.is_on(&triple_des) {
-            warnings.push(format!("{PREFIX}{triple_des} switches 3DES on (RFC 9325 4.1)"));
+        if self.is_on(TRIPLE_DES) {
+            warnings.push(format!("{PREFIX}{TRIPLE_DES} switches 3DES on (RFC 9325 4.1)"));
         }
+        let off =
+            |suite: &&CipherSuite| self.0.get(&key_of(**suite)).and_then(|value| is_on(value)) == Some(false);
+        let fixed = FIXED.iter().filter(off);
+        warnings.extend(
+            fixed.map(|suite| {
+                format!("{} changes nothing: this suite cannot be switched off", key_of(*suite))
+            }),
+        );
         warnings
     }
 
@@ -182,9 +242,18 @@ fn switches_a_version(key: &str) -> bool {
     key.strip_prefix(PREFIX).is_some_and(|key| VERSIONS.iter().any(|(known, ..)| *known == key))
 }
 
+fn switches_a_suite(key: &str) -> bool {
+    key.strip_prefix(PREFIX) == Some(TRIPLE_DES) || SWITCHED.iter().any(|suite| key == key_of(*suite))
+}
+
 fn is_known(key: &str) -> bool {
-    switches_a_version(key)
-        || key.strip_prefix(PREFIX).is_some_and(|key| key.starts_with(CIPHERS) || key == HTTP2)
+    let is_fixed = FIXED.iter().any(|suite| key == key_of(*suite));
+    switches_a_version(key) || switches_a_suite(key) || is_fixed || key.strip_prefix(PREFIX) == Some(HTTP2)
+}
+
+/// The key of a cipher suite.
+fn key_of(suite: CipherSuite) -> String {
+    format!("{PREFIX}{CIPHERS}{suite}")
 }
 
 /// Templates and tools write the two words in any case.

@@ -54,6 +54,6 @@ pub use profile::{
 pub use suite::{Product, Suite};
 pub use verdict::{Deviation, Verdict, VerdictKind};
 pub use words::{
-    Alert, Cause, CipherSuite, ClientCertificate, Group, Outcome, Party, Phase, ServerCertificate,
-    StatusSource, TlsVersion, UnknownWord, Versions,
+    Alert, Cause, CipherSuite, ClientCertificate, Group, NoSuiteLeft, Outcome, Party, Phase,
+    ServerCertificate, StatusSource, TlsVersion, UnknownWord, Versions,
 };

@@ -7,7 +7,7 @@ mod version;
 
 pub use alert::Alert;
 pub use certificate::{ClientCertificate, ServerCertificate, StatusSource};
-pub use cipher::{CipherSuite, Group};
+pub use cipher::{CipherSuite, Group, NoSuiteLeft};
 pub use version::{TlsVersion, Versions};
 
 /// A word that is not in the closed list it was looked up in.

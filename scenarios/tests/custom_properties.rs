@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
-    TlsVersion, Versions,
+    CipherSuite, TlsVersion, Versions, catalogue,
     custom_properties::{CustomProperties, PREFIX},
 };
 
@@ -64,6 +64,50 @@ fn what_goes_in_comes_out() {
     let written = CustomProperties::of(&read.profile().unwrap());
     assert_eq!(written.map(), read.map());
     assert_eq!(written.map()[&format!("{PREFIX}Security.Something.New")], "Maybe");
+}
+
+/// What the documents list, and what a service gets that has said nothing.
+#[test]
+fn the_suites_of_the_tier_are_those_of_a_service_that_says_nothing() {
+    let profile = CustomProperties::read(&map(&[]), false).unwrap().profile().unwrap();
+    let tier = catalogue().profile("azure-apim-classic@2025-08").unwrap();
+    assert_eq!(sorted(profile.client_side.ciphers), sorted(tier.client_side.ciphers));
+    assert_eq!(sorted(profile.backend_side.ciphers), sorted(tier.backend_side.ciphers));
+}
+
+fn sorted(suites: Option<Vec<CipherSuite>>) -> Vec<CipherSuite> {
+    let mut suites = suites.unwrap();
+    suites.sort();
+    suites
+}
+
+#[rstest]
+#[case("TLS_RSA_WITH_AES_128_CBC_SHA", "False", CipherSuite::RsaAes128CbcSha, false)]
+#[case("TLS_RSA_WITH_AES_128_CBC_SHA", "True", CipherSuite::RsaAes128CbcSha, true)]
+#[case("TripleDes168", "True", CipherSuite::Rsa3desCbcSha, true)]
+#[case("TripleDes168", "False", CipherSuite::Rsa3desCbcSha, false)]
+#[case::cannot_be_off("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "False", CipherSuite::EcdheRsaAes256Gcm, true)]
+fn a_suite_is_switched_on_both_sides(
+    #[case] key: &str,
+    #[case] value: &str,
+    #[case] suite: CipherSuite,
+    #[case] on: bool,
+) {
+    let key = format!("Security.Ciphers.{key}");
+    let read = CustomProperties::read(&map(&[(&key, value)]), false).unwrap();
+    let profile = read.profile().unwrap();
+    assert_eq!(profile.client_side.ciphers.as_ref().unwrap().contains(&suite), on);
+    assert_eq!(profile.backend_side.ciphers.as_ref().unwrap().contains(&suite), on);
+    assert_eq!(CustomProperties::of(&profile).map(), read.map(), "what goes in comes out");
+    let changes_nothing = format!("{PREFIX}{key} changes nothing: this suite cannot be switched off");
+    assert_eq!(read.warnings().contains(&changes_nothing), on && value == "False");
+}
+
+#[test]
+fn the_key_of_a_suite_that_nobody_knows_is_named() {
+    let key = "Security.Ciphers.TLS_MADE_UP";
+    let read = CustomProperties::read(&map(&[(key, "False")]), false).unwrap();
+    assert_eq!(read.unknown(), [format!("{PREFIX}{key}")]);
 }
 
 #[test]

@@ -4,9 +4,9 @@
 
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
-    Alert, AlertClaim, Cause, CertificateClaim, ClaimName, Claims, ClientCertificate, Connection,
-    Expectation, Handling, ListenerClaims, Outcome, Party, Phase, PlainHttp, Scenario, StatusClaim,
-    TlsVersion, Verifies, Versions, catalogue, model,
+    Alert, AlertClaim, Cause, CertificateClaim, CipherSuite, ClaimName, Claims, ClientCertificate,
+    Connection, Expectation, Handling, ListenerClaims, NoSuiteLeft, Outcome, Party, Phase, PlainHttp,
+    Scenario, StatusClaim, TlsVersion, Verifies, Versions, catalogue, model,
 };
 
 /// A gateway that refuses in TLS, follows renegotiation, knows no post-handshake authentication: HAProxy's kind.
@@ -30,6 +30,7 @@ fn claims() -> Claims {
         answers_post_handshake_auth: Some(false),
         status: vec![status(&[Cause::Timeout], &[504]), status(&[], &[503])],
         listener: ListenerClaims {
+            ciphers: None,
             versions: Some(all),
             alert: vec![
                 alert(&[Cause::NoCommonVersion], &[Alert::ProtocolVersion]),
@@ -465,4 +466,59 @@ fn more_certificates_than_are_read_stop_every_gateway(
     let claims = Claims { reads_huge_certificates: Some(reads), ..claims() };
     let cell = scenario("default", "default", upstream, "ten-thousand-names");
     assert_eq!(model::expect(&cell, &claims).unwrap().cause, cause);
+}
+
+/// A gateway that goes beyond a list of suites on neither side, whatever a listener or an upstream is told.
+#[rstest]
+#[case::nothing_in_common("aes128-gcm-only", "default", Some(Cause::NoCommonCipher))]
+#[case::one_in_common("default", "aes256-gcm-only", None)]
+#[case::the_other_kind_is_not_spoken_of("tls13-only", "default", None)]
+fn clients_get_no_suite_beyond_the_limit(
+    #[case] client: &str,
+    #[case] listener: &str,
+    #[case] cause: Option<Cause>,
+) {
+    let mut limited = claims();
+    limited.listener.ciphers = Some(vec![CipherSuite::EcdheEcdsaAes256Gcm]);
+    limited.listener.alert = claims().listener.alert;
+    let expected = model::expect(&scenario(client, listener, "strict", "plain-good"), &limited).unwrap();
+    assert_eq!(expected.cause, cause);
+}
+
+#[rstest]
+#[case("aes256-gcm-only", "strict", None)]
+#[case("aes128-gcm-only", "max-tls12", Some(Cause::NoCommonCipher))]
+#[case("aes256-gcm-only", "aes256-gcm-only", None)]
+#[case::tls13_is_not_spoken_of("tls13-chacha20", "strict", None)]
+#[case::no_suite_for_that_version("tls10-only", "legacy", Some(Cause::NoCommonCipher))]
+fn backends_are_offered_no_suite_beyond_the_limit(
+    #[case] backend: &str,
+    #[case] upstream: &str,
+    #[case] cause: Option<Cause>,
+) {
+    let mut profile = catalogue().profile("azure-apim-self-hosted+client-tls10").unwrap();
+    profile.backend_side.versions = Versions::of(TlsVersion::ALL);
+    profile.backend_side.ciphers =
+        Some(vec![CipherSuite::EcdheEcdsaAes256Gcm, CipherSuite::EcdheRsaAes256Gcm]);
+    let limited = profile.claims(claims());
+    let expected = model::expect(&scenario("default", "default", upstream, backend), &limited).unwrap();
+    assert_eq!(expected.cause, cause);
+}
+
+#[rstest]
+#[case(None, None, Ok(None))]
+#[case(Some(&[CipherSuite::RsaAes128Gcm][..]), None, Ok(Some(vec![CipherSuite::RsaAes128Gcm])))]
+#[case(None, Some(&[CipherSuite::RsaAes128Gcm][..]), Ok(Some(vec![CipherSuite::RsaAes128Gcm])))]
+#[case(
+    Some(&[CipherSuite::RsaAes128Gcm][..]),
+    Some(&[CipherSuite::Aes128GcmSha256][..]),
+    Ok(Some(vec![CipherSuite::Aes128GcmSha256, CipherSuite::RsaAes128Gcm]))
+)]
+#[case(Some(&[CipherSuite::RsaAes128Gcm][..]), Some(&[CipherSuite::RsaAes256Gcm][..]), Err(NoSuiteLeft))]
+fn a_list_within_another(
+    #[case] own: Option<&[CipherSuite]>,
+    #[case] limit: Option<&[CipherSuite]>,
+    #[case] left: Result<Option<Vec<CipherSuite>>, NoSuiteLeft>,
+) {
+    assert_eq!(CipherSuite::limited(own, limit), left);
 }

@@ -49,6 +49,23 @@ fn late_client_certificates_break_when_tls13_is_switched_on_for_backends() {
     assert_eq!(late.after.as_ref().unwrap().cause, Some(Cause::PostHandshakeAuthRefused));
 }
 
+/// Backends that have nothing else are named, and no others.
+#[test]
+fn what_needs_a_suite_breaks_when_it_is_switched_off() {
+    let broken = |option: &str| {
+        let before = setting("azure-apim-classic@2025-08", "no-verify");
+        let changes =
+            compare(&before, &setting(&format!("azure-apim-classic@2025-08+{option}"), "no-verify"));
+        let causes = changes.iter().filter(|change| change.effect == Effect::Breaks);
+        causes
+            .for_each(|change| assert_eq!(change.after.as_ref().unwrap().cause, Some(Cause::NoCommonCipher)));
+        names(&changes, Side::Backends, Effect::Breaks).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (cbc, rsa) = (broken("without-cbc"), broken("without-static-rsa"));
+    assert_eq!(cbc, ["cbc-sha1-only", "cbc-sha256-only", "cbc-sha384-only", "static-rsa-cbc"]);
+    assert_eq!(rsa, ["static-rsa-cbc", "static-rsa-gcm"]);
+}
+
 #[test]
 fn late_client_certificates_break_when_tls13_is_switched_on_for_clients() {
     let before = setting("azure-apim-classic@2025-08+client-tls12-only", "strict");

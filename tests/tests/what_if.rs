@@ -21,9 +21,9 @@ fn setting(gateway: &str, upstream: &str) -> Setting {
     }
 }
 
-/// Whether each backend of the suite `upstream` was reached.
-fn measured(gateway: &str, upstream: &str) -> BTreeMap<String, Outcome> {
-    let record = run(gateway, &[&format!("upstream/*/{upstream}::default/default::*")]);
+/// Whether each backend of a suite was reached.
+fn measured(suite: &str, gateway: &str, upstream: &str) -> BTreeMap<String, Outcome> {
+    let record = run(gateway, &[&format!("{suite}/*/{upstream}::default/default::*")]);
     let reached = record.cells.into_iter().map(|cell| {
         assert_eq!(cell.verdict, VerdictKind::Pass, "{}: {:?}", cell.id, cell.because);
         (cell.backend, cell.observed.unwrap().outcome)
@@ -49,7 +49,7 @@ fn what_tls13_towards_backends_breaks_is_predicted(
         return;
     }
     let changes = compare(&setting(before.0, before.1), &setting(after.0, after.1));
-    let (was, is) = (measured(before.0, before.1), measured(after.0, after.1));
+    let (was, is) = (measured("upstream", before.0, before.1), measured("upstream", after.0, after.1));
     let mut broken = Vec::new();
     for change in changes.iter().filter(|change| change.side == Side::Backends) {
         let Some((was, is)) = was.get(&change.name).zip(is.get(&change.name)) else { continue };
@@ -75,6 +75,22 @@ fn what_tls13_towards_backends_breaks_is_predicted(
         _ => &["renegotiation-required-dual"],
     };
     assert_eq!(broken, expected);
+}
+
+/// Those that have nothing else break, on the wire as in the model.
+#[rstest]
+#[case("without-cbc", &["cbc-sha1-only", "cbc-sha256-only", "cbc-sha384-only", "static-rsa-cbc"])]
+#[case("without-static-rsa", &["static-rsa-cbc", "static-rsa-gcm"])]
+fn what_a_suite_that_is_switched_off_breaks_is_predicted(#[case] option: &str, #[case] expected: &[&str]) {
+    let (before, after) = ("azure-apim-classic@2025-08", format!("azure-apim-classic@2025-08+{option}"));
+    let changes = compare(&setting(before, "strict"), &setting(&after, "strict"));
+    let predicted = changes.iter().filter(|change| change.effect == Effect::Breaks);
+    let predicted: Vec<_> = predicted.map(|change| change.name.as_str()).collect();
+    let (was, is) =
+        (measured("azure-backend-side", before, "strict"), measured("azure-backend-side", &after, "strict"));
+    let seen = was.iter().filter(|(name, was)| **was == Outcome::Reach && is[*name] == Outcome::Refuse);
+    let seen: Vec<_> = seen.map(|(name, _)| name.as_str()).collect();
+    assert_eq!((&predicted[..], &seen[..]), (expected, expected));
 }
 
 /// Every claim about API Management holds for every profile, with each option on.

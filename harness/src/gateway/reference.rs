@@ -17,7 +17,9 @@ use std::{
     sync::Arc,
 };
 
-use tls_gauntlet_scenarios::{FailureBody, GatewayProfile, ListenerProfile, Versions};
+use tls_gauntlet_scenarios::{
+    CipherSuite, FailureBody, GatewayProfile, ListenerProfile, NoSuiteLeft, Versions,
+};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use claims::claims;
@@ -95,6 +97,11 @@ fn within(plan: &GatewayPlan, profile: &GatewayProfile) -> Result<GatewayPlan, C
             has: has.clone(),
         })?;
         listener.versions = both;
+        let most = profile.client_side.ciphers.as_deref();
+        listener.ciphers =
+            CipherSuite::limited(listener.ciphers.as_deref(), most).map_err(|NoSuiteLeft| {
+                CannotStart::NoCipher { what: format!("the listener \"{name}\""), side: "clients" }
+            })?;
     }
     for (name, upstream) in &mut plan.upstreams {
         let has = &profile.backend_side.versions;
@@ -105,6 +112,11 @@ fn within(plan: &GatewayPlan, profile: &GatewayProfile) -> Result<GatewayPlan, C
             has: has.clone(),
         })?;
         upstream.versions = both;
+        let most = profile.backend_side.ciphers.as_deref();
+        upstream.ciphers =
+            CipherSuite::limited(upstream.ciphers.as_deref(), most).map_err(|NoSuiteLeft| {
+                CannotStart::NoCipher { what: format!("the upstream \"{name}\""), side: "backends" }
+            })?;
     }
     Ok(plan)
 }
@@ -147,6 +159,14 @@ pub enum CannotStart {
         side: &'static str,
         /// The versions of the profile.
         has: Versions,
+    },
+    /// What is asked for and what the gateway has, have no cipher suite in common.
+    #[error("{what} asks for cipher suites none of which {side} get")]
+    NoCipher {
+        /// The listener or the upstream.
+        what: String,
+        /// `clients` or `backends`.
+        side: &'static str,
     },
     /// A route leads to an upstream that the plan does not have.
     #[error("the route {path} leads to the upstream \"{upstream}\", which the plan does not have")]

@@ -118,7 +118,7 @@ mod tests {
     )]
     #[case("nonce=a path=/r/1/late=given status=200", None)]
     #[case(
-        r#"nonce=a path=/r status=404 party=gateway error="x method=PUT tls=TLSv1.2 http=h late=given""#,
+        r#"nonce=a path=/r status=404 party=gateway error="x method=PUT tls=TLSv1.2 http=h late=given x""#,
         None
     )]
     #[case(r#"{"OperationId":"PUT /orders","gauntlet":{"late":null}}"#, None)]

@@ -5,7 +5,7 @@ use crate::{
     claims::{ClaimName, Claims, PlainHttp, Unclaimed},
     expectation::{BackendSight, Connection, Expectation},
     profile::{ClientCertificatePolicy, ClientProfile, ListenerProfile, ServerNameSent},
-    words::{Alert, Cause, ClientCertificate, Party, Phase, TlsVersion},
+    words::{Alert, Cause, CipherSuite, ClientCertificate, Party, Phase, TlsVersion},
 };
 
 /// Walks the client's handshake with the listener; `Err` holds where it stops.
@@ -26,7 +26,7 @@ pub(super) fn walk(
         return refused_in_tls(Cause::NoCommonVersion, None, claims).map(Err);
     };
     steps.say(format!("client and listener agree on {version}"));
-    if let Some(cause) = nothing_in_common(client, listener, version) {
+    if let Some(cause) = nothing_in_common(client, listener, claims, version) {
         steps.say(format!("client and listener have nothing in common to go on with: {cause}"));
         return refused_in_tls(cause, Some(version), claims).map(Err);
     }
@@ -58,18 +58,32 @@ pub(super) fn walk(
 fn nothing_in_common(
     client: &ClientProfile,
     listener: &ListenerProfile,
+    claims: &Claims,
     version: TlsVersion,
 ) -> Option<Cause> {
-    if let (Some(offered), Some(accepted)) = (&client.ciphers, &listener.ciphers)
-        && version < TlsVersion::Tls13
-        && !offered.iter().any(|suite| suite.fits(version) && accepted.contains(suite))
-    {
+    let limit = claims.listener.ciphers.as_deref();
+    let Ok(accepted) = CipherSuite::limited(listener.ciphers.as_deref(), limit) else {
         return Some(Cause::NoCommonCipher);
+    };
+    if let Some(accepted) = of_kind(accepted.as_deref(), version) {
+        let offered = of_kind(client.ciphers.as_deref(), version);
+        let is_offered = |suite: &CipherSuite| offered.as_ref().is_none_or(|offered| offered.contains(suite));
+        if !accepted.iter().any(|suite| suite.fits(version) && is_offered(suite)) {
+            return Some(Cause::NoCommonCipher);
+        }
     }
     let (Some(offered), Some(accepted)) = (&client.groups, &listener.groups) else { return None };
     let none = !offered.iter().any(|group| group.fits(version) && accepted.contains(group));
     // Up to TLS 1.2 the group is a part of the choice of a suite (RFC 8422 5.1).
     none.then_some(if version < TlsVersion::Tls13 { Cause::NoCommonCipher } else { Cause::NoCommonGroup })
+}
+
+/// The suites of a list for TLS 1.3, or for the versions below it, if it names any.
+fn of_kind(list: Option<&[CipherSuite]>, version: TlsVersion) -> Option<Vec<CipherSuite>> {
+    let is_tls13 = |suite: &CipherSuite| suite.fits(TlsVersion::Tls13);
+    let wanted = version == TlsVersion::Tls13;
+    let suites: Vec<_> = list?.iter().copied().filter(|suite| is_tls13(suite) == wanted).collect();
+    (!suites.is_empty()).then_some(suites)
 }
 
 fn plain_http(claims: &Claims) -> Result<Expectation, Unclaimed> {

@@ -11,7 +11,10 @@ use crate::{
         ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
         FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
-    words::{Alert, Cause, ClientCertificate, Party, Phase, ServerCertificate, TlsVersion, Versions},
+    words::{
+        Alert, Cause, CipherSuite, ClientCertificate, NoSuiteLeft, Party, Phase, ServerCertificate,
+        TlsVersion, Versions,
+    },
 };
 
 /// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
@@ -299,8 +302,16 @@ impl Leg<'_> {
 
     /// Cipher suite, group and parameters, where the backend is particular about them.
     fn algorithms(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
+        let told = self.told_ciphers();
+        if let Some(told) =
+            told.as_ref().filter(|_| version < TlsVersion::Tls13 && self.backend.ciphers.is_none())
+            && !told.iter().any(|suite| suite.fits(version))
+        {
+            self.steps.say(format!("the gateway offers no cipher suite that {version} has"));
+            return Ok(Some(self.refused_by_backend(Cause::NoCommonCipher)));
+        }
         if let Some(accepted) = &self.backend.ciphers {
-            let own = self.upstream.ciphers.as_ref().filter(|_| version < TlsVersion::Tls13);
+            let own = told.as_ref().filter(|_| version < TlsVersion::Tls13);
             let claimed =
                 || self.claims.upstream_ciphers.as_ref().ok_or(Unclaimed(ClaimName::UpstreamCiphers));
             let offered = own.map_or_else(claimed, Ok)?;
@@ -339,6 +350,13 @@ impl Leg<'_> {
         Ok(None)
     }
 
+    /// The cipher suites up to TLS 1.2 that it is told to offer, or must not go beyond.
+    fn told_ciphers(&self) -> Option<Vec<CipherSuite>> {
+        let limit = self.claims.upstream_ciphers.as_deref().filter(|_| self.claims.limits_upstream_ciphers);
+        let left = CipherSuite::limited(self.upstream.ciphers.as_deref(), limit);
+        left.unwrap_or_else(|NoSuiteLeft| Some(Vec::new()))
+    }
+
     fn refused_by_backend(&self, cause: Cause) -> Stop {
         self.stop(Party::Backend, Phase::Handshake, cause, Connection::NoRequest)
     }
@@ -359,7 +377,7 @@ impl Leg<'_> {
             return Ok((Party::Backend, Cause::NoCommonVersion));
         }
         // A list that was set by hand says itself what it has for older versions.
-        if let Some(ciphers) = &self.upstream.ciphers
+        if let Some(ciphers) = self.told_ciphers()
             && !accepted.iter().any(|version| ciphers.iter().any(|cipher| cipher.fits(version)))
         {
             return Ok((Party::Backend, Cause::NoCommonCipher));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     claims::Claims,
-    words::{TlsVersion, Versions, closed_list},
+    words::{CipherSuite, NoSuiteLeft, TlsVersion, Versions, closed_list},
 };
 
 /// What is documented of one gateway at one time.
@@ -42,6 +42,10 @@ pub struct GatewayProfile {
 pub struct ClientSide {
     /// The versions it accepts, whatever a listener allows.
     pub versions: Versions,
+    /// The cipher suites it accepts, whatever a listener allows; of TLS 1.3, or of the versions up to 1.2, those of its
+    /// library where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<Vec<CipherSuite>>,
     /// Whether it can ask for a client's certificate once an operation needs it, by renegotiation (RFC 5246 7.4.1.1).
     #[serde(default)]
     pub renegotiates: bool,
@@ -53,6 +57,10 @@ pub struct ClientSide {
 pub struct BackendSide {
     /// The versions it offers, whatever an upstream allows.
     pub versions: Versions,
+    /// The cipher suites it offers, whatever an upstream allows; of TLS 1.3, or of the versions up to 1.2, those of its
+    /// library where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<Vec<CipherSuite>>,
     /// Whether it follows a backend that renegotiates.
     #[serde(default = "yes")]
     pub follows_renegotiation: bool,
@@ -118,6 +126,9 @@ pub struct GatewayOption {
     /// Versions that it takes from backends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backend_side_without: Vec<TlsVersion>,
+    /// Cipher suites that it takes from both sides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_ciphers: Vec<CipherSuite>,
 }
 
 /// An option that a profile does not have, or that leaves a side without any version.
@@ -138,6 +149,18 @@ pub enum OptionError {
         "with the option \"{option}\", {profile} would have no TLS version left on the side of its {side}"
     )]
     NothingLeft {
+        /// The profile.
+        profile: String,
+        /// The option that takes the last one.
+        option: String,
+        /// `clients` or `backends`.
+        side: &'static str,
+    },
+    /// No cipher suite would be left.
+    #[error(
+        "with the option \"{option}\", {profile} would have no cipher suite left on the side of its {side}"
+    )]
+    NoCipherLeft {
         /// The profile.
         profile: String,
         /// The option that takes the last one.
@@ -178,6 +201,14 @@ impl GatewayProfile {
                 &switch.backend_side_without,
             );
             profile.backend_side.versions = backend.ok_or_else(|| nothing_left("backends"))?;
+            for (side, ciphers) in [
+                ("clients", &mut profile.client_side.ciphers),
+                ("backends", &mut profile.backend_side.ciphers),
+            ] {
+                *ciphers = without(ciphers.take(), &switch.without_ciphers).map_err(|NoSuiteLeft| {
+                    OptionError::NoCipherLeft { profile: name.to_owned(), option: option.to_owned(), side }
+                })?;
+            }
             profile.summary = format!("{} {}", profile.summary, switch.summary);
         }
         Ok(profile)
@@ -187,6 +218,17 @@ impl GatewayProfile {
     #[must_use]
     pub fn claims(&self, mut claims: Claims) -> Claims {
         claims.upstream_versions = Some(self.backend_side.versions.clone());
+        if let Some(ciphers) = &self.backend_side.ciphers {
+            let own = claims.upstream_ciphers.unwrap_or_default();
+            let is_told = |suite: &CipherSuite| {
+                let is_tls13 = suite.fits(TlsVersion::Tls13);
+                ciphers.iter().any(|told| told.fits(TlsVersion::Tls13) == is_tls13)
+            };
+            let untold = own.into_iter().filter(|suite| !is_told(suite));
+            claims.upstream_ciphers = Some(ciphers.iter().copied().chain(untold).collect());
+            claims.limits_upstream_ciphers = true;
+        }
+        claims.listener.ciphers.clone_from(&self.client_side.ciphers);
         claims.follows_renegotiation = Some(self.backend_side.follows_renegotiation);
         claims.answers_post_handshake_auth = Some(false);
         claims.listener.versions = Some(self.client_side.versions.clone());
@@ -195,6 +237,20 @@ impl GatewayProfile {
         claims.listener.late_certificate_status = Some(self.failure.client_certificate_status);
         claims
     }
+}
+
+/// The list with some suites fewer. One that has named some of a kind must go on naming one, or it would say nothing.
+fn without(
+    ciphers: Option<Vec<CipherSuite>>,
+    fewer: &[CipherSuite],
+) -> Result<Option<Vec<CipherSuite>>, NoSuiteLeft> {
+    let Some(mut ciphers) = ciphers else { return Ok(None) };
+    let kinds = |list: &[CipherSuite]| {
+        [true, false].map(|is_tls13| list.iter().any(|suite| suite.fits(TlsVersion::Tls13) == is_tls13))
+    };
+    let before = kinds(&ciphers);
+    ciphers.retain(|suite| !fewer.contains(suite));
+    if kinds(&ciphers) == before { Ok(Some(ciphers)) } else { Err(NoSuiteLeft) }
 }
 
 /// The set with some versions more, and then some fewer.

@@ -43,6 +43,14 @@ closed_list! {
         EcdheEcdsaAes128CbcSha = "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
         /// RFC 8422.
         EcdheRsaAes128CbcSha = "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+        /// RFC 8422.
+        EcdheEcdsaAes256CbcSha = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+        /// RFC 8422.
+        EcdheRsaAes256CbcSha = "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+        /// RFC 5246 A.5.
+        RsaAes128CbcSha256 = "TLS_RSA_WITH_AES_128_CBC_SHA256",
+        /// RFC 5246 A.5.
+        RsaAes256CbcSha256 = "TLS_RSA_WITH_AES_256_CBC_SHA256",
         /// RFC 5246 A.5.
         RsaAes128CbcSha = "TLS_RSA_WITH_AES_128_CBC_SHA",
         /// RFC 5246 A.5.
@@ -53,6 +61,14 @@ closed_list! {
         RsaAes256Gcm = "TLS_RSA_WITH_AES_256_GCM_SHA384",
         /// RFC 5246 A.5.
         DheRsaAes128CbcSha = "TLS_DHE_RSA_WITH_AES_128_CBC_SHA",
+        /// RFC 5246 A.5.
+        DheRsaAes256CbcSha = "TLS_DHE_RSA_WITH_AES_256_CBC_SHA",
+        /// RFC 5246 A.5.
+        DheRsaAes128CbcSha256 = "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
+        /// RFC 5246 A.5.
+        DheRsaAes256CbcSha256 = "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256",
+        /// RFC 7905.
+        DheRsaChacha20 = "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
         /// RFC 5288.
         DheRsaAes128Gcm = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
         /// RFC 5288.
@@ -95,6 +111,33 @@ impl CipherSuite {
         (least..=TlsVersion::Tls12).contains(&version)
     }
 
+    /// What is left of a list that must not go beyond another. Suites of TLS 1.3 and older ones are two settings: where a list
+    /// has none of one kind, it says nothing about that kind.
+    ///
+    /// # Errors
+    /// [`NoSuiteLeft`] if both speak of a kind and have nothing in common there.
+    pub fn limited(own: Option<&[Self]>, limit: Option<&[Self]>) -> Result<Option<Vec<Self>>, NoSuiteLeft> {
+        let mut left = Vec::new();
+        for is_tls13 in [true, false] {
+            let of_kind = |list: Option<&[Self]>| -> Vec<Self> {
+                let suites = list.unwrap_or_default().iter().copied();
+                suites.filter(|suite| suite.fits(TlsVersion::Tls13) == is_tls13).collect()
+            };
+            let (own, limit) = (of_kind(own), of_kind(limit));
+            let mut both = own.clone();
+            match (own.is_empty(), limit.is_empty()) {
+                (true, _) => both = limit,
+                (false, true) => {}
+                (false, false) => both.retain(|suite| limit.contains(suite)),
+            }
+            if both.is_empty() && !own.is_empty() {
+                return Err(NoSuiteLeft);
+            }
+            left.extend(both);
+        }
+        Ok((!left.is_empty()).then_some(left))
+    }
+
     /// Whether OpenSSL offers it unless told otherwise: nothing broken, nothing exotic (openssl-ciphers(1), `DEFAULT`).
     #[must_use]
     pub fn is_openssl_default(self) -> bool {
@@ -102,6 +145,10 @@ impl CipherSuite {
         !["_RC4_", "_3DES_", "_NULL_", "_anon_", "_CCM"].iter().any(|part| name.contains(part))
     }
 }
+
+/// Two lists of cipher suites have nothing in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuiteLeft;
 
 closed_list! {
     /// A key-exchange group by its name in the IANA registry (RFC 8446 4.2.7).

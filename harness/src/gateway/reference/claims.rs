@@ -15,6 +15,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         upstream_versions: Some(Versions::of(TlsVersion::ALL)),
         // Its dialer is that of our own client.
         upstream_ciphers: Claims::openssl_client().upstream_ciphers,
+        limits_upstream_ciphers: false,
         upstream_groups: Claims::openssl_client().upstream_groups,
         accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
         accepts_weak_certificates: Claims::openssl_client().accepts_weak_certificates,
@@ -44,6 +45,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
                 TlsVersion::Tls12,
                 TlsVersion::Tls13,
             ])),
+            ciphers: None,
             client_certificate_status: knobs.client_certificate_status,
             alert: vec![
                 alert(&[Cause::NoCommonVersion], None, Alert::ProtocolVersion),

@@ -75,9 +75,13 @@ impl Setting {
         let names = [GATEWAY_NAME, "localhost", "127.0.0.1"].map(str::parse::<Name>);
         let names = names.into_iter().collect::<Result<Vec<_>, _>>().map_err(CannotSetUp::because(&what))?;
         let identity = plan.pki.server(ServerRecipe::Good, &names).map_err(CannotSetUp::because(&what))?;
+        let rsa = wants_rsa(profile).then(|| plan.pki.server(ServerRecipe::GoodRsa, &names)).transpose();
+        let rsa = rsa.map_err(CannotSetUp::because(&what))?;
         let revoked = profile.check_revocation.then(|| revoked(&plan.pki)).transpose();
         let revoked = revoked.map_err(CannotSetUp::because(&what))?;
-        let context = context(profile, &identity, &plan.pki, revoked.as_deref(), knobs);
+        let identities = [Some(identity), rsa];
+        let identities = identities.iter().flatten().map(AsRef::as_ref);
+        let context = context(profile, identities, &plan.pki, revoked.as_deref(), knobs);
         let context = context.map_err(CannotSetUp::because(&what))?;
         Ok(Self { context: Context(context), policy: profile.client_certificate, router })
     }
@@ -264,14 +268,28 @@ fn select<'a>(accepted: &[String], offered: &'a [u8]) -> Result<&'a [u8], AlpnEr
     picked.copied().ok_or(AlpnError::ALERT_FATAL)
 }
 
-fn context(
+/// Whether it is told to accept suites that need a certificate with an RSA key.
+fn wants_rsa(profile: &ListenerProfile) -> bool {
+    let mut ciphers = profile.ciphers.iter().flatten();
+    ciphers.any(|suite| suite.as_str().contains("_RSA_"))
+}
+
+fn context<'a>(
     profile: &ListenerProfile,
-    identity: &Identity,
+    identities: impl Iterator<Item = &'a Identity>,
     pki: &Pki,
     revoked: Option<&X509CrlRef>,
     knobs: ReferenceKnobs,
 ) -> Result<SslContext, ErrorStack> {
-    let mut context = tls::allow(SslMethod::tls_server(), &profile.versions, Some(identity))?;
+    let mut context = tls::allow(SslMethod::tls_server(), &profile.versions, None)?;
+    // One for each kind of key, of which OpenSSL picks (SSL_CTX_use_certificate(3)); the chain above them is the same.
+    for (number, identity) in identities.enumerate() {
+        context.set_certificate(identity.leaf())?;
+        context.set_private_key(identity.key())?;
+        for issuer in identity.chain().iter().skip(1).filter(|_| number == 0) {
+            context.add_extra_chain_cert(issuer.clone())?;
+        }
+    }
     if let Some(ciphers) = &profile.ciphers {
         algorithms::set_ciphers(&mut context, ciphers)?;
     }
