@@ -19,6 +19,7 @@ mod profile;
 mod records;
 mod report;
 mod reports;
+mod rotate;
 mod routes;
 mod run;
 mod scan;
@@ -59,6 +60,7 @@ enum Command {
     Discover(discover::Arguments),
     Scan(scan::Arguments),
     Hello(hello::Arguments),
+    Rotate(rotate::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Discover(arguments) => discover::discover(&arguments),
         Command::Scan(arguments) => scan::scan(&arguments),
         Command::Hello(arguments) => hello::hello(&arguments),
+        Command::Rotate(arguments) => rotate::rotate(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         streams::note(&format!("error: {failure}"));

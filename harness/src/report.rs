@@ -10,6 +10,7 @@ pub mod junit;
 pub mod markdown;
 mod matrix;
 mod paint;
+pub mod rotation;
 pub mod sarif;
 pub mod scan;
 pub(crate) mod text;
