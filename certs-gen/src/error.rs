@@ -59,6 +59,10 @@ pub enum Error {
     #[error("the old PFX encryption needs OpenSSL's legacy provider, which this build does not have")]
     NoLegacyProvider(#[source] ErrorStack),
 
+    /// An OCSP response about a certificate that was read from a file.
+    #[error("nobody here has the key of the authority that issued this certificate")]
+    NoIssuer,
+
     /// A PFX password that C cannot hold.
     #[error("a PFX password cannot contain a NUL character")]
     Password,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
 use openssl::x509::X509;
@@ -15,7 +17,7 @@ pub struct Identity {
     leaf_der: Vec<u8>,
     chain: Vec<X509>,
     key: PKey<Private>,
-    issuer: Arc<Link>,
+    issuer: Option<Arc<Link>>,
 }
 
 impl Identity {
@@ -24,9 +26,17 @@ impl Identity {
         leaf_der: Vec<u8>,
         chain: Vec<X509>,
         key: PKey<Private>,
-        issuer: Arc<Link>,
+        issuer: Option<Arc<Link>>,
     ) -> Self {
         Self { subject, leaf_der, chain, key, issuer }
+    }
+
+    /// Somebody's certificate, chain and key. The leaf comes first.
+    pub(crate) fn opened(chain: Vec<X509>, key: PKey<Private>) -> Result<Self, ErrorStack> {
+        let leaf = &chain[0];
+        let name = leaf.subject_name().entries_by_nid(Nid::COMMONNAME).next();
+        let subject = name.and_then(|name| name.data().to_string().ok()).unwrap_or_default();
+        Ok(Self::new(subject, leaf.to_der()?, chain, key, None))
     }
 
     /// The common name of the leaf, or for the recipes without one what it would have been.
@@ -73,9 +83,15 @@ impl Identity {
         text(self.key.private_key_to_pem_pkcs8())
     }
 
-    /// Who issued the leaf, with the key to speak of its revocation.
-    pub(crate) fn issuer(&self) -> &Link {
-        &self.issuer
+    /// Who issued the leaf, with the key to speak of its revocation; none for what was read from a file.
+    pub(crate) fn issuer(&self) -> Option<&Link> {
+        self.issuer.as_deref()
+    }
+
+    /// The serial number of the leaf, in lower-case hexadecimal.
+    pub fn serial(&self) -> String {
+        let number = self.leaf().serial_number().to_bn().map(|number| number.to_vec());
+        number.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The SHA-256 of the leaf, in lower-case hexadecimal.
@@ -95,6 +111,6 @@ impl fmt::Debug for Identity {
 }
 
 /// PEM of something that is in memory already and was encoded once before, so it cannot fail to encode.
-fn text(pem: Result<Vec<u8>, openssl::error::ErrorStack>) -> String {
+fn text(pem: Result<Vec<u8>, ErrorStack>) -> String {
     String::from_utf8(pem.expect("what was decoded can be encoded")).expect("PEM is ASCII")
 }

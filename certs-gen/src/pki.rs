@@ -164,7 +164,8 @@ impl Pki {
 
     /// An OCSP response about the leaf of `identity`, in DER and signed by its issuer, to be stapled or served.
     pub fn ocsp(&self, identity: &Identity, kind: OcspKind) -> Result<Vec<u8>, Error> {
-        revocation::ocsp(identity.leaf(), identity.issuer(), kind, self.now)
+        let issuer = identity.issuer().ok_or(Error::NoIssuer)?;
+        revocation::ocsp(identity.leaf(), issuer, kind, self.now)
             .map_err(Error::openssl("make an OCSP response"))
     }
 
@@ -258,7 +259,7 @@ impl Pki {
             None => (Arc::new(Link::itself(leaf.clone(), params, key)), Vec::new()),
         };
         let chain = self.chain(leaf, authorities, shape.sent, &words)?;
-        Ok(Identity::new(subject, der, chain, shown, issuer))
+        Ok(Identity::new(subject, der, chain, shown, Some(issuer)))
     }
 
     fn serials(&self) -> Serials {

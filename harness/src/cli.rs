@@ -20,6 +20,7 @@ mod recording;
 mod records;
 mod report;
 mod reports;
+mod rotate;
 mod routes;
 mod run;
 mod scan;
@@ -61,6 +62,7 @@ enum Command {
     Scan(scan::Arguments),
     Hello(hello::Arguments),
     Late(late::Arguments),
+    Rotate(rotate::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Scan(arguments) => scan::scan(&arguments),
         Command::Hello(arguments) => hello::hello(&arguments),
         Command::Late(arguments) => late::late(&arguments),
+        Command::Rotate(arguments) => rotate::rotate(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         streams::note(&format!("error: {failure}"));

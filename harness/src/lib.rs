@@ -47,11 +47,15 @@ pub mod record;
 #[cfg(feature = "matrix")]
 pub mod report;
 #[cfg(feature = "matrix")]
+pub mod rotation;
+#[cfg(feature = "matrix")]
 pub mod runner;
 #[cfg(feature = "matrix")]
 pub mod scan;
 #[cfg(feature = "matrix")]
 pub mod trials;
+#[cfg(feature = "matrix")]
+pub mod vault;
 pub mod wait;
 #[doc(hidden)] // Evidence of the other modules, in their signatures; nothing to begin with.
 #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]

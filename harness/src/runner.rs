@@ -29,6 +29,7 @@ use crate::{
 use column::{Column, Plan, plan};
 pub use discover::{Finding, discover};
 pub use shard::{Costs, Shard, ShardError};
+pub(crate) use verdicts::testimony;
 
 /// What to run.
 #[derive(Debug, Clone)]

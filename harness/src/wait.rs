@@ -48,6 +48,14 @@ where
     }
 }
 
+/// The turns of a pace, the first at once. Those that were missed are left out.
+#[must_use]
+pub fn pace(every: Duration) -> tokio::time::Interval {
+    let mut turns = tokio::time::interval(every);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    turns
+}
+
 /// `10 s`, `1.5 s`, `20 ms`.
 fn spelled(limit: &Duration) -> String {
     match limit.as_millis() {

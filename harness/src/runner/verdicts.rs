@@ -146,6 +146,18 @@ fn worst_of_repeated(records: impl Iterator<Item = CellRecord>) -> Vec<CellRecor
     kept
 }
 
+/// The lines of a gateway's log about one call, and what they mean.
+pub(crate) fn testimony(
+    gateway: &Gateway,
+    log: &[String],
+    nonce: &str,
+    backend: SocketAddr,
+) -> (Vec<String>, Vec<Cause>) {
+    let lines = Said::of(log, &[backend], |line| !gateway.causes(line).is_empty()).about(nonce, backend);
+    let causes = causes(gateway, &lines);
+    (lines, causes)
+}
+
 /// The lines of a log, by whom they are about.
 struct Said<'a> {
     by_nonce: HashMap<&'a str, Vec<&'a str>>,

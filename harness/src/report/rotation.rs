@@ -1,0 +1,91 @@
+//! Draws the rotation record: for people and for machines.
+
+use super::{
+    Look,
+    paint::{BAD, FAINT, GOOD, ODD, Paint},
+    text::{count, printable, seconds, width_of, wrap},
+};
+use crate::rotation::record::{Moment, Old, Outcome, RotationRecord};
+
+/// The record as JSON, laid out for reading.
+#[must_use]
+pub fn json(record: &RotationRecord) -> String {
+    let mut text = serde_json::to_string_pretty(record).expect("a record has no map without text keys");
+    text.push('\n');
+    text
+}
+
+/// One line for each change on each gateway, and below those that went wrong, what did.
+#[must_use]
+pub fn console(record: &RotationRecord, look: &Look) -> String {
+    let paint = Paint { colour: look.colour };
+    let rows: Vec<[String; 6]> = record.rotations.iter().map(row).collect();
+    let head =
+        ["gateway", "change", "requests", "failed", "seen", "the old one afterwards"].map(str::to_owned);
+    let all = || std::iter::once(&head).chain(&rows);
+    let widths: Vec<_> =
+        (0..head.len()).map(|column| all().map(|row| width_of(&row[column])).max().unwrap_or(0)).collect();
+    let line = |row: &[String; 6]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![paint.put(FAINT, &format!("  {}", line(&head)))];
+    for (outcome, row) in record.rotations.iter().zip(&rows) {
+        let (mark, style) = if outcome.wrong.is_empty() { ("✓", GOOD) } else { ("×", BAD) };
+        lines.push(format!("{} {}", paint.put(style, mark), line(row)));
+        for wrong in &outcome.wrong {
+            lines.extend(
+                wrap(&format!("    {}", printable(wrong)), look.width, 0, 4)
+                    .iter()
+                    .map(|line| paint.put(BAD, line)),
+            );
+        }
+        for said in &outcome.store_said {
+            lines.push(paint.put(FAINT, &format!("    the store said: {}", printable(said))));
+        }
+    }
+    let slowest = record.rotations.iter().map(|outcome| outcome.milli_rate).min().unwrap_or_default();
+    if slowest * 10 < u64::from(record.rate) * 9_000 {
+        let text =
+            format!("the machine did not keep the pace: {} requests a second at the least", slowest / 1000);
+        lines.extend([String::new(), paint.put(ODD, &text)]);
+    }
+    let failed: usize = record.rotations.iter().map(|outcome| outcome.failed).sum();
+    let wrong = record.rotations.iter().filter(|outcome| !outcome.wrong.is_empty()).count();
+    lines.push(String::new());
+    lines.push(format!(
+        "{}, {wrong} not as they must be; {failed} failed requests; {} requests a second, seed {}, {}",
+        count(record.rotations.len(), "change"),
+        record.rate,
+        record.seed,
+        seconds(record.duration_ms),
+    ));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn row(outcome: &Outcome) -> [String; 6] {
+    [
+        outcome.gateway.clone(),
+        outcome.change.clone(),
+        outcome.requests.to_string(),
+        outcome.failed.to_string(),
+        outcome.moment.as_ref().map_or_else(|| "never".to_owned(), moment),
+        old(&outcome.old),
+    ]
+}
+
+fn moment(moment: &Moment) -> String {
+    match moment.mixed {
+        0 => format!("after {} ms", moment.after_ms),
+        mixed => format!("after {} ms, {mixed} late in {} ms", moment.after_ms, moment.mixed_ms),
+    }
+}
+
+fn old(old: &Old) -> String {
+    match old {
+        Old::Refused { cause } => format!("refused: {cause}"),
+        Old::NotRefused { .. } => "not refused".to_owned(),
+        Old::NotAsked { because } => format!("not asked: {because}"),
+    }
+}
