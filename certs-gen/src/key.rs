@@ -18,7 +18,7 @@ use yasna::{construct_der, parse_der};
 
 use crate::Error;
 use crate::lock::lock;
-use crate::rsa::of_four_primes;
+use crate::rsa::of_five_primes;
 use crate::shape::KeyKind;
 
 /// Where a key is kept that takes long to make.
@@ -62,7 +62,7 @@ impl Key {
             KeyKind::Rsa2048 => rsa(rsa_2048, 2048),
             KeyKind::Rsa3072 => rsa(&RSA_3072, 3072),
             KeyKind::Rsa4096 => rsa(&RSA_4096, 4096),
-            KeyKind::Rsa8192 => kept(&RSA_8192, || of_four_primes(8192).and_then(Self::from_rsa)),
+            KeyKind::Rsa8192 => kept(&RSA_8192, || of_five_primes(8192).and_then(Self::from_rsa)),
             KeyKind::RsaPss => kept(&RSA_PSS, || rsa_pss().and_then(Self::special)),
             KeyKind::Ed25519 => PKey::generate_ed25519().and_then(Self::special),
             KeyKind::Ed448 => PKey::generate_ed448().and_then(Self::special),

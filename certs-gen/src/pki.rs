@@ -121,15 +121,22 @@ impl Pki {
         })
     }
 
-    /// The identity of a client, called `RECIPE.client.gauntlet.test`; made once, then shared.
+    /// The identity of a client, called [`ClientRecipe::common_name`]; made once, then shared.
     pub fn client(&self, recipe: ClientRecipe) -> Result<Arc<Identity>, Error> {
-        let subject = format!("{recipe}.client.gauntlet.test");
+        let subject = recipe.common_name();
         self.once(Order::Client(recipe), || {
             let names = [Name::Dns(subject.clone())];
             let words = ["client".to_owned(), recipe.to_string(), subject];
             let covered = Covered::names(&names)?;
             self.issue(&words, recipe.shape(), covered, &names, &Circumstances::default())
         })
+    }
+
+    /// The authority that issues a client's certificate, none if that is its own; makes neither. With
+    /// [`ClientRecipe::common_name`] it is enough to tell the certificate from others, and keys take long to make.
+    pub fn client_issuer(&self, recipe: ClientRecipe) -> Result<Option<X509>, Error> {
+        let path = self.path(recipe.shape().issuer, &[], &[])?;
+        Ok(path.map(|path| path.issuer.certificate().clone()))
     }
 
     /// The revocation list of what issues sound server certificates, in DER. What is

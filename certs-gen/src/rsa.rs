@@ -1,4 +1,6 @@
-//! RSA keys of four primes, because finding two long ones takes too long.
+//! RSA keys of five primes, because finding two long ones takes too long.
+
+use std::thread;
 
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::error::ErrorStack;
@@ -9,20 +11,34 @@ use yasna::{DERWriterSeq, construct_der};
 /// The usual public exponent, F4.
 const EXPONENT: u32 = 65_537;
 
-/// An RSA key of four primes (RFC 8017 3.2). Nobody can tell from the public key or from a signature. OpenSSL
+/// As many as OpenSSL takes for keys of this length (`RSA_MAX_PRIME_NUM`).
+const PRIMES: i32 = 5;
+
+/// An RSA key of five primes (RFC 8017 3.2). Nobody can tell from the public key or from a signature. OpenSSL
 /// reads the private key; others, ring and Go among them, may not.
-pub(crate) fn of_four_primes(bits: i32) -> Result<Rsa<Private>, ErrorStack> {
+pub(crate) fn of_five_primes(bits: i32) -> Result<Rsa<Private>, ErrorStack> {
     let mut context = BigNumContext::new()?;
+    let mut primes = found(bits)?;
     loop {
-        let primes = [(); 4].map(|()| prime(bits / 4));
-        let [p, q, r, s] = primes;
-        let primes = [p?, q?, r?, s?];
-        let key = MultiPrime::of(&primes, &mut context)?;
-        // The product of four numbers that just have their lengths may lack a bit.
-        if key.modulus.num_bits() == bits {
-            return Rsa::private_key_from_der(&key.to_der());
+        for nth in 0..primes.len() {
+            let key = MultiPrime::of(&primes, &mut context)?;
+            if key.modulus.num_bits() == bits {
+                return Rsa::private_key_from_der(&key.to_der());
+            }
+            // The product of numbers that just have their lengths may lack a bit.
+            primes[nth] = prime(primes[nth].num_bits())?;
         }
     }
+}
+
+/// Primes whose lengths add up to this, each found by a thread of its own.
+fn found(bits: i32) -> Result<Vec<BigNum>, ErrorStack> {
+    let lengths = (0..PRIMES).map(|nth| bits / PRIMES + i32::from(nth < bits % PRIMES));
+    thread::scope(|scope| {
+        let searches: Vec<_> = lengths.map(|bits| scope.spawn(move || prime(bits))).collect();
+        let found = searches.into_iter().map(|search| search.join().expect("finding a prime does not panic"));
+        found.collect()
+    })
 }
 
 /// A prime that the exponent goes with.
@@ -38,7 +54,7 @@ fn prime(bits: i32) -> Result<BigNum, ErrorStack> {
 
 /// What `RSAPrivateKey` of RFC 8017 A.1.2 holds.
 struct MultiPrime<'a> {
-    primes: &'a [BigNum; 4],
+    primes: &'a [BigNum],
     modulus: BigNum,
     private_exponent: BigNum,
     /// The private exponent modulo each prime less one.
@@ -48,7 +64,7 @@ struct MultiPrime<'a> {
 }
 
 impl<'a> MultiPrime<'a> {
-    fn of(primes: &'a [BigNum; 4], context: &mut BigNumContext) -> Result<Self, ErrorStack> {
+    fn of(primes: &'a [BigNum], context: &mut BigNumContext) -> Result<Self, ErrorStack> {
         let (mut modulus, mut totient) = (BigNum::from_u32(1)?, BigNum::from_u32(1)?);
         let (mut less_one, mut products) = (Vec::new(), Vec::new());
         for prime in primes {
@@ -59,7 +75,6 @@ impl<'a> MultiPrime<'a> {
             totient = product(&totient, &one_less, context)?;
             less_one.push(one_less);
         }
-        let [p, q, r, s] = primes;
         let private_exponent = inverse(&*BigNum::from_u32(EXPONENT)?, &totient, context)?;
         let exponents = less_one.iter().map(|less_one| {
             let mut exponent = BigNum::new()?;
@@ -67,29 +82,34 @@ impl<'a> MultiPrime<'a> {
             Ok(exponent)
         });
         let exponents = exponents.collect::<Result<_, ErrorStack>>()?;
-        let coefficients = vec![
-            inverse(q, p, context)?,
-            inverse(&products[2], r, context)?,
-            inverse(&products[3], s, context)?,
-        ];
+        let mut coefficients = vec![inverse(&primes[1], &primes[0], context)?];
+        for (prime, product) in primes.iter().zip(&products).skip(2) {
+            coefficients.push(inverse(product, prime, context)?);
+        }
         Ok(Self { primes, modulus, private_exponent, exponents, coefficients })
     }
 
     fn to_der(&self) -> Vec<u8> {
-        let ([p, q, r, s], exponents, coefficients) = (self.primes, &self.exponents, &self.coefficients);
+        let Self { primes, exponents, coefficients, .. } = self;
         construct_der(|writer| {
             writer.write_sequence(|key| {
                 let multi = 1;
                 key.next().write_u8(multi);
                 write(key, &self.modulus);
                 key.next().write_u32(EXPONENT);
-                let first_two =
-                    [&self.private_exponent, p, q, &exponents[0], &exponents[1], &coefficients[0]];
+                let first_two = [
+                    &self.private_exponent,
+                    &primes[0],
+                    &primes[1],
+                    &exponents[0],
+                    &exponents[1],
+                    &coefficients[0],
+                ];
                 first_two.into_iter().for_each(|number| write(key, number));
                 key.next().write_sequence(|others| {
-                    for other in [[r, &exponents[2], &coefficients[1]], [s, &exponents[3], &coefficients[2]]]
-                    {
+                    for (nth, prime) in primes.iter().enumerate().skip(2) {
                         others.next().write_sequence(|info| {
+                            let other = [prime, &exponents[nth], &coefficients[nth - 1]];
                             other.into_iter().for_each(|number| write(info, number));
                         });
                     }

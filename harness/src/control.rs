@@ -9,6 +9,7 @@ mod answer;
 mod certificates;
 mod chronicle;
 mod guard;
+mod hello;
 mod landing;
 mod operations;
 mod prospect;

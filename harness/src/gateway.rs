@@ -22,6 +22,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tls_gauntlet_scenarios::{Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue};
@@ -419,6 +420,14 @@ impl Running {
         match &mut self.0 {
             Inner::Program(running) => running.ended().map(|status| status.to_string()),
             Inner::Reference(_) | Inner::External(_) => None,
+        }
+    }
+
+    /// The same, also of one that somebody else started: that one is called once more, for so long at most.
+    pub async fn gone(&mut self, limit: Duration) -> Option<String> {
+        match &self.0 {
+            Inner::External(address) => external::gone(*address, limit).await,
+            Inner::Program(_) | Inner::Reference(_) => self.died(),
         }
     }
 

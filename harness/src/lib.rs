@@ -22,6 +22,7 @@
 //! |---|---|
 //! | none | [`Backend`] and [`Fleet`], their [`control`] API, [`Probe`] |
 //! | `matrix` | gateways, the runner ([`runner::run`]), the record, its reports, and the matrix as tests ([`trials`]) |
+//! | `testcontainers` | the fleet in a container ([`container`]), for the crate testcontainers |
 //! | `cli` (default) | the command `gauntlet` |
 //!
 //! Three crates are one thing here: the PKI is [`certs`], the words for what is expected and seen are [`scenarios`].
@@ -31,12 +32,13 @@ pub mod backend;
 #[doc(hidden)] // The program is src/main.rs, a crate of its own; nobody else has a use for it.
 pub mod cli;
 pub mod client;
+#[cfg(feature = "testcontainers")]
+pub mod container;
 pub mod control;
 #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
 mod ffi;
 #[cfg(feature = "matrix")]
 pub mod gateway;
-#[cfg(feature = "matrix")]
 pub mod hello;
 #[cfg(feature = "matrix")]
 pub mod late;

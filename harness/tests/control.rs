@@ -239,6 +239,24 @@ async fn the_stream_goes_on_where_it_was_left() {
     assert!(event.into_data().unwrap().starts_with(b"id: 2\n"));
 }
 
+#[tokio::test]
+async fn what_callers_offered_can_be_had_later() {
+    let served = Served::start(&["plain-good", "expired-leaf"]).await;
+    assert_eq!(served.call("expired-leaf", "n-0000000000000001").await, None, "it cannot read an answer");
+    let refused = served.get("/hello?backend=expired-leaf&wait_ms=5000").await["hellos"][0].clone();
+    assert_eq!(served.call("plain-good", "n-0000000000000002").await, Some(200));
+    let answered = served.get("/hello?nonce=n-0000000000000002&wait_ms=5000").await["hellos"][0].clone();
+    for (told, backend) in [(&refused, "expired-leaf"), (&answered, "plain-good")] {
+        assert_eq!(&served.get(&format!("/hello/{}", told["id"])).await, told);
+        assert_eq!(told["backend"], backend);
+        assert_eq!(told["offered"]["versions"], "TLSv1.2..TLSv1.3");
+        let lacks = told["lacks"].as_array().unwrap();
+        assert!(lacks.iter().any(|lack| lack["servers"].as_str().unwrap().contains("TLS 1.0")), "{told}");
+    }
+    assert!(refused["failure"].as_str().unwrap().contains("certificate expired"), "{refused}");
+    assert_eq!((&answered["agreed"]["version"], answered.get("failure")), (&json!("TLSv1.3"), None));
+}
+
 #[rstest]
 #[case("GET", "/nothing", "", 404, "nothing is at /nothing")]
 #[case("GET", "/backends/no-such", "", 404, "no backend \"no-such\" is up; PUT /backends/no-such starts it")]
@@ -255,6 +273,9 @@ async fn the_stream_goes_on_where_it_was_left() {
     "\"stall\" cannot happen at \"close\""
 )]
 #[case("GET", "/certs/server.key", "", 404, "there is no file \"server.key\"; /certs lists what there is")]
+#[case("GET", "/hello/7", "", 404, "no ClientHello has the number 7; /hello lists them")]
+#[case("GET", "/hello/0", "", 404, "no ClientHello has the number 0")]
+#[case("GET", "/hello/seven", "", 400, "id is \"seven\"; write a whole number from 0 to")]
 #[case("GET", "/ledger?nonce=7", "", 400, "\"7\" is no nonce; write n- and 16 hexadecimal digits")]
 #[case(
     "GET",

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     sync::Arc,
+    thread,
 };
 
 use tempfile::TempDir;
@@ -107,4 +108,29 @@ async fn one_that_is_not_there_is_broken() {
         assert!(record.cells.iter().all(|cell| cell.verdict == VerdictKind::Broken));
         assert_eq!(record.exit_code(), 3);
     }
+}
+
+#[tokio::test]
+async fn one_that_ends_in_mid_run_is_broken_and_has_refused_nothing() {
+    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+    let request = RunRequest {
+        gateways: vec![format!("https://{}", gateway.local_addr().unwrap())],
+        filters: vec![
+            "upstream/plain-good/strict::default/default::*".to_owned(),
+            "upstream/expired-leaf/strict::default/default::*".to_owned(),
+        ],
+        claims: Some("nginx".to_owned()),
+        jobs: 1,
+        ..RunRequest::new(7, now())
+    };
+    // Its first client is let in and then left alone, as by a process that is killed.
+    let killed = thread::spawn(move || {
+        let client = gateway.accept().unwrap();
+        drop(gateway);
+        drop(client);
+    });
+    let record = runner::run(&request, &|_| {}).await.unwrap();
+    killed.join().unwrap();
+    let verdicts: Vec<_> = record.cells.iter().map(|cell| (cell.verdict, &cell.because)).collect();
+    assert!(verdicts.iter().all(|(verdict, _)| *verdict == VerdictKind::Broken), "{verdicts:?}");
 }

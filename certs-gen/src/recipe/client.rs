@@ -48,6 +48,11 @@ impl ClientRecipe {
         self.words().name
     }
 
+    /// What the subject of its certificate is called.
+    pub fn common_name(self) -> String {
+        format!("{self}.client.gauntlet.test")
+    }
+
     /// The recipe in one sentence.
     pub const fn summary(self) -> &'static str {
         self.words().summary

@@ -21,7 +21,7 @@ pub enum ServerRecipe {
     /// Nothing is wrong, and the key is RSA-4096.
     Rsa4096,
     /// Nothing is wrong, and the key is RSA-8192. Making the key takes seconds, once per process; it
-    /// has four primes, which OpenSSL reads, and others may not.
+    /// has five primes, which OpenSSL reads, and others may not.
     Rsa8192,
     /// Nothing is wrong, and the key is RSA-2048 for PSS alone (`id-RSASSA-PSS`).
     RsaPss,

@@ -4,7 +4,7 @@ use openssl::nid::Nid;
 use openssl::x509::X509;
 use rstest::rstest;
 use time::Duration;
-use tls_gauntlet_certs::{Circumstances, Error, Name, ServerRecipe};
+use tls_gauntlet_certs::{Circumstances, ClientRecipe, Error, Name, ServerRecipe};
 
 use crate::judges::Question;
 use crate::{HOST, NOW, names, pki};
@@ -119,4 +119,15 @@ fn it_cannot_expire_beyond_the_calendar(#[case] expires_in: Duration) {
     let circumstances = Circumstances { expires_in, ..Circumstances::default() };
     let refused = pki().server_in(ServerRecipe::ExpiresDuringRun, &names(&[HOST]), &circumstances);
     assert!(matches!(refused, Err(Error::Clock(_))));
+}
+
+#[test]
+fn clients_are_called_and_issued_as_was_said_before_they_were_made() {
+    for &recipe in ClientRecipe::ALL {
+        let issuer = pki().client_issuer(recipe).unwrap();
+        let leaf = pki().client(recipe).unwrap().leaf().clone();
+        assert_eq!(subject(&leaf), [format!("CN={}", recipe.common_name())]);
+        let issuer = issuer.as_ref().unwrap_or(&leaf);
+        assert_eq!(issuer.issued(&leaf), openssl::x509::X509VerifyResult::OK, "{recipe}");
+    }
 }

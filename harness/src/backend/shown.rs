@@ -91,7 +91,9 @@ impl Known {
         let mut known = HashMap::new();
         for word in ClientCertificate::ALL {
             let recipe: ClientRecipe = word.as_str().parse()?;
-            known.insert(names(pki.client(recipe)?.leaf()), *word);
+            let subject = format!("CN={}", recipe.common_name());
+            let issuer = pki.client_issuer(recipe)?.as_deref().map_or_else(|| subject.clone(), self::subject);
+            known.insert([subject, issuer], *word);
         }
         Ok(Self(known))
     }

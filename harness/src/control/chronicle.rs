@@ -5,15 +5,15 @@ use std::{
     time::Instant,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_scenarios::BackendSaw;
 
 use super::query::Wanted;
 use crate::backend::{Fleet, Front, Written};
 
-/// One entry: a connection that has ended.
-#[derive(Debug, Serialize)]
+/// One connection that has ended, in the ledger of a whole fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number, from 1.
     pub sequence: u64,

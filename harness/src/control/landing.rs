@@ -39,6 +39,8 @@ GET  /certs                  the names of the files below
 GET  /certs/FILE             roots and client certificates: ca.pem, client-good.pfx (password: gauntlet)
 GET  /ledger                 what the backends saw: ?nonce= ?since= ?backend= ?wait_ms=
 GET  /ledger/stream          the same as server-sent events
+GET  /hello                  what each caller's ClientHello offered: ?since= ?backend= and so on, as for the ledger
+GET  /hello/ID               one of them, by the number of its connection in the ledger
 ";
 
 /// What somebody wants to read.

@@ -15,6 +15,7 @@ use super::{
     certificates,
     chronicle::Entry,
     guard,
+    hello::Offered,
     landing::{self, Kind},
     prospect::Prospect,
     query::Wanted,
@@ -124,6 +125,19 @@ async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Resp
         Route::LedgerStream => {
             let wanted = Wanted::of(request.uri())?;
             stream::events(state, wanted, request.headers()).await
+        }
+        Route::Hellos => {
+            let (entries, last) = entries(&state, &Wanted::of(request.uri())?).await;
+            let hellos: Vec<_> = entries.iter().filter_map(|entry| Offered::of(entry)).collect();
+            Ok(answer::json(StatusCode::OK, &json!({ "last": last, "hellos": hellos })))
+        }
+        Route::Hello(id) => {
+            let nobody =
+                || Problem::not_found(format!("no ClientHello has the number {id}; /hello lists them"));
+            let wanted = Wanted { since: id.checked_sub(1).ok_or_else(nobody)?, ..Wanted::default() };
+            let (entries, _) = state.read(&wanted).await;
+            let offered = entries.first().and_then(|entry| Offered::of(entry)).ok_or_else(nobody)?;
+            Ok(answer::json(StatusCode::OK, &offered))
         }
     }
 }

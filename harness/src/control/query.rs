@@ -7,7 +7,7 @@ use hyper::Uri;
 use super::answer::Problem;
 
 /// The largest number that every JSON reader holds exactly (RFC 8259 6).
-const EXACT: u64 = (1 << 53) - 1;
+pub(super) const EXACT: u64 = (1 << 53) - 1;
 
 /// The longest that anybody may have the ledger wait, in milliseconds: well below the ten seconds after which many HTTP clients give up.
 const LONGEST_WAIT: u64 = 5_000;
@@ -58,7 +58,8 @@ impl Wanted {
     }
 }
 
-fn number(key: &str, value: &str, most: u64) -> Result<u64, Problem> {
+/// A whole number, as paths and queries have them.
+pub(super) fn number(key: &str, value: &str, most: u64) -> Result<u64, Problem> {
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.parse().ok().filter(|number| is_number && *number <= most);
     number.ok_or_else(|| {

@@ -2,7 +2,10 @@
 
 use hyper::Method;
 
-use super::{answer::Problem, query::decoded};
+use super::{
+    answer::Problem,
+    query::{EXACT, decoded, number},
+};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(super) enum Route {
     Certificate(String),
     Ledger,
     LedgerStream,
+    Hellos,
+    Hello(u64),
 }
 
 /// Every path of `openapi.json`, with what it takes.
@@ -33,6 +38,8 @@ const PATHS: &[(&str, &str)] = &[
     ("/certs/{file}", READ),
     ("/ledger", READ),
     ("/ledger/stream", READ),
+    ("/hello", READ),
+    ("/hello/{id}", READ),
 ];
 
 const READ: &str = "GET, HEAD";
@@ -59,6 +66,8 @@ impl Route {
             ["certs", file] => (READ, read(method, Self::Certificate(decoded(file)?))),
             ["ledger"] => (READ, read(method, Self::Ledger)),
             ["ledger", "stream"] => (READ, read(method, Self::LedgerStream)),
+            ["hello"] => (READ, read(method, Self::Hellos)),
+            ["hello", id] => (READ, read(method, Self::Hello(number("id", &decoded(id)?, EXACT)?))),
             _ => return Err(Problem::not_found(format!("nothing is at {path}; / lists what there is"))),
         };
         route.ok_or_else(|| Problem::method(allowed))
@@ -84,7 +93,8 @@ mod tests {
         paths.sort_by_key(|path| known.iter().position(|known| known == path));
         assert_eq!(paths, known);
         for (path, allowed) in PATHS {
-            let concrete = path.replace("{name}", "plain-good").replace("{file}", "ca.pem");
+            let concrete =
+                path.replace("{name}", "plain-good").replace("{file}", "ca.pem").replace("{id}", "1");
             for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
                 let is_described = described[*path].get(method.to_lowercase()).is_some();
                 assert_eq!(allowed.split(", ").any(|one| one == method), is_described, "{method} {path}");

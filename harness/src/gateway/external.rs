@@ -1,6 +1,12 @@
 //! A gateway that is already running elsewhere.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, time::timeout};
 
 use super::error::GatewayError;
 
@@ -32,6 +38,13 @@ impl External {
         let host = authority.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
         Ok(Self { host, address })
     }
+}
+
+/// How it ended, as far as anybody who did not start it can tell: nobody listens any more.
+pub(super) async fn gone(address: SocketAddr, limit: Duration) -> Option<String> {
+    let connected = timeout(limit, TcpStream::connect(address)).await;
+    let error = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).err()?;
+    Some(format!("it does not listen on {address} any more: {error}"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ const MOST: usize = 1000;
 const MOST_BYTES: usize = 1 << 21;
 
 /// One caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "matrix", derive(schemars::JsonSchema))]
 pub struct Heard {
     /// Its number, from 1 on: `GET /hello/ID`.
     pub id: u64,
@@ -35,7 +36,8 @@ pub struct Heard {
 }
 
 /// What came of an offer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "matrix", derive(schemars::JsonSchema))]
 pub struct Agreed {
     /// The version.
     pub version: Option<TlsVersion>,

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use tls_gauntlet_scenarios::{ClientHelloFacts, TlsVersion};
 
 /// Something that a client does not offer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "matrix", derive(schemars::JsonSchema))]
 pub struct Lack {
     /// What it cannot reach.
     pub servers: String,

@@ -172,7 +172,7 @@ impl Drive<'_> {
         timings.push(self.timing("cells", began));
 
         let began = Instant::now();
-        let died_early = running.died();
+        let died_early = running.gone(self.limits.call).await;
         let stopped = running.stop().await;
         timings.push(self.timing("stop", began));
         let log = match (self.log, column.gateway.kind()) {
