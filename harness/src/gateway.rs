@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tls_gauntlet_scenarios::{Cause, Claims, Deviation, GatewayProfile, catalogue};
+use tls_gauntlet_scenarios::{Cause, Claims, Deviation, GatewayProfile, catalogue, nearest};
 
 pub use error::GatewayError;
 pub use front::Front;
@@ -118,9 +118,11 @@ impl Gateway {
                                 because: error.to_string(),
                             });
                     }
-                    (None, _) => {
-                        Err(GatewayError::Unknown { name: name.to_owned(), known: Self::names().join(", ") })
-                    }
+                    (None, _) => Err(GatewayError::Unknown {
+                        name: name.to_owned(),
+                        hint: nearest::hint(name, Self::names()),
+                        known: Self::names().join(", "),
+                    }),
                 };
                 program.map(Self::from)
             }

@@ -40,6 +40,8 @@ pub mod gateway;
 pub mod hello;
 pub mod limits;
 #[cfg(feature = "matrix")]
+mod place;
+#[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(feature = "matrix")]
 pub mod report;
