@@ -37,6 +37,10 @@ for tool in "$@"; do
     openssl | curl | python3 | nmap) package=$tool ;;
     gnutls-cli) package=gnutls-bin ;;
     xmllint) package="libxml2-utils python3-pip" ;;
+    bash | zsh | fish | mandoc) package=$tool ;;
+    man) package=man-db ;;
+    groff) package=groff-base ;;
+    script) package=bsdutils ;;
     node) package=nodejs ;;
     java) package=default-jdk-headless ;;
     # A Python library, which needs no place on PATH; with it the schema of SARIF.
@@ -45,7 +49,7 @@ for tool in "$@"; do
     chromium) package="chromium chromium-driver fonts-dejavu-core python3-pip" ;;
     *)
       echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, xmllint, jsonschema, chromium," \
-        "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx" >&2
+        "bash, zsh, fish, mandoc, man, groff, script, musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx" >&2
       exit 2
       ;;
   esac

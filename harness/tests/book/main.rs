@@ -54,7 +54,7 @@ fn every_command_does_what_the_page_says(
                 for (command, end_is_shown) in commands.iter_mut().zip(ends) {
                     let (printed, code) = shell.run(&samples.real(&command.text));
                     let fits = command.shown.is_empty() || samples.fit(&command.shown, &printed);
-                    if !fits && update {
+                    if !fits && update && command.text != "echo $?" {
                         command.shown = samples.shown(&printed);
                     } else if !fits {
                         problems.push(format!(
@@ -121,9 +121,12 @@ fn is_there(name: &str) -> bool {
     if Gateway::names().contains(&name) {
         return Gateway::resolve(name).is_ok_and(|gateway| gateway.version().is_some());
     }
-    // Docker's client is of no use without an engine.
-    let arguments: &[&str] = if name == "docker" { &["version"] } else { &["--version"] };
-    let arguments = if name == "openssl" { &["version"] } else { arguments };
+    let arguments: &[&str] = match name {
+        // Of no use without an engine, and the image of ci/image/build.sh.
+        "docker" => &["image", "inspect", "gauntlet"],
+        "openssl" => &["version"],
+        _ => &["--version"],
+    };
     let mut command = Command::new(name);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

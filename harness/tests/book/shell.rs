@@ -34,7 +34,8 @@ impl Shell {
     pub(crate) fn run(&mut self, command: &str) -> (String, i32) {
         // The README builds what it runs; here it is built already.
         let command = command.replace("cargo run -- ", "gauntlet ");
-        if ["gauntlet serve", "gauntlet hello"].iter().any(|server| command.starts_with(server)) {
+        if ["gauntlet serve", "gauntlet hello", "docker run"].iter().any(|server| command.starts_with(server))
+        {
             return self.serve(&command);
         }
         // The status is kept for the next command, which may ask for it.
@@ -53,8 +54,12 @@ impl Shell {
         let mut server = Running::start(&self.folder, &["-c", &format!("exec {command} 2>&1")]);
         let printed =
             server.until(|line| line.starts_with("ready; ctrl-c ends it") || line.starts_with("error: "));
+        let failed = printed.last().is_none_or(|line| line.starts_with("error: "));
+        let code = if failed { server.child.wait().unwrap().code().unwrap() } else { 0 };
         self.servers.push(server);
-        (printed.join("\n"), 0)
+        // It is the shell that is asked how the last command ended.
+        self.shell.child.stdin.as_mut().unwrap().write_all(format!("(exit {code})\n").as_bytes()).unwrap();
+        (printed.join("\n"), code)
     }
 }
 

@@ -7,6 +7,7 @@ mod looks;
 mod project;
 mod serving;
 mod shells;
+mod terminal;
 
 use std::{fmt::Write, fs};
 
