@@ -151,6 +151,7 @@ package() { cargo package --workspace --exclude tests --no-verify --allow-dirty 
 # What is generated and checked in must be what the code generates.
 generated() {
   UPDATE=1 cargo test --quiet --test report_formats
+  UPDATE=1 cargo test --quiet -p tls-gauntlet --lib the_published_schema
   git diff --exit-code -- harness/schemas
   compatibility
 }

@@ -45,6 +45,10 @@ for tool in "$@"; do
     openssl | curl | python3 | nmap | tshark | docker-compose) package=$tool ;;
     gnutls-cli) package=gnutls-bin ;;
     xmllint) package="libxml2-utils python3-pip" ;;
+    bash | zsh | fish | mandoc) package=$tool ;;
+    man) package=man-db ;;
+    groff) package=groff-base ;;
+    script) package=bsdutils ;;
     node) package=nodejs ;;
     java) package=default-jdk-headless ;;
     # A Python library, which needs no place on PATH; with it the schema of SARIF.
@@ -54,7 +58,7 @@ for tool in "$@"; do
     *)
       echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, tshark, xmllint, jsonschema, chromium," \
         "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx," \
-        "zizmor, tree_sitter, docker-compose" >&2
+        "zizmor, tree_sitter, docker-compose, bash, zsh, fish, mandoc, man, groff, script" >&2
       exit 2
       ;;
   esac

@@ -7,15 +7,21 @@ mod baseline;
 mod certs;
 mod check;
 mod clock;
+mod completions;
 mod diff;
 mod discover;
 mod events;
 mod explain;
 mod failure;
+mod files;
 mod hello;
+mod init;
 mod late;
 mod list;
+mod man;
 mod profile;
+mod progress;
+mod project;
 mod recording;
 mod records;
 mod report;
@@ -30,9 +36,10 @@ mod setting;
 mod signals;
 mod streams;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use streams::Colour;
 
 const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 the gateway under test fell short; 2 usage or input \
                           error; 3 Gauntlet could not do its work (a gateway did not start, a port was taken).";
@@ -42,12 +49,17 @@ const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 the gateway under tes
 #[derive(Debug, Parser)]
 #[command(name = "gauntlet", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
+    /// When to colour: auto (on a terminal, unless NO_COLOR is set), always or never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    color: Colour,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Arguments),
     Run(Box<run::Arguments>),
     Report(report::Arguments),
     Baseline(baseline::Arguments),
@@ -63,12 +75,14 @@ enum Command {
     Hello(hello::Arguments),
     Late(late::Arguments),
     Rotate(rotate::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(usage) => {
             // Help goes to standard output; where nobody reads it, there is nothing left to do.
@@ -76,8 +90,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
+    cli.color.choose();
     let outcome = match cli.command {
-        Command::Run(arguments) => run::run(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Baseline(arguments) => baseline::baseline(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
@@ -92,9 +108,28 @@ pub fn main() -> ExitCode {
         Command::Hello(arguments) => hello::hello(&arguments),
         Command::Late(arguments) => late::late(&arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
-        streams::note(&format!("error: {failure}"));
+        streams::complain(&failure);
         failure.exit_code()
     })
+}
+
+fn parsed() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().color(colour_of_help()).try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Help and errors of the grammar are printed before the arguments are understood, so this looks for `--color` alone.
+fn colour_of_help() -> ColorChoice {
+    let words: Vec<String> = env::args().skip(1).take_while(|word| word != "--").collect();
+    let after = words.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
+    let joined = words.iter().filter_map(|word| word.strip_prefix("--color="));
+    match after.chain(joined).find_map(|word| Colour::from_str(word, false).ok()) {
+        Some(Colour::Always) => ColorChoice::Always,
+        Some(Colour::Never) => ColorChoice::Never,
+        Some(Colour::Auto) | None => ColorChoice::Auto,
+    }
 }

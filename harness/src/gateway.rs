@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use tls_gauntlet_scenarios::{Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue};
+use tls_gauntlet_scenarios::{Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue, nearest};
 
 pub use error::GatewayError;
 pub use front::Front;
@@ -120,9 +120,11 @@ impl Gateway {
                                 because: error.to_string(),
                             });
                     }
-                    (None, _) => {
-                        Err(GatewayError::Unknown { name: name.to_owned(), known: Self::names().join(", ") })
-                    }
+                    (None, _) => Err(GatewayError::Unknown {
+                        name: name.to_owned(),
+                        hint: nearest::hint(name, Self::names()),
+                        known: Self::names().join(", "),
+                    }),
                 };
                 program.map(Self::from)
             }

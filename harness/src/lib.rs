@@ -45,6 +45,8 @@ pub mod late;
 pub mod limits;
 mod page;
 #[cfg(feature = "matrix")]
+mod place;
+#[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(feature = "matrix")]
 pub mod report;

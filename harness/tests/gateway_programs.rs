@@ -182,7 +182,7 @@ fn an_unknown_name_names_the_known_ones() {
     let error = Gateway::resolve("ngimx").unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "unknown gateway \"ngimx\"; known are reference, direct, caddy, envoy, haproxy, httpd, nginx, traefik, azure-"
+            "unknown gateway \"ngimx\"; did you mean \"nginx\"? (known are reference, direct, caddy, envoy, haproxy, httpd, nginx, traefik, azure-"
         ),
         "{error}"
     );

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     cell::Scenario,
     compose::{Composed, Contradiction},
+    nearest,
     profile::{BackendProfile, ClientProfile, GatewayProfile, ListenerProfile, OptionError, UpstreamProfile},
     suite::{Product, Suite},
 };
@@ -257,28 +258,9 @@ fn collect<T: DeserializeOwned>(folder: &Dir<'_>, kind: &str, entries: &mut BTre
 
 /// The error for an unknown name, with the nearest known one as a hint.
 fn not_found<'a>(kind: &'static str, name: &str, known: impl Iterator<Item = &'a String>) -> UnknownName {
-    let nearest = known.map(|known| (distance(name, known), known)).min();
-    let hint = match nearest {
-        Some((steps, known)) if steps <= 3.max(name.len() / 3) && steps < name.len() => {
-            format!("; did you mean \"{known}\"?")
-        }
-        Some(_) | None => String::new(),
-    };
-    UnknownName::NotFound { kind, name: name.to_owned(), hint }
-}
-
-/// Levenshtein distance.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, r) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
+    UnknownName::NotFound {
+        kind,
+        name: name.to_owned(),
+        hint: nearest::hint(name, known.map(String::as_str)),
     }
-    row[right.len()]
 }

@@ -24,6 +24,7 @@ mod evidence;
 mod expectation;
 pub mod judge;
 pub mod model;
+pub mod nearest;
 mod profile;
 mod suite;
 mod verdict;

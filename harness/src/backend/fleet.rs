@@ -355,6 +355,11 @@ impl Backend {
         self.port.ledger().entries()
     }
 
+    /// The entries from this one on.
+    pub(crate) fn ledger_since(&self, first: usize) -> Vec<BackendSaw> {
+        self.written_since(first).into_iter().map(|written| written.saw).collect()
+    }
+
     /// The entries from this one on, with their times.
     pub(crate) fn written_since(&self, first: usize) -> Vec<Written> {
         self.port.ledger().written_since(first)

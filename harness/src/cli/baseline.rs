@@ -7,6 +7,7 @@ use tls_gauntlet_scenarios::VerdictKind;
 
 use super::{
     failure::{Failure, input_error, work_error},
+    project::{Project, ProjectArguments},
     records, streams,
 };
 use crate::record::Baseline;
@@ -32,10 +33,16 @@ struct Accept {
     /// Why it is accepted, for whoever reads the baseline later.
     #[arg(long, value_name = "REASON")]
     because: String,
-    /// The baseline, to be kept beside the gateway's configuration; made if it is not there.
-    #[arg(long, value_name = "FILE", default_value = "gauntlet-baseline.json")]
-    baseline: PathBuf,
+    /// The baseline, to be kept beside the gateway's configuration; made if it is not there [default: that of gauntlet.toml,
+    /// or gauntlet-baseline.json].
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    #[command(flatten)]
+    project: ProjectArguments,
 }
+
+/// The file unless somebody says otherwise.
+pub(super) const FILE: &str = "gauntlet-baseline.json";
 
 pub(super) fn baseline(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.what {
@@ -57,7 +64,13 @@ fn accept(arguments: &Accept) -> Result<ExitCode, Failure> {
             if broken.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", broken.len()) }
         ));
     }
-    let path = &arguments.baseline;
+    let path = match &arguments.baseline {
+        Some(path) => path.clone(),
+        None => Project::found(&arguments.project)?
+            .and_then(|project| project.baseline())
+            .unwrap_or_else(|| FILE.into()),
+    };
+    let path = path.as_path();
     let mut baseline = if path.exists() { records::baseline(path)? } else { Baseline::default() };
     let changed = baseline.accept(&record, because);
     let mut text = serde_json::to_string_pretty(&baseline)

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode, str::FromStr, sync::Arc};
 use clap::Args;
 use serde_json::json;
 use tls_gauntlet_certs::{ClientRecipe, Format, Identity, Name, Pki, ServerRecipe, write};
+use tls_gauntlet_scenarios::nearest;
 
 use super::{
     clock,
@@ -43,7 +44,7 @@ pub(super) struct Arguments {
 
 pub(super) fn certs(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let recipes = Recipe::chosen(&arguments.recipes)?;
-    let formats: Vec<Format> = parsed(&arguments.format)?;
+    let formats = formats(&arguments.format)?;
     let names = names(&arguments.name)?;
     let dir = &arguments.dir;
     make_folder(dir)?;
@@ -97,6 +98,16 @@ fn told(written: &[(String, PathBuf)], as_json: bool) -> String {
     lines.join("\n") + "\n"
 }
 
+fn formats(words: &[String]) -> Result<Vec<Format>, Failure> {
+    let format = |word: &String| {
+        word.parse().map_err(|error| {
+            let hint = nearest::hint(word, Format::ALL.iter().map(|format| format.as_str()));
+            input_error!("{error}{hint}")
+        })
+    };
+    words.iter().map(format).collect()
+}
+
 fn parsed<T>(words: &[String]) -> Result<Vec<T>, Failure>
 where
     T: FromStr,
@@ -130,7 +141,8 @@ impl Recipe {
                 .collect();
             if fitting.is_empty() {
                 let known: Vec<_> = Self::all().map(Self::stem).collect();
-                return Err(input_error!("unknown recipe \"{name}\"; known are {}", known.join(", ")));
+                let hint = nearest::hint(name, known.iter().map(String::as_str));
+                return Err(input_error!("unknown recipe \"{name}\"{hint} (known are {})", known.join(", ")));
             }
             chosen.extend(fitting.into_iter().filter(|recipe| !chosen.contains(recipe)).collect::<Vec<_>>());
         }

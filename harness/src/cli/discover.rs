@@ -1,27 +1,25 @@
 //! `gauntlet discover`: measures a gateway and writes its claims.
 
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use tls_gauntlet_scenarios::Claims;
 
 use super::{
     clock,
-    failure::{Failure, input_error, work_error},
+    failure::{Failure, work_error},
     run::watched,
-    selection,
+    selection::{self, CallArguments, SelectionArguments},
     streams::{self, make_folder},
 };
 use crate::{
     gateway::Gateway,
     record::GatewayKind,
-    runner::{self, DEFAULT_JOBS, Finding, RunRequest},
+    runner::{self, Finding, RunRequest},
 };
+
+/// How often everything is measured unless somebody says otherwise.
+const REPEAT: u32 = 2;
 
 /// Measures what a gateway does where gateways differ, and writes it down as its claims.
 ///
@@ -37,66 +35,32 @@ pub(super) struct Arguments {
     /// if absent.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A suite (`gauntlet list suites`) [default: all; those of `gauntlet routes` for one that is already running].
-    #[arg(long, value_name = "NAME")]
-    suite: Vec<String>,
-    /// Measure only cells whose name matches, as for `gauntlet run`.
-    #[arg(long, value_name = "GLOB")]
-    filter: Vec<String>,
-    /// How often everything is measured: what varies from time to time is claimed in all its variants.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    repeat: u32,
-    /// Calls in flight at the same time.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_JOBS)]
-    jobs: usize,
-    /// The seed of names and serial numbers of the first turn; random if absent.
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    calls: CallArguments,
+    /// No progress.
     #[arg(long)]
-    seed: Option<u64>,
-    /// As for `gauntlet run`, for gateways that are already running.
-    #[arg(long, value_name = "DIR")]
-    pki: Option<PathBuf>,
-    /// As for `gauntlet run`, for gateways that are already running.
-    #[arg(long, value_name = "N")]
-    port_base: Option<u16>,
-    /// The address the backends listen on, as for `gauntlet run`.
-    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    bind: IpAddr,
-    /// The gateway that one that is already running resembles: its log lines are read like those of this one, and the
-    /// difference is taken to its claims.
-    #[arg(long, value_name = "NAME|DIR")]
-    claims: Option<String>,
-    /// The log of a gateway that is already running. Without it, refusals whose cause only the log knows are left out.
-    #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
+    quiet: bool,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn discover(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if arguments.repeat == 0 || arguments.jobs == 0 {
-        return Err(input_error!("--repeat 0 and --jobs 0 would measure nothing; pass 1 or more"));
-    }
     let known = known(arguments)?;
     let request = RunRequest {
         gateways: vec![arguments.gateway.clone()],
-        suites: arguments.suite.clone(),
-        filters: arguments.filter.clone(),
-        jobs: arguments.jobs,
-        pki: arguments.pki.clone(),
-        port_base: arguments.port_base,
-        bind: arguments.bind,
-        claims: arguments.claims.clone(),
-        log: arguments.log.clone(),
-        ..RunRequest::new(clock::seed(arguments.seed)?, clock::now())
+        ..RunRequest::new(clock::seed(arguments.calls.seed)?, clock::now())
     };
+    let request = arguments.selection.put_into(arguments.calls.put_into(request)?);
     selection::check(&request)?;
     if let Some(dir) = &arguments.out {
         make_folder(dir)?;
     }
 
-    let finding = watched(arguments.json, async |on_event| {
-        runner::discover(&request, arguments.repeat, on_event).await
+    let finding = watched(arguments.quiet || arguments.json, async |on_event| {
+        runner::discover(&request, arguments.calls.repeat.unwrap_or(REPEAT), on_event).await
     })?;
 
     let claims = &finding.discovery.claims;
@@ -115,7 +79,7 @@ pub(super) fn discover(arguments: &Arguments) -> Result<ExitCode, Failure> {
 /// The gateway whose folder is copied and whose claims are compared.
 fn known(arguments: &Arguments) -> Result<Gateway, Failure> {
     let gateway = selection::gateway(&arguments.gateway)?;
-    match (&arguments.claims, gateway.kind()) {
+    match (&arguments.selection.claims, gateway.kind()) {
         (Some(like), GatewayKind::External) => selection::gateway(like),
         (Some(_), GatewayKind::Direct | GatewayKind::Reference | GatewayKind::Program) | (None, _) => {
             Ok(gateway)
@@ -163,7 +127,7 @@ fn text(arguments: &Arguments, known: &Gateway, finding: &Finding, notes: &[Stri
     if let Some(dir) = &arguments.out {
         let dir = dir.display();
         let again = match known.kind() {
-            GatewayKind::Program if arguments.claims.is_none() => format!("--gateway {dir}"),
+            GatewayKind::Program if arguments.selection.claims.is_none() => format!("--gateway {dir}"),
             GatewayKind::Direct | GatewayKind::Reference | GatewayKind::External | GatewayKind::Program => {
                 format!("--gateway {} --claims {dir}", arguments.gateway)
             }

@@ -1,9 +1,9 @@
 //! `gauntlet explain`: what a scenario does, what is expected and why, and how to see it by hand.
 
-use std::process::ExitCode;
+use std::{cmp::Reverse, process::ExitCode};
 
 use clap::Args;
-use tls_gauntlet_scenarios::{Composed, Expectation, Scenario, catalogue, model};
+use tls_gauntlet_scenarios::{Composed, Expectation, Outcome, Scenario, catalogue, model};
 
 use super::{
     failure::{Failure, input_error},
@@ -36,8 +36,15 @@ pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let text = match &target.upstream {
         Some(upstream) => {
             let (scenario, listed) = target.scenario(upstream)?;
-            let as_asked = listed.then_some(name);
-            page(&scenario, gateway.name(), as_asked, &state(&scenario), width)
+            let subject = Subject {
+                scenario: &scenario,
+                gateway: gateway.name(),
+                as_asked: listed.then_some(name),
+                statement: &state(&scenario),
+                instead: &instead(&scenario, &gateway),
+                elsewhere: &elsewhere(&scenario, &gateway)?,
+            };
+            page(&subject, width)
         }
         None => {
             let mut routes = Vec::new();
@@ -70,6 +77,52 @@ fn state(scenario: &Scenario, gateway: &Gateway) -> Statement {
     };
     statement
         .map_err(|unclaimed| format!("no statement: {unclaimed}; what happens is shown, and not counted"))
+}
+
+/// Behind which other settings of the gateway the same call ends otherwise, those that end alike together.
+fn instead(scenario: &Scenario, gateway: &Gateway) -> Vec<(String, Vec<String>)> {
+    let own = state(scenario, gateway).map(|expected| end(&expected));
+    let others = catalogue().upstreams().filter(|(upstream, _)| *upstream != scenario.upstream.0);
+    let ends = others.filter_map(|(upstream, profile)| {
+        let upstream = (upstream.to_owned(), profile.clone());
+        let end = end(&state(&Scenario { upstream: upstream.clone(), ..scenario.clone() }, gateway).ok()?);
+        (own.as_ref() != Ok(&end)).then_some((end, upstream.0))
+    });
+    together(ends)
+}
+
+/// What the same call must come to behind each of the shipped gateways.
+fn elsewhere(scenario: &Scenario, gateway: &Gateway) -> Result<Vec<(String, Vec<String>)>, Failure> {
+    let mut ends = Vec::new();
+    for name in PROGRAMS.iter().filter(|name| **name != gateway.name()) {
+        if let Ok(expected) = state(scenario, &selection::gateway(name)?) {
+            ends.push((end(&expected), (*name).to_owned()));
+        }
+    }
+    Ok(together(ends))
+}
+
+/// The gateways that are programs, and ship with Gauntlet.
+const PROGRAMS: &[&str] = &["nginx", "haproxy", "envoy", "caddy", "traefik", "httpd"];
+
+/// How it ends, in a few words.
+fn end(expected: &Expectation) -> String {
+    match (expected.outcome, expected.by, expected.cause) {
+        (Outcome::Refuse, Some(party), Some(cause)) => format!("refused by the {party}, {cause}"),
+        (Outcome::Refuse, _, _) => "refused".to_owned(),
+        (Outcome::Reach, _, _) => "comes through".to_owned(),
+    }
+}
+
+fn together(ends: impl IntoIterator<Item = (String, String)>) -> Vec<(String, Vec<String>)> {
+    let mut all: Vec<(String, Vec<String>)> = Vec::new();
+    for (end, name) in ends {
+        match all.iter_mut().find(|(known, _)| *known == end) {
+            Some((_, names)) => names.push(name),
+            None => all.push((end, vec![name])),
+        }
+    }
+    all
 }
 
 /// What a reader named, as far as it was named.
@@ -145,14 +198,20 @@ impl Target {
     }
 }
 
-/// One scenario, whole. `gateway` is its name in cells, `as_asked` how a run names it, where a suite runs it.
-fn page(
-    scenario: &Scenario,
-    gateway: &str,
-    as_asked: Option<&str>,
-    statement: &Statement,
-    width: usize,
-) -> String {
+/// One scenario, and all that is to be said about it.
+struct Subject<'a> {
+    scenario: &'a Scenario,
+    /// Its name in cells.
+    gateway: &'a str,
+    /// How a run names it, where a suite runs the scenario.
+    as_asked: Option<&'a str>,
+    statement: &'a Statement,
+    instead: &'a [(String, Vec<String>)],
+    elsewhere: &'a [(String, Vec<String>)],
+}
+
+fn page(subject: &Subject<'_>, width: usize) -> String {
+    let Subject { scenario, gateway, as_asked, statement, instead, elsewhere } = *subject;
     let id = scenario.id(gateway).to_string();
     let Scenario { client, listener, upstream, backend, why, source, .. } = scenario;
     let mut page = Page::new(width);
@@ -169,6 +228,15 @@ fn page(
         page.entry("", &format!("{number}. {step}"));
     }
     page.blank();
+    for (label, ends, with) in [("instead", instead, "with"), ("elsewhere", elsewhere, "behind")] {
+        for (nth, (end, names)) in ends.iter().enumerate() {
+            let label = if nth == 0 { label } else { "" };
+            page.entry(label, &format!("{end}: {with} {}", names.join(", ")));
+        }
+    }
+    if !(instead.is_empty() && elsewhere.is_empty()) {
+        page.blank();
+    }
     page.entry("why", why);
     page.entry("source", source);
     page.blank();
@@ -196,10 +264,13 @@ fn overview(backend: &Composed, gateway: &str, routes: &[(String, Statement)], w
     page.entry("does", &backend.profile.summary);
     page.entry("clause", &backend.profile.clause);
     page.blank();
-    page.line(&format!("behind {gateway}, by upstream:"));
-    let column = routes.iter().map(|(upstream, _)| upstream.len()).max().unwrap_or(0) + 4;
-    for (upstream, statement) in routes {
-        page.put(&format!("  {upstream}"), &sentence(statement), column);
+    page.line(&format!("behind {gateway}, by upstream, those first that most have in common:"));
+    let ends = routes.iter().map(|(upstream, statement)| (sentence(statement), upstream.clone()));
+    let mut ends = together(ends);
+    ends.sort_by_key(|(_, upstreams)| Reverse(upstreams.len()));
+    for (end, upstreams) in ends {
+        page.put("  ", &upstreams.join(", "), 2);
+        page.put("    ", &end, 4);
     }
     page.blank();
     by_hand_lines(&mut page, backend);
@@ -236,7 +307,7 @@ struct Page {
 }
 
 impl Page {
-    const COLUMN: usize = 10;
+    const COLUMN: usize = 11;
 
     fn new(width: usize) -> Self {
         Self { width, lines: Vec::new() }
@@ -332,10 +403,15 @@ mod tests {
             "The backend asks for the certificate after the request; the gateway did not offer that."
                 .to_owned(),
         ];
-        insta::assert_snapshot!(
-            format!("page-{width}"),
-            page(&scenario, "nginx", Some("nginx"), &Ok(expected), width)
-        );
+        let subject = Subject {
+            scenario: &scenario,
+            gateway: "nginx",
+            as_asked: Some("nginx"),
+            statement: &Ok(expected),
+            instead: &[("comes through".to_owned(), vec!["max-tls12".to_owned()])],
+            elsewhere: &[("comes through".to_owned(), vec!["httpd".to_owned(), "mine".to_owned()])],
+        };
+        insta::assert_snapshot!(format!("page-{width}"), page(&subject, width));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use tls_gauntlet_scenarios::nearest;
 
 use super::{
     failure::{Failure, input_error, work_error},
@@ -18,18 +19,18 @@ use crate::{
 };
 
 /// The arguments that say so.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ReportArguments {
     /// A folder for the record (run.json) and the reports.
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// console, json, junit, html, markdown or sarif. The first one goes to standard output; with --out all are written, or every one if
     /// none is named [default: console].
     #[arg(long, value_name = "F")]
-    format: Vec<String>,
+    pub(super) format: Vec<String>,
     /// What was accepted (`gauntlet baseline accept`), or an earlier record: only what changed since makes the exit code 1.
     #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
+    pub(super) baseline: Option<PathBuf>,
     /// Show the evidence of everything that is wrong.
     #[arg(long, conflicts_with = "quiet")]
     verbose: bool,
@@ -110,13 +111,20 @@ impl<'a> Reports<'a> {
     }
 }
 
+/// The format with this name.
+pub(super) fn format(name: &str) -> Result<&'static Format, Failure> {
+    Format::named(name).ok_or_else(|| {
+        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        let hint = nearest::hint(name, known.iter().copied());
+        input_error!("unknown format \"{name}\"{hint} (known are {})", known.join(", "))
+    })
+}
+
 /// The formats that were named, in their order.
 fn formats(names: &[String], to_files: bool) -> Result<Vec<&'static Format>, Failure> {
     let mut formats: Vec<&Format> = Vec::new();
     for name in names {
-        let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
-        let format = Format::named(name)
-            .ok_or_else(|| input_error!("unknown format \"{name}\"; known are {}", known()))?;
+        let format = format(name)?;
         if !formats.iter().any(|other| other.name == format.name) {
             formats.push(format);
         }

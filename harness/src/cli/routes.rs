@@ -1,9 +1,6 @@
 //! `gauntlet routes`: the table that an external gateway has to implement.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Args;
 use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
@@ -11,7 +8,9 @@ use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
 use super::{
     clock,
     failure::{Failure, input_error},
-    selection, streams,
+    project::{Project, ProjectArguments},
+    selection::{self, SelectionArguments},
+    streams,
 };
 use crate::{
     gateway::Route,
@@ -22,31 +21,23 @@ use crate::{
 /// Prints the route table that an external gateway has to implement: listeners, upstreams, and a path for each cell.
 ///
 /// `gauntlet run --gateway URL` follows the same table if it is given the same --suite, --filter, --claims, --bind and
-/// --port-base.
+/// --port-base, here or in gauntlet.toml.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The gateway: `external`, or the URL that `gauntlet run --gateway` will be given.
     #[arg(long, value_name = "external|URL")]
     gateway: String,
-    /// A suite, as for `gauntlet run` [default: all].
-    #[arg(long, value_name = "NAME")]
-    suite: Vec<String>,
-    /// Only cells whose name matches, as for `gauntlet run`.
-    #[arg(long, value_name = "GLOB")]
-    filter: Vec<String>,
-    /// The first port of the backends.
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    port_base: u16,
-    /// The address the backends will listen on, as for `gauntlet run`.
-    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    bind: IpAddr,
-    /// The gateway whose claims hold, as for `gauntlet run`.
-    #[arg(long, value_name = "NAME|DIR")]
-    claims: Option<String>,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    project: ProjectArguments,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
 }
+
+/// The first port of the backends unless somebody says otherwise.
+const PORT_BASE: u16 = 20_000;
 
 /// What `external` stands for until the gateway has an address: the table does not depend on it.
 const SOMEWHERE: &str = "https://127.0.0.1:443";
@@ -61,16 +52,16 @@ pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
             ));
         }
     };
-    let request = RunRequest {
+    let mut selected = arguments.selection.clone();
+    if let Some(project) = Project::found(&arguments.project)? {
+        project.fill_selection(&mut selected)?;
+    }
+    selected.port_base = selected.port_base.or(Some(PORT_BASE));
+    let request = selected.put_into(RunRequest {
         gateways: vec![gateway.to_owned()],
-        suites: arguments.suite.clone(),
-        filters: arguments.filter.clone(),
-        port_base: Some(arguments.port_base),
-        bind: arguments.bind,
-        claims: arguments.claims.clone(),
         // No name or serial of a certificate is in the table.
         ..RunRequest::new(0, clock::now())
-    };
+    });
     selection::check(&request)?;
     let plan = runner::routes(&request).map_err(|error| match &error {
         RunError::Request(_) => Failure::input(error),

@@ -1,45 +1,40 @@
 //! `gauntlet run`: the matrix, its reports and the verdict as an exit code.
 
-use std::{
-    env, fs,
-    net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     clock,
     events::Events,
     failure::{Failure, input_error, work_error},
+    progress::Progress,
+    project::{Project, ProjectArguments},
     recording::{self, RecordingArguments},
     records,
     reports::{ReportArguments, Reports},
-    selection,
+    selection::{self, CallArguments, SelectionArguments},
     signals::Signals,
+    streams,
 };
 use crate::{
-    limits::Limits,
     record::RunRecord,
-    runner::{self, Costs, DEFAULT_JOBS, Event, OnEvent, RunError, RunRequest, Shard, ShardError},
-    wire::recorder::Recorder,
+    runner::{self, Costs, Event, OnEvent, RunError, RunRequest, Shard, ShardError},
 };
 
 /// Runs the matrix against one or more gateways, prints it, and writes the record and reports.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "What is not said here is taken from gauntlet.toml (`gauntlet init` writes one), found in the \
+                        working directory or above it."
+)]
 pub(super) struct Arguments {
     /// A gateway: a name (`gauntlet list gateways`), a folder with a gateway.toml, or the URL of one that is already
     /// running [default: reference].
     #[arg(long, value_name = "NAME|DIR|URL")]
     gateway: Vec<String>,
-    /// A suite (`gauntlet list suites`) [default: all].
-    #[arg(long, value_name = "NAME")]
-    suite: Vec<String>,
-    /// Run only cells whose name matches, as in `*/expired-leaf/*::nginx`; any of several.
-    #[arg(long, value_name = "GLOB")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    selection: SelectionArguments,
     /// Run part I of N. `gauntlet report --merge` joins the parts. `index/N` takes I from `JOB_COMPLETION_INDEX`, which
     /// Kubernetes gives to each pod of an Indexed Job, from 0.
     #[arg(long, value_name = "I/N")]
@@ -48,37 +43,12 @@ pub(super) struct Arguments {
     /// hash of the cells' names if absent.
     #[arg(long, value_name = "RECORD", requires = "shard")]
     costs: Option<PathBuf>,
-    /// Calls in flight at the same time.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_JOBS)]
-    jobs: usize,
-    /// How often each cell is run.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    repeat: u32,
+    #[command(flatten)]
+    calls: CallArguments,
     /// Start each gateway with nothing verified, and reload it with the real settings before the first call: one that goes on as it
     /// was is caught.
     #[arg(long)]
     after_reload: bool,
-    /// The seed of names and serial numbers, printed with the result. If absent, it is random; 0 with --shard, because
-    /// all parts need the same one.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// A folder of `gauntlet certs` whose authorities to use, for gateways that already trust them.
-    #[arg(long, value_name = "DIR")]
-    pki: Option<PathBuf>,
-    /// The first port of the backends; ephemeral ones if absent.
-    #[arg(long, value_name = "N")]
-    port_base: Option<u16>,
-    /// The address the backends listen on. Anything but loopback opens weak TLS to other machines.
-    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    bind: IpAddr,
-    /// The gateway whose claims hold for one that is already running, as in `--gateway https://… --claims nginx`;
-    /// without any, what happens is shown and nothing is judged.
-    #[arg(long, value_name = "NAME|DIR")]
-    claims: Option<String>,
-    /// The log of a gateway that is already running, on this machine: the third witness. Its lines mean what those of
-    /// the gateway named by --claims mean.
-    #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
     /// A file for what happens while the run goes on, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -86,14 +56,27 @@ pub(super) struct Arguments {
     recording: RecordingArguments,
     #[command(flatten)]
     reports: ReportArguments,
+    #[command(flatten)]
+    project: ProjectArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
+    let project = Project::found(&arguments.project)?;
+    if let Some(project) = &project {
+        fill(&mut arguments, project)?;
+    }
     let reports = Reports::chosen(&arguments.reports)?;
-    let request = request(arguments)?;
+    let request = request(&arguments);
+    let request = request.map_err(|error| match &project {
+        Some(project) => project.place(error),
+        None => error,
+    })?;
     reports.prepare()?;
     let recorder = arguments.recording.recorder()?;
     let request = RunRequest { recorder, ..request };
+    if let Some(project) = project.as_ref().filter(|_| !arguments.reports.quiet) {
+        streams::note(&format!("settings from {}", project.file()));
+    }
     let events = Events::to(arguments.events.as_deref())?;
     let record = execute(&request, arguments.reports.quiet, &events)?;
     recording::conclude(&request.recorder);
@@ -102,50 +85,37 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     reports.deliver(&record)
 }
 
+/// What the command line leaves open, as the project has it.
+fn fill(arguments: &mut Arguments, project: &Project) -> Result<(), Failure> {
+    project.fill_selection(&mut arguments.selection)?;
+    project.fill_calls(&mut arguments.calls);
+    project.fill_reports(&mut arguments.reports)?;
+    if arguments.gateway.is_empty() {
+        arguments.gateway = project.gateways()?;
+    }
+    arguments.after_reload |= project.after_reload();
+    arguments.events = arguments.events.take().or_else(|| project.events());
+    Ok(())
+}
+
 /// Checks every name before anything is started.
 fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
-    if arguments.jobs == 0 {
-        return Err(input_error!("--jobs 0 would run nothing; pass 1 or more"));
-    }
-    if arguments.repeat == 0 {
-        return Err(input_error!("--repeat 0 would run nothing; pass 1 or more"));
-    }
-    if let Some(dir) = &arguments.pki {
-        let root = dir.join("server-root.pem");
-        fs::metadata(&root).map_err(|error| {
-            input_error!(
-                "cannot use --pki {}: {}: {error}; `gauntlet certs {}` makes one",
-                dir.display(),
-                root.display(),
-                dir.display()
-            )
-        })?;
-    }
+    let Arguments { calls, shard, costs, .. } = arguments;
     let request = RunRequest {
         gateways: arguments.gateway.clone(),
-        suites: arguments.suite.clone(),
-        filters: arguments.filter.clone(),
-        shard: arguments.shard.as_deref().map(shard).transpose()?,
-        costs: arguments.costs.as_deref().map(records::read).transpose()?.as_ref().map(Costs::of),
-        jobs: arguments.jobs,
+        shard: shard.as_deref().map(part).transpose()?,
+        costs: costs.as_deref().map(records::read).transpose()?.as_ref().map(Costs::of),
         after_reload: arguments.after_reload,
-        repeat: arguments.repeat,
-        seed: clock::seed(arguments.seed.or(arguments.shard.is_some().then_some(0)))?,
-        now: clock::now(),
-        pki: arguments.pki.clone(),
-        port_base: arguments.port_base,
-        bind: arguments.bind,
-        claims: arguments.claims.clone(),
-        log: arguments.log.clone(),
-        limits: Limits::default(),
-        recorder: Recorder::default(),
+        repeat: calls.repeat.unwrap_or(1),
+        ..RunRequest::new(clock::seed(calls.seed.or(shard.is_some().then_some(0)))?, clock::now())
     };
+    let request = arguments.selection.put_into(calls.put_into(request)?);
     selection::check(&request)?;
     Ok(request)
 }
 
 /// One part of the cells.
-fn shard(asked: &str) -> Result<Shard, Failure> {
+fn part(asked: &str) -> Result<Shard, Failure> {
     let Some(of) = asked.strip_prefix("index/") else {
         return asked.parse().map_err(|error: ShardError| Failure::input(error));
     };
@@ -176,10 +146,14 @@ pub(super) fn watched<T>(
 ) -> Result<T, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the run: {error}"))?;
-    let progress = Progress::new(quiet);
+    let progress = Progress::new(quiet, "calls");
     let outcome = runtime.block_on(async {
         let signals = Signals::catch()?;
-        let on_event = |event| progress.show(event);
+        let on_event = |event| match event {
+            Event::Planned { cells } => progress.begin(cells),
+            Event::Stage { name } => progress.say(name),
+            Event::CellDone { id: _ } => progress.one_done(),
+        };
         tokio::select! {
             outcome = work(&on_event) => outcome.map_err(|error| match &error {
                 RunError::Request(_) => Failure::input(error),
@@ -190,31 +164,4 @@ pub(super) fn watched<T>(
     });
     progress.finish();
     outcome
-}
-
-/// A bar on standard error, where that is a terminal.
-struct Progress {
-    bar: ProgressBar,
-}
-
-impl Progress {
-    fn new(quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        let style = ProgressStyle::with_template("{elapsed:>4} {bar:30} {pos}/{len} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar }
-    }
-
-    fn show(&self, event: Event) {
-        match event {
-            Event::Planned { cells } => self.bar.set_length(cells as u64),
-            Event::Stage { name } => self.bar.set_message(name),
-            Event::CellDone { id: _ } => self.bar.inc(1),
-        }
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
 }

@@ -8,13 +8,14 @@ use std::{
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use openssl::x509::X509;
 use time::format_description::well_known::Rfc3339;
+use tls_gauntlet_scenarios::nearest;
 
 use super::{
     clock,
     failure::{Failure, input_error, work_error},
+    progress::Progress,
     signals::Signals,
     streams,
 };
@@ -64,6 +65,9 @@ pub(super) struct Arguments {
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
     /// A file for the result, instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -79,7 +83,7 @@ enum Format {
 pub(super) fn scan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let format = format(arguments)?;
     let request = request(arguments)?;
-    let record = execute(request)?;
+    let record = execute(request, arguments.quiet)?;
     let text = match format {
         Format::Console if arguments.out.is_some() => {
             report::console(&record, &crate::report::Look::default())
@@ -105,7 +109,10 @@ fn format(arguments: &Arguments) -> Result<Format, Failure> {
         "console" => Ok(Format::Console),
         "json" => Ok(Format::Json),
         "markdown" => Ok(Format::Markdown),
-        unknown => Err(input_error!("unknown --format \"{unknown}\"; known are console, json, markdown")),
+        unknown => {
+            let hint = nearest::hint(unknown, ["console", "json", "markdown"]);
+            Err(input_error!("unknown --format \"{unknown}\"{hint} (known are console, json, markdown)"))
+        }
     }
 }
 
@@ -175,19 +182,20 @@ fn roots(file: &Path) -> Result<Roots, Failure> {
     }
 }
 
-fn execute(request: ScanRequest) -> Result<ScanRecord, Failure> {
+fn execute(request: ScanRequest, quiet: bool) -> Result<ScanRecord, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the scan: {error}"))?;
     let (started, began) = (clock::now(), Instant::now());
-    let progress = progress(request.targets.len());
+    let progress = Progress::new(quiet, "servers");
+    progress.begin(request.targets.len());
     let targets = runtime.block_on(async {
         let signals = Signals::catch()?;
         tokio::select! {
-            targets = scan::scan(request, |_| progress.inc(1)) => targets.map_err(Failure::work),
+            targets = scan::scan(request, |_| progress.one_done()) => targets.map_err(Failure::work),
             signal = signals.received() => Err(work_error!("ended by {signal} before every server was scanned")),
         }
     });
-    progress.finish_and_clear();
+    progress.finish();
     Ok(ScanRecord {
         schema: SCHEMA.to_owned(),
         tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -195,12 +203,4 @@ fn execute(request: ScanRequest) -> Result<ScanRecord, Failure> {
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         targets: targets?,
     })
-}
-
-fn progress(targets: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(u64::try_from(targets).ok(), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} servers") {
-        bar.set_style(style);
-    }
-    bar
 }

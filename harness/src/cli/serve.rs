@@ -20,6 +20,7 @@ use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 use super::{
     certs, check, clock,
     failure::{Failure, input_error, work_error},
+    files,
     recording::{self, RecordingArguments},
     signals::Signals,
     streams,
@@ -140,6 +141,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(folder) => write_files(&pki, folder.path())?,
         None => Files::as_fetched(),
     };
+    files::allow(files::for_ports(plan.len()));
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the backends: {error}"))?;
     runtime.block_on(async {
@@ -237,7 +239,9 @@ fn could_not_start(error: FleetError) -> Failure {
     match error {
         FleetError::Unknown(_) | FleetError::PortRange { .. } => Failure::input(error),
         FleetError::Bind { address, source, .. } => {
-            let remedy = if address.port() == 0 {
+            let remedy = if source.raw_os_error() == Some(libc::EMFILE) {
+                "raise the limit of open files (ulimit -n), or name fewer backends"
+            } else if address.port() == 0 {
                 "pass --bind with an address of this machine"
             } else {
                 "choose another --port-base, or none"

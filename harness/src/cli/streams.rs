@@ -4,13 +4,48 @@ use std::{
     env, fs,
     io::{self, ErrorKind, IsTerminal, Write},
     path::Path,
+    sync::OnceLock,
 };
+
+use anstyle::AnsiColor;
+use clap::ValueEnum;
 
 use super::failure::{Failure, input_error, work_error};
 use crate::report::{Detail, Look};
 
 /// What a report is laid out for where there is no terminal: files and pipeline logs, whose lines may be long.
 const WIDTH_OF_NO_TERMINAL: usize = 140;
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// What was asked for; of the whole process, as its streams are.
+static COLOUR: OnceLock<Colour> = OnceLock::new();
+
+impl Colour {
+    /// From now on, this counts.
+    pub(super) fn choose(self) {
+        let _ = COLOUR.set(self);
+    }
+
+    fn on(terminal: bool) -> bool {
+        let refused = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        match COLOUR.get().unwrap_or(&Self::Auto) {
+            Self::Auto => terminal && !refused("NO_COLOR") && !dumb,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
 
 /// Writes a result. That nobody reads on (`| head`) is no error; that it cannot be written (a full disk) is.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -28,6 +63,16 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Says why the command could not be carried out.
+pub(super) fn complain(failure: &Failure) {
+    let style = AnsiColor::Red.on_default().bold();
+    if Colour::on(io::stderr().is_terminal()) {
+        note(&format!("{style}error:{style:#} {failure}"));
+    } else {
+        note(&format!("error: {failure}"));
+    }
+}
+
 /// Makes a folder for results, unless it is there.
 pub(super) fn make_folder(dir: &Path) -> Result<(), Failure> {
     if dir.exists() && !dir.is_dir() {
@@ -40,9 +85,7 @@ pub(super) fn make_folder(dir: &Path) -> Result<(), Failure> {
 /// What the reader of standard output can see.
 pub(super) fn look(detail: Detail) -> Look {
     let terminal = io::stdout().is_terminal();
-    let refused = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-    Look { width: width(terminal), colour: terminal && !refused("NO_COLOR") && !dumb, detail }
+    Look { width: width(terminal), colour: Colour::on(terminal), detail }
 }
 
 fn width(terminal: bool) -> usize {

@@ -9,12 +9,14 @@ use crate::wait::Late;
 pub enum GatewayError {
     /// No gateway goes by this name.
     #[error(
-        "unknown gateway \"{name}\"; known are {known}; or pass a folder with a gateway.toml, or the URL of a \
+        "unknown gateway \"{name}\"{hint} (known are {known}); pass a name, a folder with a gateway.toml, or the URL of a \
          gateway that is already running"
     )]
     Unknown {
         /// What was asked for.
         name: String,
+        /// `; did you mean …?` where a known name is near.
+        hint: String,
         /// What there is.
         known: String,
     },

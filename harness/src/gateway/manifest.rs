@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tls_gauntlet_scenarios::{Cause, Claims, Deviation};
 
 use super::error::GatewayError;
+use crate::place::{mistake, position};
 
 /// The content of a `gateway.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -257,8 +258,10 @@ impl Manifest {
             let (line, column) = position(text, offset);
             GatewayError::Manifest { file: file.to_owned(), line, column, message }
         };
-        let manifest: Self = toml::from_str(text)
-            .map_err(|error| wrong(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            let (offset, message) = mistake(text, &error);
+            wrong(offset, message)
+        })?;
         let older = manifest.version.iter().flat_map(|older| &older.deviation);
         for deviation in manifest.deviation.iter().chain(older) {
             if let Err(error) = Glob::new(&deviation.cells) {
@@ -394,13 +397,6 @@ impl fmt::Display for VersionNumber {
     }
 }
 
-/// Line and column of a place in a text, both from 1.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -436,6 +432,12 @@ impossible = [{ upstream = "legacy", because = "too old" }]
         "summary",
         "sumary",
         "gateway.toml:2:1: unknown field `sumary`, expected one of `name`, `summary`"
+    )]
+    #[case(
+        "[[log]]",
+        "[[lgo]]",
+        "gateway.toml:10:3: unknown field `lgo`, expected one of `name`, `summary`, `program`, `run`, `log`, `claims`, \
+         `impossible`, `defaulted`, `deviation`, `version`; did you mean \"log\"?"
     )]
     #[case("\"mine\"\n", "7\n", "gateway.toml:1:8: invalid type: integer `7`, expected a string")]
     #[case(

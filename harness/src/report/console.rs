@@ -17,6 +17,9 @@ use crate::record::{CellRecord, RunRecord};
 /// How many wrong things show their evidence unless all are asked for.
 pub const SHOWN: usize = 10;
 
+/// How many of them the summary names again: it fits on a screen of 80 by 24, which they may have left upwards.
+const NAMED_AGAIN: usize = 5;
+
 /// The record for a screen.
 #[must_use]
 pub fn render(record: &RunRecord, look: &Look) -> String {
@@ -158,11 +161,7 @@ impl Screen {
     // ---- what is wrong
 
     fn findings(&mut self, record: &RunRecord) {
-        let mut findings = Finding::all(record);
-        if let Some(since) = &record.baseline {
-            // What stays wrong is told with what changed, and asks for nothing.
-            findings.retain(|finding| since.stays(&finding.cell.id).is_none());
-        }
+        let findings = asking(record);
         let shown = match self.look.detail {
             Detail::Brief => 0,
             Detail::Normal => SHOWN,
@@ -289,14 +288,38 @@ impl Screen {
             self.entry(PLAIN, title, &(totals(cells) + &judged), column);
         }
         self.entry(style, word, &totals(&record.cells), column);
+        self.worst(record, column);
+        // What each of several gateways took is told where everything is.
+        let is_told = |stage: &str| {
+            record.gateways.len() == 1 || self.look.detail == Detail::Full || !stage.contains(": ")
+        };
         let stages: Vec<_> = record
             .timings
             .iter()
+            .filter(|timing| is_told(&timing.stage))
             .map(|timing| whole(&format!("{} {}", printable(&timing.stage), seconds(timing.duration_ms))))
             .collect();
         let stages = if stages.is_empty() { String::new() } else { format!(": {}", stages.join(", ")) };
         self.entry(PLAIN, "time", &format!("{}{stages}", whole(&seconds(record.duration_ms))), column);
         self.entry(PLAIN, "seed", &record.seed.to_string(), column);
+    }
+
+    /// The gravest of what is wrong, where its evidence has taken it off the screen.
+    fn worst(&mut self, record: &RunRecord, column: usize) {
+        let findings = asking(record);
+        if self.look.detail == Detail::Brief {
+            return;
+        }
+        for (nth, Finding { cell, .. }) in findings.iter().take(NAMED_AGAIN).enumerate() {
+            let label = if nth == 0 { "worst" } else { "" };
+            // The names of cells are to be copied, so they stay whole.
+            let verdict = self.paint.put(style_of(cell.verdict), cell.verdict.as_str());
+            self.line(format!("{label:column$}{verdict} {}", cell.id));
+        }
+        if findings.len() > NAMED_AGAIN {
+            let rest = format!("{:column$}and {} more", "", findings.len() - NAMED_AGAIN);
+            self.line(rest);
+        }
     }
 
     fn entry(&mut self, style: Style, label: &str, text: &str, column: usize) {
@@ -323,6 +346,15 @@ fn totals<'a>(cells: impl IntoIterator<Item = &'a CellRecord>) -> String {
 /// The words as one, for `wrap`.
 fn whole(words: &str) -> String {
     words.replace(' ', NO_BREAK)
+}
+
+/// What is wrong and asks for something; what stays wrong since the baseline is told with what changed.
+fn asking(record: &RunRecord) -> Vec<Finding<'_>> {
+    let mut findings = Finding::all(record);
+    if let Some(since) = &record.baseline {
+        findings.retain(|finding| since.stays(&finding.cell.id).is_none());
+    }
+    findings
 }
 
 /// One thing that is wrong: a cell, or several cells of a gateway that broke for one reason.

@@ -30,12 +30,18 @@ pub fn console(record: &ScanRecord, look: &Look) -> String {
     for target in record.targets.iter().filter(|target| !target.versions.is_empty()) {
         lines.push(paint.put(STRONG, &printable(&target.target)));
         for (label, text) in details(target) {
-            let wrapped = wrap(&printable(&text), look.width, INDENT, INDENT);
-            for (nth, line) in wrapped.iter().enumerate() {
-                let label =
-                    if nth == 0 { format!("  {label:<width$}", width = INDENT - 2) } else { String::new() };
-                lines.push(format!("{}{line}", paint.put(FAINT, &label)));
+            let mut wrapped = wrap(&printable(&text), look.width, INDENT, INDENT).into_iter();
+            if width_of(&label) + 3 > INDENT {
+                // It needs lines of its own.
+                let label = wrap(&label, look.width, 2, 4).into_iter().enumerate();
+                let label = label.map(|(nth, line)| if nth == 0 { format!("  {line}") } else { line });
+                lines.extend(label.map(|line| paint.put(FAINT, &line)));
+                lines.push(format!("{:INDENT$}{}", "", wrapped.next().unwrap_or_default()));
+            } else {
+                let label = format!("  {label:<width$}", width = INDENT - 2);
+                lines.push(format!("{}{}", paint.put(FAINT, &label), wrapped.next().unwrap_or_default()));
             }
+            lines.extend(wrapped);
         }
         lines.push(String::new());
     }
@@ -133,8 +139,15 @@ fn details(target: &TargetRecord) -> Vec<(String, String)> {
         let held: Vec<_> = ways.iter().filter(|(held, _)| *held == Some(true)).map(|(_, way)| *way).collect();
         add("resumption", if held.is_empty() { "none".to_owned() } else { held.join(", ") });
     }
+    let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
     for (gateway, fates) in by_gateway(&target.forecasts) {
-        add(&format!("behind {gateway}"), fates);
+        match alike.iter_mut().find(|(known, _)| *known == fates) {
+            Some((_, gateways)) => gateways.push(gateway),
+            None => alike.push((fates, vec![gateway])),
+        }
+    }
+    for (fates, gateways) in alike {
+        add(&format!("behind {}", gateways.join(", ")), fates);
     }
     details
 }

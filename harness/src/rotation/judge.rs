@@ -98,7 +98,7 @@ mod tests {
 
     /// One call every ten milliseconds: `o`ld, `n`ew, `s`teady, `x` failed. Each takes five.
     fn calls(seen: &str) -> Vec<Call> {
-        let call = |(place, letter)| {
+        let call = |(place, letter): (u64, char)| {
             let begun = Duration::from_millis(10 * place);
             let saw = match letter {
                 'o' => Saw::Old,

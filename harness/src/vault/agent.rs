@@ -11,7 +11,7 @@ use super::{
     held::Material,
     operations::{CALLER, VERSION},
 };
-use crate::{client::Dialer, limits::Limits, wait};
+use crate::{client::Dialer, limits::Limits, wait, wire::recorder::Recorder};
 
 /// Fetches certificates out of a store, for one caller.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Agent {
             .body(Full::<Bytes>::default())
             .map_err(|error| cannot(error.to_string()))?;
         let deadline = Instant::now() + self.limits.call;
-        let dialed = Dialer::dial_plain(self.store, deadline).await;
+        let dialed = Dialer::dial_plain(self.store, deadline, &Recorder::default()).await;
         let answer = match dialed {
             Ok(dialed) => dialed.call(request, deadline).await,
             Err(failure) => Err(failure),

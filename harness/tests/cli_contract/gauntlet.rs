@@ -30,6 +30,11 @@ pub(crate) fn in_dir(dir: &Path, arguments: &str) -> Ran {
     ran(command(arguments).current_dir(dir).output().unwrap())
 }
 
+/// The same with more in its environment.
+pub(crate) fn in_dir_with(dir: &Path, arguments: &str, environment: &[(&str, &str)]) -> Ran {
+    ran(command(arguments).current_dir(dir).envs(environment.iter().copied()).output().unwrap())
+}
+
 /// The same with standard output going elsewhere.
 pub(crate) fn into(arguments: &str, out: impl Into<Stdio>) -> Ran {
     let child = command(arguments).stdout(out).stderr(Stdio::piped()).spawn().unwrap();

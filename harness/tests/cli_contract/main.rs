@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod gauntlet;
+mod looks;
+mod project;
 mod serving;
+mod shells;
+mod terminal;
 
 use std::{fmt::Write, fs};
 
@@ -11,30 +15,6 @@ use gauntlet::{Ran, gauntlet, in_dir};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::tempdir;
-
-#[rstest]
-#[case::gauntlet("help", "--help")]
-#[case::run("help-run", "run --help")]
-#[case::report("help-report", "report --help")]
-#[case::diff("help-diff", "diff --help")]
-#[case::profile("help-profile", "profile --help")]
-#[case::profile_import("help-profile-import", "profile import --help")]
-#[case::baseline("help-baseline", "baseline accept --help")]
-#[case::serve("help-serve", "serve --help")]
-#[case::list("help-list", "list --help")]
-#[case::explain("help-explain", "explain --help")]
-#[case::diff("help-diff", "diff --help")]
-#[case::certs("help-certs", "certs --help")]
-#[case::routes("help-routes", "routes --help")]
-#[case::discover("help-discover", "discover --help")]
-#[case::scan("help-scan", "scan --help")]
-#[case::hello("help-hello", "hello --help")]
-#[case::late("help-late", "late --help")]
-fn help(#[case] name: &str, #[case] arguments: &str) {
-    let Ran { code, out, err } = gauntlet(arguments);
-    assert_eq!((code, err.as_str()), (0, ""));
-    insta::assert_snapshot!(name, out);
-}
 
 /// What breaks, heals and stays; 1 because something breaks.
 #[test]
@@ -70,6 +50,15 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
 #[case("run --gateway http://127.0.0.1:8443")]
 #[case("run --gateway ./not-there")]
 #[case("run --suite upstraem")]
+#[case("run --config not-there.toml")]
+#[case("run --config mistyped.toml")]
+#[case("run --config misnamed.toml")]
+#[case("run --config nothing-fits.toml")]
+#[case("routes --gateway external --config misnamed.toml")]
+#[case("init there")]
+#[case("init not-there")]
+#[case("man rnu")]
+#[case("man --out a-file")]
 #[case("run --format htlm")]
 #[case("run --format json --format junit")]
 #[case("run --filter expired-leaf")]
@@ -132,6 +121,7 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
 #[case("scan 127.0.0.1:443 --jobs 0")]
 #[case("scan 127.0.0.1:443 --path secret")]
 #[case("scan 127.0.0.1:443 --format html")]
+#[case("scan 127.0.0.1:443 --format jsno")]
 #[case("scan 127.0.0.1:443 --sni host:443")]
 #[case("scan 127.0.0.1:443 --ca a-file")]
 #[case("scan 127.0.0.1:443 --ca not-there")]
@@ -150,6 +140,13 @@ fn bad_input(#[case] arguments: &str) {
     fs::create_dir_all(dir.path().join("taken/run.json")).unwrap();
     fs::write(dir.path().join("of-run.json"), run_record(&[])).unwrap();
     fs::write(dir.path().join("of-scan.json"), SCAN).unwrap();
+    fs::create_dir(dir.path().join("there")).unwrap();
+    fs::write(dir.path().join("there/gauntlet.toml"), "").unwrap();
+    fs::write(dir.path().join("mistyped.toml"), "suites = []\n\n  gatways = []\n").unwrap();
+    fs::write(dir.path().join("misnamed.toml"), "gateways = [\n    \"direct\",\n]\nclaims = \"ngnix\"\n")
+        .unwrap();
+    let filters = "gateways = [\"direct\"]\nfilters = [\"*\", \"expired\"]\n";
+    fs::write(dir.path().join("nothing-fits.toml"), filters).unwrap();
     fs::create_dir(dir.path().join("garbled")).unwrap();
     fs::write(dir.path().join("garbled/server-root.pem"), "no certificate").unwrap();
     let Ran { code, out, err } = in_dir(dir.path(), arguments);
@@ -219,6 +216,9 @@ fn diff_of_two_scans_tells_what_got_worse() {
 #[case("")]
 #[case("rnu")]
 #[case("list bakcends")]
+#[case("completions bsh")]
+#[case("list backends --color sometimes")]
+#[case("run --config gauntlet.toml --no-config")]
 #[case("run --jobs many")]
 #[case("run --verbose --quiet")]
 #[case("run --port-base 70000")]
@@ -327,16 +327,6 @@ fn every_backend_is_explained(#[values("reference", "direct")] gateway: &str) {
         assert_eq!((code, err.as_str()), (0, ""), "{name}");
         assert!(out.contains(&format!("gauntlet serve {name}")), "{out}");
     }
-}
-
-#[rstest]
-#[case("explain-cell", "explain upstream/expired-leaf/strict::default/default::reference")]
-#[case("explain-combination", "explain tls12-only+expired-leaf/min-tls13")]
-#[case("explain-backend", "explain renegotiation-required-dual --gateway direct")]
-fn explanations(#[case] name: &str, #[case] arguments: &str) {
-    let Ran { code, out, err } = gauntlet(arguments);
-    assert_eq!((code, err.as_str()), (0, ""));
-    insta::assert_snapshot!(name, out);
 }
 
 #[test]

@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::gauntlet::gauntlet;
 
 /// A `gauntlet serve` that is up; ended when dropped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    backends: Vec<Value>,
+    pub(crate) backends: Vec<Value>,
 }
 
 impl Serving {
-    fn start(arguments: &[&str], backends: usize) -> Self {
+    pub(crate) fn start(arguments: &[&str], backends: usize) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
             .args(["serve", "--json"])
             .args(arguments)
@@ -31,6 +31,10 @@ impl Serving {
         let lines = out.lines().take(backends).map(|line| serde_json::from_str(&line.unwrap()).unwrap());
         let backends = lines.collect();
         Self { child, backends }
+    }
+
+    pub(crate) fn port(&self, backend: usize) -> u16 {
+        u16::try_from(self.backends[backend]["port"].as_u64().unwrap()).unwrap()
     }
 
     fn end(&mut self, signal: &str) -> Option<i32> {

@@ -14,7 +14,7 @@ mod schema;
 
 use rstest::rstest;
 use tls_gauntlet::{
-    record::RunRecord,
+    record::{CellRecord, GatewayFacts, RunRecord, Timing},
     report::{Detail, FORMATS, Format, Look, compatibility, console, json, junit, markdown, sarif},
 };
 use tls_gauntlet_scenarios::VerdictKind;
@@ -40,6 +40,26 @@ fn the_console_on_every_screen(#[values(80, 140)] width: usize, #[values(false, 
 #[case("console-wrong-all-over", sample::wrong_all_over(), Detail::Normal)]
 fn the_console_in_other_moods(#[case] name: &str, #[case] record: RunRecord, #[case] detail: Detail) {
     insta::assert_snapshot!(name, console::render(&record, &Look { detail, ..Look::default() }));
+}
+
+/// Whatever stands above it: six gateways of which nothing is right.
+#[rstest]
+fn the_summary_fits_one_screen(#[values(Detail::Brief, Detail::Normal)] detail: Detail) {
+    let one = sample::wrong_all_over();
+    let mut record = one.clone();
+    for name in ["haproxy", "envoy", "caddy", "traefik", "httpd"] {
+        let gateway = &one.gateways[0];
+        record.gateways.push(GatewayFacts { name: name.to_owned(), ..gateway.clone() });
+        let cells = one.cells.iter().filter(|cell| cell.gateway == gateway.name);
+        record.cells.extend(cells.map(|cell| CellRecord { gateway: name.to_owned(), ..cell.clone() }));
+        record.timings.push(Timing { stage: format!("{name}: start"), duration_ms: 1200 });
+        record.timings.push(Timing { stage: format!("{name}: cells"), duration_ms: 61_200 });
+    }
+    let screen = console::render(&record, &Look { detail, ..Look::default() });
+    let first = format!("{} ", record.gateways[0].name);
+    let summary: Vec<_> = screen.lines().skip_while(|line| !line.starts_with(&first)).collect();
+    assert!((8..=24).contains(&summary.len()), "{} lines:\n{}", summary.len(), summary.join("\n"));
+    assert!(summary.iter().any(|line| line.starts_with("FAILED") || line.starts_with("BROKEN")), "{screen}");
 }
 
 /// Names of cells and commands are to be copied, so they may be longer than a line; nothing else may.
