@@ -19,13 +19,13 @@ pub fn json(record: &RotationRecord) -> String {
 #[must_use]
 pub fn console(record: &RotationRecord, look: &Look) -> String {
     let paint = Paint { colour: look.colour };
-    let rows: Vec<[String; 6]> = record.rotations.iter().map(row).collect();
-    let head =
-        ["gateway", "change", "requests", "failed", "seen", "the old one afterwards"].map(str::to_owned);
+    let rows: Vec<[String; 7]> = record.rotations.iter().map(row).collect();
+    let head = ["gateway", "change", "requests", "a second", "failed", "seen", "the old one afterwards"]
+        .map(str::to_owned);
     let all = || std::iter::once(&head).chain(&rows);
     let widths: Vec<_> =
         (0..head.len()).map(|column| all().map(|row| width_of(&row[column])).max().unwrap_or(0)).collect();
-    let line = |row: &[String; 6]| {
+    let line = |row: &[String; 7]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -33,15 +33,20 @@ pub fn console(record: &RotationRecord, look: &Look) -> String {
     for (outcome, row) in record.rotations.iter().zip(&rows) {
         let (mark, style) = if outcome.wrong.is_empty() { ("✓", GOOD) } else { ("×", BAD) };
         lines.push(format!("{} {}", paint.put(style, mark), line(row)));
+        let mut below = |text: &str, style| {
+            let lines_of_it = wrap(&printable(text), look.width, INDENT.len(), INDENT.len());
+            let first = |nth| if nth == 0 { INDENT } else { "" };
+            let put = |(nth, line): (usize, &String)| paint.put(style, &format!("{}{line}", first(nth)));
+            lines.extend(lines_of_it.iter().enumerate().map(put));
+        };
         for wrong in &outcome.wrong {
-            lines.extend(
-                wrap(&format!("    {}", printable(wrong)), look.width, 0, 4)
-                    .iter()
-                    .map(|line| paint.put(BAD, line)),
-            );
+            below(wrong, BAD);
         }
         for said in &outcome.store_said {
-            lines.push(paint.put(FAINT, &format!("    the store said: {}", printable(said))));
+            below(&format!("the store said: {said}"), FAINT);
+        }
+        if let Old::NotAsked { because } = &outcome.old {
+            below(&format!("the old one: {because}"), FAINT);
         }
     }
     let slowest = record.rotations.iter().map(|outcome| outcome.milli_rate).min().unwrap_or_default();
@@ -64,11 +69,15 @@ pub fn console(record: &RotationRecord, look: &Look) -> String {
     lines.join("\n")
 }
 
-fn row(outcome: &Outcome) -> [String; 6] {
+/// Of what is said of a change below its line.
+const INDENT: &str = "    ";
+
+fn row(outcome: &Outcome) -> [String; 7] {
     [
         outcome.gateway.clone(),
         outcome.change.clone(),
         outcome.requests.to_string(),
+        (outcome.milli_rate / 1000).to_string(),
         outcome.failed.to_string(),
         outcome.moment.as_ref().map_or_else(|| "never".to_owned(), moment),
         old(&outcome.old),
@@ -86,6 +95,6 @@ fn old(old: &Old) -> String {
     match old {
         Old::Refused { cause } => format!("refused: {cause}"),
         Old::NotRefused { .. } => "not refused".to_owned(),
-        Old::NotAsked { because } => format!("not asked: {because}"),
+        Old::NotAsked { .. } => "not asked".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     Change, cannot,
     record::Old,
-    stage::{Stage, revocation},
+    stage::{Part, Stage, revocation},
 };
 use crate::{
     client::{DialerSettings, Probe, Target},
@@ -55,12 +55,12 @@ async fn refused_by_gateway(stage: &mut Stage<'_>, cause: Cause) -> Result<Old, 
 
 /// One call to the backend that stayed behind, and what the three witnesses say of it.
 async fn through_gateway(stage: &Stage<'_>, probe: &Probe, nonce: String) -> Result<Diagnosis, RunError> {
-    let stayed = &stage.fleet.backends()[1];
+    let stayed = &stage.fleet.backends()[Part::StaysBehind as usize];
     let before = stayed.ledger().len();
     let target = Target {
         address: stage.caller()?.address,
         host: GATEWAY_NAME.to_owned(),
-        path: format!("{}{nonce}", stage.paths[1]),
+        path: format!("{}{nonce}", stage.paths[Part::StaysBehind as usize]),
         nonce,
     };
     let client_saw = probe.get(&target).await;
@@ -92,7 +92,7 @@ async fn refused_by_backend(stage: &Stage<'_>) -> Result<Old, RunError> {
 
 /// One call to the backend that changes, by our own client with this certificate.
 async fn directly(stage: &Stage<'_>, identity: Arc<Identity>) -> Result<Diagnosis, RunError> {
-    let backend = &stage.fleet.backends()[0];
+    let backend = &stage.fleet.backends()[Part::Called as usize];
     let settings =
         DialerSettings { identity: Some(identity), ..DialerSettings::sound(BACKEND_NAME, &stage.plan.pki) };
     let probe = Probe::new(&settings, stage.request.limits).map_err(cannot)?;

@@ -2,8 +2,9 @@
 //! that is measured and not the machine.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -118,6 +119,8 @@ pub(super) struct Load {
 #[derive(Debug)]
 struct Calls {
     done: Mutex<Vec<Call>>,
+    /// The numbers of those that have begun and not ended.
+    open: Mutex<BTreeSet<usize>>,
     count: watch::Sender<usize>,
 }
 
@@ -125,7 +128,8 @@ impl Load {
     /// Calls the paths in turn, `rate` times a second.
     pub(super) fn start(caller: Caller, paths: Vec<String>, rate: u32, reads: Reads) -> Self {
         let began = Instant::now();
-        let calls = Arc::new(Calls { done: Mutex::default(), count: watch::Sender::new(0) });
+        let calls =
+            Arc::new(Calls { done: Mutex::default(), open: Mutex::default(), count: watch::Sender::new(0) });
         let (ended, mut end) = watch::channel(false);
         let noted = Arc::clone(&calls);
         let most = usize::try_from(rate / BEHIND).unwrap_or(usize::MAX).max(8);
@@ -143,10 +147,11 @@ impl Load {
                 }
                 let (caller, paths) = (Arc::clone(&caller), Arc::clone(&paths));
                 let (noted, reads) = (Arc::clone(&noted), Arc::clone(&reads));
+                noted.open().insert(number);
                 under_way.spawn(async move {
                     let (lane, begun) = (number % paths.len(), began.elapsed());
                     let came = caller.call(&paths[lane], &format!("n-{number:016x}")).await;
-                    noted.note(Call { begun, ended: began.elapsed(), saw: reads(lane, came) });
+                    noted.note(number, Call { begun, ended: began.elapsed(), saw: reads(lane, came) });
                 });
                 while under_way.try_join_next().is_some() {}
             }
@@ -166,6 +171,14 @@ impl Load {
         let wanted = *count.borrow() + calls;
         // The sender lives as long as this does.
         let _ = count.wait_for(|count| *count >= wanted).await;
+    }
+
+    /// Waits until every call that has begun by now has ended: what a gateway has let in before a reload, it ends as it began.
+    pub(super) async fn drained(&self) {
+        let mut count = self.calls.count.subscribe();
+        let Some(last) = self.calls.open().last().copied() else { return };
+        // The sender lives as long as this does.
+        let _ = count.wait_for(|_| self.calls.open().first().is_none_or(|first| *first > last)).await;
     }
 
     /// Waits until this many calls in a row, all begun after `since`, have seen the new certificate, and says when; nothing if
@@ -212,7 +225,12 @@ impl Drop for Load {
 }
 
 impl Calls {
-    fn note(&self, call: Call) {
+    fn open(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, number: usize, call: Call) {
+        self.open().remove(&number);
         self.done.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         self.count.send_modify(|count| *count += 1);
     }

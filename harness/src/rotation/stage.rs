@@ -18,6 +18,7 @@ use crate::{
     gateway::{GATEWAY_NAME, Gateway, GatewayPlan, Keyring, RunFolder, Running},
     runner::RunError,
     vault::{Agent, CannotAsk, Material, Refresh, Vault},
+    wait,
 };
 
 /// The listener that is called.
@@ -28,6 +29,19 @@ const CLIENT: &str = "client";
 const TRUST: &str = "trust";
 /// How often an agent asks for new versions.
 const POLL: Duration = Duration::from_millis(250);
+
+/// The backends, in the order of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The traffic goes there, and it changes.
+    Called,
+    /// It keeps what the first has left.
+    StaysBehind,
+    /// It has what the first is to get.
+    Scout,
+}
+
+const PARTS: &[Part] = &[Part::Called, Part::StaysBehind, Part::Scout];
 
 /// Everything that stands while one change is tried.
 #[derive(Debug)]
@@ -86,10 +100,10 @@ impl<'a> Stage<'a> {
         let profile = if change.is_the_clients() { "client-cert-required" } else { "plain-good" };
         let composed = catalogue().backend(profile).map_err(cannot)?;
         let options = FleetOptions { limits, ..FleetOptions::default() };
-        let fleet = Fleet::start(&[composed.clone(), composed], old, &options).await.map_err(cannot)?;
-        // The first is called all the time; the second stays behind with what the first has left.
-        for (backend, is_first) in fleet.backends().iter().zip([true, false]) {
-            backend.change(&held_at_first(change, is_first, generations)?).await.map_err(cannot)?;
+        let plan = vec![composed; PARTS.len()];
+        let fleet = Fleet::start(&plan, old, &options).await.map_err(cannot)?;
+        for (backend, part) in fleet.backends().iter().zip(PARTS) {
+            backend.change(&held_at_first(change, *part, generations)?).await.map_err(cannot)?;
         }
 
         let vault = Vault::start().await.map_err(cannot)?;
@@ -149,7 +163,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn play(&mut self) -> Result<(), RunError> {
         let caller = self.caller()?;
         let reads = self.reads()?;
-        for lane in 0..self.paths.len() {
+        for lane in [Part::Called as usize, Part::StaysBehind as usize] {
             let nonce = self.next_nonce();
             let came = caller.call(&self.paths[lane], &nonce).await;
             if !matches!(came, Came::Echo { .. }) {
@@ -225,6 +239,7 @@ impl<'a> Stage<'a> {
             }
             Change::BackendAuthority => {
                 self.trust(vec![old_root, new_root.clone()]).await?;
+                self.wait_for_the_scout(load).await?;
                 self.marks.told = load.now();
                 self.give(&Held {
                     identity: new.server(ServerRecipe::Good, &names()).map_err(cannot)?,
@@ -295,6 +310,7 @@ impl<'a> Stage<'a> {
         self.reload().await?;
         self.wait_for_it(load).await;
         if self.marks.taken_up.is_some() {
+            load.drained().await;
             let identity = self.generations.old.server(ServerRecipe::Good, &names()).map_err(cannot)?;
             let client_roots = vec![self.generations.new.client_root().clone()];
             self.give(&Held { identity, client_roots }).await?;
@@ -316,7 +332,30 @@ impl<'a> Stage<'a> {
     }
 
     async fn give(&self, held: &Held) -> Result<(), RunError> {
-        self.fleet.backends()[0].change(held).await.map_err(cannot)
+        self.fleet.backends()[Part::Called as usize].change(held).await.map_err(cannot)
+    }
+
+    /// That the gateway answers with its new files does not mean that all of its workers have them: a backend that has moved
+    /// already is called until it is reached every time, and then until nobody is left whom an old worker let in.
+    async fn wait_for_the_scout(&mut self, load: &Load) -> Result<(), Halt> {
+        let caller = self.caller()?;
+        let mut turns = wait::pace(Duration::from_secs(1) / self.request.rate);
+        let (mut row, mut calls) = (0, 0);
+        while row < self.in_a_row() {
+            turns.tick().await;
+            let nonce = self.next_nonce();
+            let came = caller.call(&self.paths[Part::Scout as usize], &nonce).await;
+            row = if matches!(came, Came::Echo { .. }) { row + 1 } else { 0 };
+            calls += 1;
+            if calls >= 20 * self.in_a_row() {
+                let because = failure(&came);
+                return Err(Halt::Gateway(format!(
+                    "the second authority was never trusted for good: {because}"
+                )));
+            }
+        }
+        load.drained().await;
+        Ok(())
     }
 
     async fn wait_for_it(&mut self, load: &Load) {
@@ -404,11 +443,12 @@ fn keyring(agent: &Agent, mut keyring: Keyring) -> Keyring {
     keyring
 }
 
-/// What a backend holds before anything changes; `is_first` is the one that changes.
-fn held_at_first(change: Change, is_first: bool, of: &Generations) -> Result<Held, RunError> {
+/// What a backend holds before anything changes.
+fn held_at_first(change: Change, part: Part, of: &Generations) -> Result<Held, RunError> {
     let (pki, recipe) = match change {
         Change::BackendCertificate => (&of.old, ServerRecipe::RevokedByCrl),
-        Change::TrustStore if !is_first => (&of.new, ServerRecipe::Good),
+        Change::TrustStore if part == Part::StaysBehind => (&of.new, ServerRecipe::Good),
+        _ if part == Part::Scout => (&of.new, ServerRecipe::Good),
         _ => (&of.old, ServerRecipe::Good),
     };
     let identity = pki.server(recipe, &names()).map_err(cannot)?;
