@@ -436,7 +436,7 @@ impossible = [{ upstream = "legacy", because = "too old" }]
     #[case(
         "[[log]]",
         "[[lgo]]",
-        "gateway.toml:10:3: unknown field `lgo`, expected one of `name`, `summary`, `program`, `run`, `log`, `claims`, \
+        "gateway.toml:10:3: unknown field `lgo`, expected one of `name`, `summary`, `program`, `container`, `run`, `log`, `claims`, \
          `impossible`, `defaulted`, `deviation`, `version`; did you mean \"log\"?"
     )]
     #[case("\"mine\"\n", "7\n", "gateway.toml:1:8: invalid type: integer `7`, expected a string")]
