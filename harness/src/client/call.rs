@@ -54,7 +54,7 @@ impl Dialed {
 
     pub(crate) fn plain(stream: Tap) -> Self {
         Self {
-            stream: Stream::Plain(stream),
+            stream: Stream::Plain(Box::new(stream)),
             watch: Watch { observer: None, after_handshake: Circumstances::plain() },
         }
     }

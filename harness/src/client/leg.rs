@@ -17,7 +17,7 @@ use crate::wire::tap::Tap;
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// Without.
-    Plain(Tap),
+    Plain(Box<Tap>),
     /// With.
     Tls(SslStream<Tap>),
 }
@@ -142,7 +142,7 @@ mod tests {
         far.set_zero_linger().unwrap();
         drop(far);
 
-        let (mut leg, broken) = Leg::new(Stream::Plain(Tap::new(near)));
+        let (mut leg, broken) = Leg::new(Stream::Plain(Box::new(Tap::new(near))));
         leg.write_all(b"please").await.unwrap();
         leg.flush().await.unwrap();
         let mut heard = Vec::new();

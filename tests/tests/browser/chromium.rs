@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// How long anything may take; it strikes only if something hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A browser with one page. It is gone when this is dropped.
 #[derive(Debug)]

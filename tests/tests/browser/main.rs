@@ -4,4 +4,5 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails, or says why")]
 
 mod chromium;
+mod landing;
 mod report;
