@@ -118,7 +118,6 @@ impl GauntletImage {
     }
 
     /// The same as a request that [`ImageExt`] can add to: a network, labels. [`GauntletContainer::start`] takes it.
-    #[must_use]
     pub fn request(self) -> ContainerRequest<Self> {
         let ports = self.ports.clone();
         let request = ContainerRequest::from(self).with_readonly_rootfs(true).with_cap_drop("ALL");

@@ -22,7 +22,7 @@
 //! |---|---|
 //! | none | [`Backend`] and [`Fleet`], their [`control`] API, [`Probe`] |
 //! | `matrix` | gateways, the runner ([`runner::run`]), the record, its reports, and the matrix as tests ([`trials`]) |
-//! | `testcontainers` | the fleet in a container ([`container`]), for the crate testcontainers |
+//! | `testcontainers` | the fleet in a container (`container::GauntletImage`), for the crate testcontainers |
 //! | `cli` (default) | the command `gauntlet` |
 //!
 //! Three crates are one thing here: the PKI is [`certs`], the words for what is expected and seen are [`scenarios`].

@@ -123,11 +123,13 @@ fn it_cannot_expire_beyond_the_calendar(#[case] expires_in: Duration) {
 
 #[test]
 fn clients_are_called_and_issued_as_was_said_before_they_were_made() {
+    let pki = pki();
     for &recipe in ClientRecipe::ALL {
-        let issuer = pki().client_issuer(recipe).unwrap();
-        let leaf = pki().client(recipe).unwrap().leaf().clone();
+        let issuer = pki.client_issuer(recipe).unwrap();
+        let leaf = pki.client(recipe).unwrap().leaf().clone();
         assert_eq!(subject(&leaf), [format!("CN={}", recipe.common_name())]);
         let issuer = issuer.as_ref().unwrap_or(&leaf);
-        assert_eq!(issuer.issued(&leaf), openssl::x509::X509VerifyResult::OK, "{recipe}");
+        let names = [issuer.subject_name(), leaf.issuer_name()].map(|name| name.to_der().unwrap());
+        assert_eq!(names[0], names[1], "{recipe}");
     }
 }
