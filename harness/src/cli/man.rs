@@ -75,7 +75,9 @@ fn page(command: Command) -> Result<String, Failure> {
         .manual("Gauntlet")
         .render(&mut roff)
         .map_err(|error| work_error!("cannot write the manual page: {error}"))?;
-    Ok(String::from_utf8_lossy(&roff).chars().map(ascii).collect())
+    // An empty date is left out by the crate, so that what follows is taken for one.
+    let page = String::from_utf8_lossy(&roff).replacen(" 1  \"", " 1 \"\" \"", 1);
+    Ok(page.chars().map(ascii).collect())
 }
 
 /// Every program that reads manual pages knows this, whatever encoding it takes them to be in (groff_char(7)).

@@ -59,7 +59,7 @@ impl Page {
 
     /// Whether it says where backends listen, and not only on which machine.
     pub(crate) fn has_fixed_ports(&self) -> bool {
-        let says = |line: &String| line.contains("port-base");
+        let says = |line: &String| line.starts_with("bind =");
         self.blocks
             .iter()
             .any(|block| matches!(block, Block::File { content, .. } if content.iter().any(says)))
