@@ -80,7 +80,7 @@ fn page(command: Command) -> Result<String, Failure> {
     Ok(page.chars().map(ascii).collect())
 }
 
-/// Every program that reads manual pages knows this, whatever encoding it takes them to be in (groff_char(7)).
+/// Every program that reads manual pages knows this, whatever encoding it takes them to be in (`groff_char(7)`).
 fn ascii(letter: char) -> String {
     if letter.is_ascii() { letter.to_string() } else { format!("\\[u{:04X}]", u32::from(letter)) }
 }

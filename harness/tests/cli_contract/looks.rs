@@ -32,6 +32,8 @@ fn help(
         "discover",
         "scan",
         "hello",
+        "late",
+        "rotate",
         "completions",
         "man"
     )]
