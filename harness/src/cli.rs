@@ -49,7 +49,7 @@ const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 the gateway under tes
 #[derive(Debug, Parser)]
 #[command(name = "gauntlet", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// When to colour: auto (on a terminal, unless NO_COLOR is set), always or never.
+    /// When to colour: auto (on a terminal, unless `NO_COLOR` is set), always or never.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     color: Colour,

@@ -182,8 +182,8 @@ fn content(found: &[Found], baseline: &Path) -> String {
          out = \"gauntlet-out\"\n\
          \n# What is wrong and lived with: gauntlet baseline accept gauntlet-out/run.json --because REASON\n",
     );
-    let line = format!("baseline = \"{BASELINE}\"\n");
-    text.push_str(&if baseline.exists() { line } else { format!("# {line}") });
+    let comment = if baseline.exists() { "" } else { "# " };
+    let _ = writeln!(text, "{comment}baseline = \"{BASELINE}\"");
     text
 }
 

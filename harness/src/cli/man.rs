@@ -75,10 +75,12 @@ fn page(command: Command) -> Result<String, Failure> {
         .manual("Gauntlet")
         .render(&mut roff)
         .map_err(|error| work_error!("cannot write the manual page: {error}"))?;
-    Ok(String::from_utf8_lossy(&roff).chars().map(ascii).collect())
+    // An empty date is left out by the crate, so that what follows is taken for one.
+    let page = String::from_utf8_lossy(&roff).replacen(" 1  \"", " 1 \"\" \"", 1);
+    Ok(page.chars().map(ascii).collect())
 }
 
-/// Every program that reads manual pages knows this, whatever encoding it takes them to be in (groff_char(7)).
+/// Every program that reads manual pages knows this, whatever encoding it takes them to be in (`groff_char(7)`).
 fn ascii(letter: char) -> String {
     if letter.is_ascii() { letter.to_string() } else { format!("\\[u{:04X}]", u32::from(letter)) }
 }

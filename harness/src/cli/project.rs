@@ -127,13 +127,13 @@ impl Project {
     }
 
     fn gateway(&self, name: &Spanned<String>) -> Result<String, Failure> {
-        let there = self.gateway_from_here(name.as_ref());
+        let there = self.gateway_below(name.as_ref());
         self.checked(name, selection::gateway(&there))?;
         Ok(there)
     }
 
     /// Folders and profiles begin where the file is.
-    fn gateway_from_here(&self, name: &str) -> String {
+    fn gateway_below(&self, name: &str) -> String {
         let is_path =
             !name.contains("://") && (name.contains('/') || name.starts_with('.') || name.ends_with(".toml"));
         let folder = self.folder();
@@ -169,15 +169,15 @@ impl Project {
         arguments.jobs = arguments.jobs.or(*jobs);
         arguments.repeat = arguments.repeat.or(*repeat);
         arguments.seed = arguments.seed.or(*seed);
-        arguments.pki = arguments.pki.take().or_else(|| self.from_here(pki.as_deref()));
-        arguments.log = arguments.log.take().or_else(|| self.from_here(log.as_deref()));
+        arguments.pki = arguments.pki.take().or_else(|| self.below(pki.as_deref()));
+        arguments.log = arguments.log.take().or_else(|| self.below(log.as_deref()));
     }
 
     /// What is made of the record, where nothing was said of it.
     pub(super) fn fill_reports(&self, arguments: &mut ReportArguments) -> Result<(), Failure> {
         let Settings { out, formats, .. } = &self.settings;
         arguments.baseline = arguments.baseline.take().or_else(|| self.baseline());
-        arguments.out = arguments.out.take().or_else(|| self.from_here(out.as_deref()));
+        arguments.out = arguments.out.take().or_else(|| self.below(out.as_deref()));
         if arguments.format.is_empty() {
             for format in formats {
                 self.checked(format, reports::format(format.as_ref()))?;
@@ -194,12 +194,12 @@ impl Project {
 
     /// What was accepted.
     pub(super) fn baseline(&self) -> Option<PathBuf> {
-        self.from_here(self.settings.baseline.as_deref())
+        self.below(self.settings.baseline.as_deref())
     }
 
     /// Where to tell what happens.
     pub(super) fn events(&self) -> Option<PathBuf> {
-        self.from_here(self.settings.events.as_deref())
+        self.below(self.settings.events.as_deref())
     }
 
     /// The error with the place of the filter that it speaks of, if that comes from here.
@@ -216,7 +216,7 @@ impl Project {
         outcome.map_err(|error| at(&self.path, &self.text, word.span().start, &error.to_string()))
     }
 
-    fn from_here(&self, path: Option<&Path>) -> Option<PathBuf> {
+    fn below(&self, path: Option<&Path>) -> Option<PathBuf> {
         path.map(|path| self.folder().join(path))
     }
 
@@ -317,9 +317,8 @@ mod tests {
     #[test]
     fn the_command_line_overrides_it() {
         let project = project("suites = [\"listener\"]\nport-base = 7\nfilters = [\"*\"]").unwrap();
-        let mut arguments = SelectionArguments::default();
-        arguments.suite = vec!["upstream".to_owned()];
-        arguments.port_base = Some(8);
+        let suite = vec!["upstream".to_owned()];
+        let mut arguments = SelectionArguments { suite, port_base: Some(8), ..SelectionArguments::default() };
         project.fill_selection(&mut arguments).unwrap();
         assert_eq!(arguments.suite, ["upstream"]);
         assert_eq!(arguments.port_base, Some(8));
@@ -333,7 +332,7 @@ mod tests {
     #[case("https://localhost:8443", "https://localhost:8443")]
     fn paths_begin_where_the_file_is(#[case] name: &str, #[case] from_here: &str) {
         let project = project("out = \"reports\"").unwrap();
-        assert_eq!(project.gateway_from_here(name), from_here);
+        assert_eq!(project.gateway_below(name), from_here);
         let mut arguments = ReportArguments::default();
         project.fill_reports(&mut arguments).unwrap();
         assert_eq!(arguments.out.as_deref(), Some(Path::new("up/reports")));

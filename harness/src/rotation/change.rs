@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use tls_gauntlet_scenarios::nearest;
+
 /// A change under traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -85,8 +87,12 @@ impl fmt::Display for Change {
 
 /// No change is called that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown change \"{0}\"; known are {known}", known = known())]
+#[error("unknown change \"{0}\"{hint} (known are {known})", hint = hint(.0), known = known())]
 pub struct UnknownChange(String);
+
+fn hint(word: &str) -> String {
+    nearest::hint(word, Change::ALL.iter().map(|change| change.as_str()))
+}
 
 fn known() -> String {
     Change::ALL.iter().map(|change| change.as_str()).collect::<Vec<_>>().join(", ")

@@ -41,7 +41,7 @@ fn every_command_does_what_the_page_says(
     let update = std::env::var_os("UPDATE").is_some();
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Shell::start(folder.path());
-    let mut samples = if page.has_fixed_ports() { Samples::with_own_address() } else { Samples::none() };
+    let mut samples = if page.names_addresses() { Samples::with_own_address() } else { Samples::none() };
     let mut problems = Vec::new();
     for block in &mut page.blocks {
         match block {

@@ -57,19 +57,19 @@ impl Page {
         page
     }
 
-    /// Whether it says where backends listen, and not only on which machine.
-    pub(crate) fn has_fixed_ports(&self) -> bool {
-        let says = |line: &String| line.contains("port-base");
-        self.blocks
-            .iter()
-            .any(|block| matches!(block, Block::File { content, .. } if content.iter().any(says)))
+    /// Whether it says on which address and port something listens.
+    pub(crate) fn names_addresses(&self) -> bool {
+        self.blocks.iter().any(|block| match block {
+            Block::File { content, .. } => content.iter().any(|line| line.starts_with("bind =")),
+            Block::Console { commands } => commands.iter().any(|command| command.text.contains("docker run")),
+        })
     }
 
     pub(crate) fn write(&self, path: &Path) {
         let mut text = String::new();
         for line in &self.lines {
             match line {
-                Line::Text(line) => text += &format!("{line}\n"),
+                Line::Text(line) => text.extend([line, "\n"]),
                 Line::Block(index) => text += &self.blocks[*index].to_string(),
             }
         }
@@ -82,10 +82,10 @@ fn commands(first: usize, lines: &[String]) -> Vec<Typed> {
     for (number, line) in (first..).zip(lines) {
         match (line.strip_prefix("$ "), commands.last_mut()) {
             (Some(text), _) => {
-                commands.push(Typed { line: number, text: text.to_owned(), shown: Vec::new() })
+                commands.push(Typed { line: number, text: text.to_owned(), shown: Vec::new() });
             }
             (None, Some(last)) if last.text.ends_with('\\') && last.shown.is_empty() => {
-                last.text += &format!("\n{line}");
+                last.text.extend(["\n", line]);
             }
             (None, Some(last)) => last.shown.push(line.clone()),
             (None, None) => panic!("line {number}: a console block begins with a command: {line}"),

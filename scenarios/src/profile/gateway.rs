@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     claims::Claims,
+    nearest,
     words::{CipherSuite, NoSuiteLeft, TlsVersion, Versions, closed_list},
 };
 
@@ -135,12 +136,14 @@ pub struct GatewayOption {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// No such option.
-    #[error("{profile} has no option \"{option}\"; it has {known}")]
+    #[error("{profile} has no option \"{option}\"{hint} (it has {known})")]
     Unknown {
         /// The profile.
         profile: String,
         /// The option as given.
         option: String,
+        /// `; did you mean …?` where one that it has is near.
+        hint: String,
         /// Those that it has.
         known: String,
     },
@@ -185,6 +188,7 @@ impl GatewayProfile {
             let switch = self.options.get(option).ok_or_else(|| OptionError::Unknown {
                 profile: name.to_owned(),
                 option: option.to_owned(),
+                hint: nearest::hint(option, self.options.keys().map(String::as_str)),
                 known: match self.options.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
                     none if none.is_empty() => "none".to_owned(),
                     known => known,
