@@ -48,6 +48,9 @@ pub struct Expectation {
 /// What a backend must have seen of one cell. What is absent is not looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BackendSight {
+    /// How many connections arrived, where some may have been tries in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
     /// How far the gateway came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,

@@ -97,7 +97,10 @@ fn reached(expected: &Expectation, evidence: &Evidence) -> Verdict {
                 .to_owned(),
         };
     };
-    match sight_mismatch(expected, seen).or_else(|| resumption_mismatch(expected, evidence)) {
+    let mismatch = sight_mismatch(expected, seen)
+        .or_else(|| resumption_mismatch(expected, evidence))
+        .or_else(|| connections_mismatch(expected, evidence));
+    match mismatch {
         Some(mismatch) => Verdict::WrongCause { mismatch },
         None => Verdict::Pass,
     }
@@ -229,7 +232,10 @@ fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Ver
             ),
         };
     }
-    match handshake_mismatch(expected, evidence).or_else(|| client_mismatch(expected, evidence)) {
+    let mismatch = handshake_mismatch(expected, evidence)
+        .or_else(|| connections_mismatch(expected, evidence))
+        .or_else(|| client_mismatch(expected, evidence));
+    match mismatch {
         Some(mismatch) => Verdict::WrongCause { mismatch },
         None => Verdict::Pass,
     }
@@ -247,6 +253,13 @@ fn handed_over(expected: &Expectation, evidence: &Evidence) -> Option<String> {
         }
         Connection::None | Connection::NoRequest | Connection::Request => None,
     }
+}
+
+/// A gateway that tries again hides how often a backend fails, and one that does not, when it should, makes it fail.
+fn connections_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let (wanted, seen) = (expected.backend.connections?, evidence.backend_saw.len());
+    (usize::try_from(wanted) != Ok(seen))
+        .then(|| format!("the backend saw {seen} connections; expected {wanted}"))
 }
 
 /// When a gateway looks at a certificate shows in whether it lets the handshake end.

@@ -143,6 +143,8 @@ struct Stop {
     cause: Cause,
     or_cause: Option<Cause>,
     version: Option<TlsVersion>,
+    /// How many connections were tried, where that is told.
+    connections: Option<u32>,
     connection: Connection,
     /// What becomes of the handshake, where that is told.
     handshake: Option<Handling>,
@@ -167,6 +169,12 @@ enum Says {
 }
 
 impl Stop {
+    /// Whether the backend broke the handshake off for no reason that another connection would not do away with.
+    const fn is_broken_handshake(&self) -> bool {
+        matches!(self.cause, Cause::Reset | Cause::Truncated | Cause::Aborted)
+            && matches!(self.phase, Phase::Handshake)
+    }
+
     /// What the gateway's client sees of it: a status out of the gateway's claims.
     fn through_gateway(self, claims: &Claims) -> Result<Expectation, Unclaimed> {
         let mut expectation = self.expectation();
@@ -203,6 +211,7 @@ impl Stop {
 
     fn expectation(&self) -> Expectation {
         let backend = BackendSight {
+            connections: self.connections,
             connection: Some(self.connection),
             handshake: self.handshake,
             tls_version: self.version,

@@ -78,6 +78,12 @@ fn evidence(client_saw: ClientSaw, backend_saw: Vec<BackendSaw>, gateway_causes:
     Evidence { client_saw, backend_saw, gateway_causes: gateway_causes.to_vec(), ..Evidence::default() }
 }
 
+/// The same with that many connections to the backend.
+fn tried(connections: u32, expected: Expectation) -> Expectation {
+    let backend = BackendSight { connections: Some(connections), ..expected.backend };
+    Expectation { backend, ..expected }
+}
+
 fn gateway_answers(status: u16) -> ClientSaw {
     answered(status, Responder::Gateway)
 }
@@ -261,6 +267,11 @@ fn must_share_nothing() -> Expectation {
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { renegotiations: 1, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(Expectation { backend: BackendSight { alpn: Some(Some("h2".to_owned())), ..must_reach().backend }, ..must_reach() }, evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
+// One try too many, and one too few.
+#[case(tried(2, must_reach()), evidence(answered(200, Responder::Backend), vec![left(), served()], &[]), VerdictKind::Pass)]
+#[case(tried(2, must_reach()), evidence(answered(200, Responder::Backend), vec![left(), left(), served()], &[]), VerdictKind::WrongCause)]
+#[case(tried(1, must_refuse(Cause::ServerCertExpired)), evidence(gateway_answers(502), vec![left(), left()], &[Cause::ServerCertExpired]), VerdictKind::WrongCause)]
+#[case(tried(2, must_refuse(Cause::ServerCertExpired)), evidence(gateway_answers(502), vec![left(), left()], &[Cause::ServerCertExpired]), VerdictKind::Pass)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::Pass)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { requests: 2, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { resumed: true, ..served() }], &[]), VerdictKind::WrongCause)]

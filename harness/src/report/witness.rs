@@ -119,6 +119,7 @@ fn by_and_when(by: Option<Party>, phase: Option<Phase>) -> String {
 
 fn backend_sight(sight: &BackendSight) -> Option<String> {
     let BackendSight {
+        connections,
         connection,
         handshake,
         tls_version,
@@ -138,6 +139,7 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         Some(Connection::NoRequest) => facts.push("no request".to_owned()),
         Some(Connection::Request) => facts.push("the request".to_owned()),
     }
+    facts.extend(connections.map(|tries| count(tries as usize, "connection")));
     facts.extend(handshake.map(|handshake| match handshake {
         Handling::Accepted => "a handshake that ends well".to_owned(),
         Handling::Refused => "a handshake that breaks off".to_owned(),
