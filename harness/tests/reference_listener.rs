@@ -246,6 +246,8 @@ fn nothing_is_left_unclaimed() {
             ClaimName::ServesUnknownNames => claims.listener.serves_unknown_names.is_some(),
             ClaimName::ServesMissingNames => claims.listener.serves_missing_names.is_some(),
             ClaimName::LogNamesFlaws => claims.log_names_flaws.is_some(),
+            ClaimName::GivesUpHandshakes => claims.gives_up_handshakes.is_some(),
+            ClaimName::GivesUpResponses => claims.gives_up_responses.is_some(),
             ClaimName::RetriesUntold => claims.retries_untold.is_some(),
             ClaimName::RetriesHandshakes => claims.retries_handshakes.is_some(),
             ClaimName::PlainHttp => claims.listener.plain_http.is_some(),

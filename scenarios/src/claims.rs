@@ -72,6 +72,12 @@ pub struct Claims {
     /// there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries_handshakes: Option<bool>,
+    /// Whether it gives a backend up, after the time that it is told or its own, that does not finish the handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up_handshakes: Option<bool>,
+    /// The same for a backend that does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up_responses: Option<bool>,
     /// What it does with certificates that libraries treat differently; the first line that fits counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificate: Vec<CertificateClaim>,
@@ -247,6 +253,10 @@ closed_list! {
         RetriesUntold = "retries-untold",
         /// [`Claims::retries_handshakes`]
         RetriesHandshakes = "retries-handshakes",
+        /// [`Claims::gives_up_handshakes`]
+        GivesUpHandshakes = "gives-up-handshakes",
+        /// [`Claims::gives_up_responses`]
+        GivesUpResponses = "gives-up-responses",
         /// [`Claims::status`]
         Status = "status",
         /// [`ListenerClaims::versions`]
@@ -312,6 +322,8 @@ impl Claims {
             log_names_flaws: Some(true),
             retries_untold: Some(0),
             retries_handshakes: Some(false),
+            gives_up_handshakes: Some(true),
+            gives_up_responses: Some(true),
             certificate: Vec::new(),
             status: Vec::new(),
             listener: ListenerClaims::default(),
@@ -407,6 +419,8 @@ impl Claims {
         lay(&mut self.log_names_flaws, over.log_names_flaws);
         lay(&mut self.retries_untold, over.retries_untold);
         lay(&mut self.retries_handshakes, over.retries_handshakes);
+        lay(&mut self.gives_up_handshakes, over.gives_up_handshakes);
+        lay(&mut self.gives_up_responses, over.gives_up_responses);
         lay_all(&mut self.certificate, over.certificate);
         lay_all(&mut self.status, over.status);
         lay(&mut self.listener.versions, over.listener.versions);

@@ -2,7 +2,7 @@
 
 use crate::{
     diagnosis::Diagnosis,
-    evidence::{BackendSaw, Evidence, Handling},
+    evidence::{BackendSaw, Ended, Evidence, Handling},
     expectation::{Connection, Expectation},
     verdict::{Deviation, Verdict, VerdictKind},
     words::{Cause, Outcome, Phase},
@@ -234,6 +234,7 @@ fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Ver
     }
     let mismatch = handshake_mismatch(expected, evidence)
         .or_else(|| connections_mismatch(expected, evidence))
+        .or_else(|| patience_mismatch(expected, evidence))
         .or_else(|| client_mismatch(expected, evidence));
     match mismatch {
         Some(mismatch) => Verdict::WrongCause { mismatch },
@@ -260,6 +261,20 @@ fn connections_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<S
     let (wanted, seen) = (expected.backend.connections?, evidence.backend_saw.len());
     (usize::try_from(wanted) != Ok(seen))
         .then(|| format!("the backend saw {seen} connections; expected {wanted}"))
+}
+
+/// Who waits longest, gives up last.
+fn patience_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let gave_up = evidence.client_saw.ended != Some(Ended::TimedOut);
+    match (expected.gives_up?, gave_up) {
+        (true, false) => {
+            Some("the gateway waited for longer than its client; expected it to give up".to_owned())
+        }
+        (false, true) => {
+            Some("the gateway gave up; expected it to wait for longer than its client".to_owned())
+        }
+        (true, true) | (false, false) => None,
+    }
 }
 
 /// When a gateway looks at a certificate shows in whether it lets the handshake end.

@@ -9,7 +9,7 @@ mod upstream_leg;
 
 use crate::{
     cell::Scenario,
-    claims::{Claims, Unclaimed},
+    claims::{ClaimName, Claims, Unclaimed},
     compose::Composed,
     evidence::Handling,
     expectation::{BackendSight, Connection, Expectation},
@@ -175,16 +175,32 @@ impl Stop {
             && matches!(self.phase, Phase::Handshake)
     }
 
+    /// Whether the gateway has a limit for how long it waits here.
+    fn gives_up(&self, claims: &Claims) -> Result<bool, Unclaimed> {
+        let (claim, name) = match self.phase {
+            Phase::Connect | Phase::Handshake => (claims.gives_up_handshakes, ClaimName::GivesUpHandshakes),
+            Phase::Request | Phase::Response | Phase::Close => {
+                (claims.gives_up_responses, ClaimName::GivesUpResponses)
+            }
+        };
+        claim.ok_or(Unclaimed(name))
+    }
+
     /// What the gateway's client sees of it: a status out of the gateway's claims.
     fn through_gateway(self, claims: &Claims) -> Result<Expectation, Unclaimed> {
         let mut expectation = self.expectation();
         if let Says::Status(status) = self.says {
             // The backend itself answers, and the answer passes through.
             expectation.statuses = vec![status];
+        } else if self.cause == Cause::Timeout && !self.gives_up(claims)? {
+            // It waits for as long as its client does.
+            expectation.gives_up = Some(false);
+            expectation.may_close = true;
         } else {
             let claim = claims.status_for(self.cause, self.phase, self.version)?;
             expectation.statuses.clone_from(&claim.statuses);
             expectation.may_close = claim.may_close;
+            expectation.gives_up = (self.cause == Cause::Timeout).then_some(true);
         }
         Ok(expectation)
     }

@@ -303,6 +303,8 @@ fn verdicts(#[case] expected: Expectation, #[case] evidence: Evidence, #[case] v
 #[case::by_somebody_else(|expected: &mut Expectation| expected.by = Some(Party::Backend), VerdictKind::WrongCause)]
 #[case::at_another_time(|expected: &mut Expectation| expected.phase = Some(Phase::Request), VerdictKind::WrongCause)]
 #[case::with_another_status(|expected: &mut Expectation| expected.statuses = vec![503], VerdictKind::WrongCause)]
+#[case::in_time(|expected: &mut Expectation| expected.gives_up = Some(true), VerdictKind::Pass)]
+#[case::never(|expected: &mut Expectation| expected.gives_up = Some(false), VerdictKind::WrongCause)]
 #[case::after_the_handshake(|expected: &mut Expectation| expected.backend.handshake = Some(Handling::Accepted), VerdictKind::Pass)]
 #[case::in_the_handshake(|expected: &mut Expectation| expected.backend.handshake = Some(Handling::Refused), VerdictKind::WrongCause)]
 fn a_refusal_is_right_in_every_respect(#[case] change: fn(&mut Expectation), #[case] verdict: VerdictKind) {
@@ -311,6 +313,26 @@ fn a_refusal_is_right_in_every_respect(#[case] change: fn(&mut Expectation), #[c
     change(&mut expected);
     let seen = Diagnosis::of(&evidence, false);
     assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict);
+}
+
+/// A client that has waited for as long as it could has seen nobody give up.
+#[rstest]
+#[case(Some(false), VerdictKind::Pass)]
+#[case(Some(true), VerdictKind::WrongCause)]
+#[case(None, VerdictKind::Pass)]
+fn who_waits_for_longer_than_its_client_gives_nobody_up(
+    #[case] gives_up: Option<bool>,
+    #[case] verdict: VerdictKind,
+) {
+    let waited = ClientSaw { ended: Some(Ended::TimedOut), phase: Phase::Response, ..ClientSaw::default() };
+    let evidence = evidence(waited, vec![served()], &[]);
+    let seen = Diagnosis::of(&evidence, false);
+    let expected = Expectation {
+        gives_up,
+        may_close: true,
+        ..Expectation::refuse(Party::Gateway, Phase::Response, Cause::Timeout)
+    };
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict, "{seen:?}");
 }
 
 /// `bad_certificate` is said to almost every flaw: whether that will do is for the gateway's log to say.

@@ -32,6 +32,24 @@ fn a_gateway_tries_again_as_often_as_it_is_told(
 }
 
 #[rstest]
+#[case::handshakes("stalls-before-handshake", Some(false), Some(true))]
+#[case::responses("stalls-after-request", Some(true), Some(false))]
+fn a_gateway_that_gives_nobody_up_waits_for_its_client(
+    #[case] backend: &str,
+    #[case] gives_up_handshakes: Option<bool>,
+    #[case] gives_up_responses: Option<bool>,
+) {
+    let scenario = scenario("default", "default", "strict", backend);
+    let expected = |claims: &Claims| model::expect(&scenario, claims).unwrap();
+    let patient = expected(&Claims { gives_up_handshakes, gives_up_responses, ..claims() });
+    assert_eq!((patient.gives_up, patient.may_close, patient.statuses), (Some(false), true, Vec::new()));
+    let usual = expected(&claims());
+    assert_eq!((usual.gives_up, usual.may_close, usual.statuses), (Some(true), false, vec![504]));
+    let unclaimed = Claims { gives_up_handshakes: None, gives_up_responses: None, ..claims() };
+    assert!(model::expect(&scenario, &unclaimed).is_err());
+}
+
+#[rstest]
 #[case("strict", ClaimName::RetriesUntold)]
 #[case("retrying", ClaimName::RetriesHandshakes)]
 fn how_often_it_tries_again_is_a_claim(#[case] upstream: &str, #[case] claim: ClaimName) {

@@ -55,6 +55,7 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
         statuses,
         alerts,
         may_close,
+        gives_up,
         client_resumed,
         backend,
         steps: _,
@@ -73,6 +74,9 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
     };
     if !client.is_empty() {
         parts.push(format!("the client sees {}", client.join(" or ")));
+    }
+    if *gives_up == Some(false) {
+        parts.push("the gateway waits for longer than its client".to_owned());
     }
     parts.extend(client_resumed.map(|resumed| {
         if resumed { "the client's session is resumed" } else { "the client's session is not resumed" }
