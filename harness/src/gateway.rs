@@ -78,10 +78,10 @@ impl Gateway {
     pub fn resolve(name: &str) -> Result<Self, GatewayError> {
         match name {
             DIRECT => Ok(Self {
-                impossible: vec![Impossible::upstream(
-                    "h2",
-                    "Gauntlet's own client speaks HTTP/1.1".to_owned(),
-                )],
+                impossible: vec![
+                    Impossible::upstream("h2", "Gauntlet's own client speaks HTTP/1.1".to_owned()),
+                    Impossible::upstream("retrying", "Gauntlet's own client calls once".to_owned()),
+                ],
                 claims: Claims::openssl_client(),
                 version: Some(openssl::version::version().to_owned()),
                 ..Self::bare(DIRECT, "No gateway: Gauntlet's own client calls each backend.", Way::Direct)

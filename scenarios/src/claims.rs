@@ -64,6 +64,20 @@ pub struct Claims {
     /// Where it does not, an alert that many flaws share (`bad_certificate`) has to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_names_flaws: Option<bool>,
+    /// How many more connections it tries, untold, when one breaks in the TLS handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 5))]
+    pub retries_untold: Option<u8>,
+    /// Whether it tries again, where it is told to, also when a connection breaks in the TLS handshake, and not only when
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries_handshakes: Option<bool>,
+    /// Whether it gives a backend up, after the time that it is told or its own, that does not finish the handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up_handshakes: Option<bool>,
+    /// The same for a backend that does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up_responses: Option<bool>,
     /// What it does with certificates that libraries treat differently; the first line that fits counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificate: Vec<CertificateClaim>,
@@ -235,6 +249,14 @@ closed_list! {
         WithholdsUnlistedCertificates = "withholds-unlisted-certificates",
         /// [`Claims::log_names_flaws`]
         LogNamesFlaws = "log-names-flaws",
+        /// [`Claims::retries_untold`]
+        RetriesUntold = "retries-untold",
+        /// [`Claims::retries_handshakes`]
+        RetriesHandshakes = "retries-handshakes",
+        /// [`Claims::gives_up_handshakes`]
+        GivesUpHandshakes = "gives-up-handshakes",
+        /// [`Claims::gives_up_responses`]
+        GivesUpResponses = "gives-up-responses",
         /// [`Claims::status`]
         Status = "status",
         /// [`ListenerClaims::versions`]
@@ -298,6 +320,10 @@ impl Claims {
             lists_old_ciphers: Some(true),
             withholds_unlisted_certificates: Some(false),
             log_names_flaws: Some(true),
+            retries_untold: Some(0),
+            retries_handshakes: Some(false),
+            gives_up_handshakes: Some(true),
+            gives_up_responses: Some(true),
             certificate: Vec::new(),
             status: Vec::new(),
             listener: ListenerClaims::default(),
@@ -391,6 +417,10 @@ impl Claims {
         lay(&mut self.lists_old_ciphers, over.lists_old_ciphers);
         lay(&mut self.withholds_unlisted_certificates, over.withholds_unlisted_certificates);
         lay(&mut self.log_names_flaws, over.log_names_flaws);
+        lay(&mut self.retries_untold, over.retries_untold);
+        lay(&mut self.retries_handshakes, over.retries_handshakes);
+        lay(&mut self.gives_up_handshakes, over.gives_up_handshakes);
+        lay(&mut self.gives_up_responses, over.gives_up_responses);
         lay_all(&mut self.certificate, over.certificate);
         lay_all(&mut self.status, over.status);
         lay(&mut self.listener.versions, over.listener.versions);

@@ -34,6 +34,9 @@ pub struct Expectation {
     /// Whether the client may see no more than a connection that ends.
     #[serde(default)]
     pub may_close: bool,
+    /// Whether the gateway must have given a backend up that kept it waiting, before its client gave up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up: Option<bool>,
     /// Whether the client's session must have been resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_resumed: Option<bool>,
@@ -48,6 +51,9 @@ pub struct Expectation {
 /// What a backend must have seen of one cell. What is absent is not looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BackendSight {
+    /// How many connections arrived, where some may have been tries in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
     /// How far the gateway came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
@@ -118,6 +124,7 @@ impl Expectation {
             statuses: vec![200],
             alerts: Vec::new(),
             may_close: false,
+            gives_up: None,
             client_resumed: None,
             backend,
             steps: Vec::new(),
@@ -137,6 +144,7 @@ impl Expectation {
             statuses: Vec::new(),
             alerts: Vec::new(),
             may_close: false,
+            gives_up: None,
             client_resumed: None,
             backend: BackendSight::default(),
             steps: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::{
     diagnosis::Diagnosis,
-    evidence::{BackendSaw, Evidence, Handling},
+    evidence::{BackendSaw, Ended, Evidence, Handling},
     expectation::{Connection, Expectation},
     verdict::{Deviation, Verdict, VerdictKind},
     words::{Cause, Outcome, Phase},
@@ -97,7 +97,10 @@ fn reached(expected: &Expectation, evidence: &Evidence) -> Verdict {
                 .to_owned(),
         };
     };
-    match sight_mismatch(expected, seen).or_else(|| resumption_mismatch(expected, evidence)) {
+    let mismatch = sight_mismatch(expected, seen)
+        .or_else(|| resumption_mismatch(expected, evidence))
+        .or_else(|| connections_mismatch(expected, evidence));
+    match mismatch {
         Some(mismatch) => Verdict::WrongCause { mismatch },
         None => Verdict::Pass,
     }
@@ -229,7 +232,11 @@ fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Ver
             ),
         };
     }
-    match handshake_mismatch(expected, evidence).or_else(|| client_mismatch(expected, evidence)) {
+    let mismatch = handshake_mismatch(expected, evidence)
+        .or_else(|| connections_mismatch(expected, evidence))
+        .or_else(|| patience_mismatch(expected, evidence))
+        .or_else(|| client_mismatch(expected, evidence));
+    match mismatch {
         Some(mismatch) => Verdict::WrongCause { mismatch },
         None => Verdict::Pass,
     }
@@ -246,6 +253,27 @@ fn handed_over(expected: &Expectation, evidence: &Evidence) -> Option<String> {
             Some(format!("the gateway handed the request to a backend that must be refused: {cause}"))
         }
         Connection::None | Connection::NoRequest | Connection::Request => None,
+    }
+}
+
+/// A gateway that tries again hides how often a backend fails, and one that does not, when it should, makes it fail.
+fn connections_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let (wanted, seen) = (expected.backend.connections?, evidence.backend_saw.len());
+    (usize::try_from(wanted) != Ok(seen))
+        .then(|| format!("the backend saw {seen} connections; expected {wanted}"))
+}
+
+/// Who waits longest, gives up last.
+fn patience_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let gave_up = evidence.client_saw.ended != Some(Ended::TimedOut);
+    match (expected.gives_up?, gave_up) {
+        (true, false) => {
+            Some("the gateway waited for longer than its client; expected it to give up".to_owned())
+        }
+        (false, true) => {
+            Some("the gateway gave up; expected it to wait for longer than its client".to_owned())
+        }
+        (true, true) | (false, false) => None,
     }
 }
 

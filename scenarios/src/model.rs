@@ -9,7 +9,7 @@ mod upstream_leg;
 
 use crate::{
     cell::Scenario,
-    claims::{Claims, Unclaimed},
+    claims::{ClaimName, Claims, Unclaimed},
     compose::Composed,
     evidence::Handling,
     expectation::{BackendSight, Connection, Expectation},
@@ -143,6 +143,8 @@ struct Stop {
     cause: Cause,
     or_cause: Option<Cause>,
     version: Option<TlsVersion>,
+    /// How many connections were tried, where that is told.
+    connections: Option<u32>,
     connection: Connection,
     /// What becomes of the handshake, where that is told.
     handshake: Option<Handling>,
@@ -167,16 +169,38 @@ enum Says {
 }
 
 impl Stop {
+    /// Whether the backend broke the handshake off for no reason that another connection would not do away with.
+    const fn is_broken_handshake(&self) -> bool {
+        matches!(self.cause, Cause::Reset | Cause::Truncated | Cause::Aborted)
+            && matches!(self.phase, Phase::Handshake)
+    }
+
+    /// Whether the gateway has a limit for how long it waits here.
+    fn gives_up(&self, claims: &Claims) -> Result<bool, Unclaimed> {
+        let (claim, name) = match self.phase {
+            Phase::Connect | Phase::Handshake => (claims.gives_up_handshakes, ClaimName::GivesUpHandshakes),
+            Phase::Request | Phase::Response | Phase::Close => {
+                (claims.gives_up_responses, ClaimName::GivesUpResponses)
+            }
+        };
+        claim.ok_or(Unclaimed(name))
+    }
+
     /// What the gateway's client sees of it: a status out of the gateway's claims.
     fn through_gateway(self, claims: &Claims) -> Result<Expectation, Unclaimed> {
         let mut expectation = self.expectation();
         if let Says::Status(status) = self.says {
             // The backend itself answers, and the answer passes through.
             expectation.statuses = vec![status];
+        } else if self.cause == Cause::Timeout && !self.gives_up(claims)? {
+            // It waits for as long as its client does.
+            expectation.gives_up = Some(false);
+            expectation.may_close = true;
         } else {
             let claim = claims.status_for(self.cause, self.phase, self.version)?;
             expectation.statuses.clone_from(&claim.statuses);
             expectation.may_close = claim.may_close;
+            expectation.gives_up = (self.cause == Cause::Timeout).then_some(true);
         }
         Ok(expectation)
     }
@@ -203,6 +227,7 @@ impl Stop {
 
     fn expectation(&self) -> Expectation {
         let backend = BackendSight {
+            connections: self.connections,
             connection: Some(self.connection),
             handshake: self.handshake,
             tls_version: self.version,

@@ -25,7 +25,13 @@ fn like_openssl() -> Claims {
         plain_http: Some(PlainHttp::Status(400)),
         ..ListenerClaims::default()
     };
-    Claims { status: vec![status(&[], None, 502)], listener, ..Claims::openssl_client() }
+    Claims {
+        gives_up_handshakes: Some(false),
+        gives_up_responses: Some(true),
+        status: vec![status(&[], None, 502)],
+        listener,
+        ..Claims::openssl_client()
+    }
 }
 
 /// One that does everything else that a claim can say.
@@ -51,6 +57,10 @@ fn unlike_openssl() -> Claims {
         always_lists_versions: Some(true),
         withholds_unlisted_certificates: Some(true),
         accepts_weak_certificates: Some(false),
+        retries_untold: Some(2),
+        retries_handshakes: Some(true),
+        gives_up_handshakes: Some(true),
+        gives_up_responses: Some(false),
         certificate: vec![
             certificates(&["rsa-1024"], None, false),
             certificates(&["ed25519", "rsa-pss"], Some(Cause::NoCommonSignature), true),
@@ -90,7 +100,7 @@ fn alert(causes: &[Cause], alert: &str) -> AlertClaim {
 #[case(like_openssl())]
 #[case(unlike_openssl())]
 fn what_it_does_tells_what_it_claims(#[case] claims: Claims) {
-    let scenarios = ["upstream", "listener", "certificates"]
+    let scenarios = ["upstream", "listener", "certificates", "settings"]
         .into_iter()
         .flat_map(|suite| catalogue().scenarios(suite).unwrap());
     let cells: Vec<_> = scenarios.filter_map(|scenario| measured(scenario, &claims)).collect();
@@ -146,6 +156,7 @@ fn measured(scenario: Scenario, claims: &Claims) -> Option<Measured> {
     };
     let evidence = Evidence {
         client_saw: ClientSaw {
+            ended: (expected.gives_up == Some(false)).then_some(Ended::TimedOut),
             status: expected.statuses.first().copied(),
             alert: expected.alerts.first().copied().filter(|_| expected.statuses.is_empty()),
             answered_by: (expected.outcome == Outcome::Reach).then_some(Responder::Backend),
@@ -154,11 +165,18 @@ fn measured(scenario: Scenario, claims: &Claims) -> Option<Measured> {
             resumed: expected.client_resumed.unwrap_or_default(),
             ..ClientSaw::default()
         },
-        backend_saw: backend_saw(&expected).into_iter().collect(),
+        backend_saw: backend_saw(&expected).into_iter().flat_map(|last| tries(&expected, &last)).collect(),
         ..Evidence::default()
     };
     assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), VerdictKind::Pass);
     Some(Measured { scenario, seen: vec![(seen, evidence)] })
+}
+
+/// Those that were in vain, and the last.
+fn tries(expected: &Expectation, last: &BackendSaw) -> Vec<BackendSaw> {
+    let in_vain = expected.backend.connections.unwrap_or(1) - 1;
+    let broken = BackendSaw { outcome: Handling::Refused, requests: 0, ..last.clone() };
+    (0..in_vain).map(|_| broken.clone()).chain([last.clone()]).collect()
 }
 
 fn backend_saw(expected: &Expectation) -> Option<BackendSaw> {
@@ -172,7 +190,7 @@ fn backend_saw(expected: &Expectation) -> Option<BackendSaw> {
         tls_version: sight.tls_version,
         cipher: None,
         group: None,
-        alpn: None,
+        alpn: sight.alpn.clone().flatten(),
         sni: sight.server_name.and_then(|sent| sent.then(|| "backend.test".to_owned())),
         client_certificate: sight.client_certificate.flatten(),
         client_chain: Vec::new(),

@@ -78,6 +78,12 @@ fn evidence(client_saw: ClientSaw, backend_saw: Vec<BackendSaw>, gateway_causes:
     Evidence { client_saw, backend_saw, gateway_causes: gateway_causes.to_vec(), ..Evidence::default() }
 }
 
+/// The same with that many connections to the backend.
+fn tried(connections: u32, expected: Expectation) -> Expectation {
+    let backend = BackendSight { connections: Some(connections), ..expected.backend };
+    Expectation { backend, ..expected }
+}
+
 fn gateway_answers(status: u16) -> ClientSaw {
     answered(status, Responder::Gateway)
 }
@@ -261,6 +267,11 @@ fn must_share_nothing() -> Expectation {
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { renegotiations: 1, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(Expectation { backend: BackendSight { alpn: Some(Some("h2".to_owned())), ..must_reach().backend }, ..must_reach() }, evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
+// One try too many, and one too few.
+#[case(tried(2, must_reach()), evidence(answered(200, Responder::Backend), vec![left(), served()], &[]), VerdictKind::Pass)]
+#[case(tried(2, must_reach()), evidence(answered(200, Responder::Backend), vec![left(), left(), served()], &[]), VerdictKind::WrongCause)]
+#[case(tried(1, must_refuse(Cause::ServerCertExpired)), evidence(gateway_answers(502), vec![left(), left()], &[Cause::ServerCertExpired]), VerdictKind::WrongCause)]
+#[case(tried(2, must_refuse(Cause::ServerCertExpired)), evidence(gateway_answers(502), vec![left(), left()], &[Cause::ServerCertExpired]), VerdictKind::Pass)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::Pass)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { requests: 2, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { resumed: true, ..served() }], &[]), VerdictKind::WrongCause)]
@@ -292,6 +303,8 @@ fn verdicts(#[case] expected: Expectation, #[case] evidence: Evidence, #[case] v
 #[case::by_somebody_else(|expected: &mut Expectation| expected.by = Some(Party::Backend), VerdictKind::WrongCause)]
 #[case::at_another_time(|expected: &mut Expectation| expected.phase = Some(Phase::Request), VerdictKind::WrongCause)]
 #[case::with_another_status(|expected: &mut Expectation| expected.statuses = vec![503], VerdictKind::WrongCause)]
+#[case::in_time(|expected: &mut Expectation| expected.gives_up = Some(true), VerdictKind::Pass)]
+#[case::never(|expected: &mut Expectation| expected.gives_up = Some(false), VerdictKind::WrongCause)]
 #[case::after_the_handshake(|expected: &mut Expectation| expected.backend.handshake = Some(Handling::Accepted), VerdictKind::Pass)]
 #[case::in_the_handshake(|expected: &mut Expectation| expected.backend.handshake = Some(Handling::Refused), VerdictKind::WrongCause)]
 fn a_refusal_is_right_in_every_respect(#[case] change: fn(&mut Expectation), #[case] verdict: VerdictKind) {
@@ -300,6 +313,26 @@ fn a_refusal_is_right_in_every_respect(#[case] change: fn(&mut Expectation), #[c
     change(&mut expected);
     let seen = Diagnosis::of(&evidence, false);
     assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict);
+}
+
+/// A client that has waited for as long as it could has seen nobody give up.
+#[rstest]
+#[case(Some(false), VerdictKind::Pass)]
+#[case(Some(true), VerdictKind::WrongCause)]
+#[case(None, VerdictKind::Pass)]
+fn who_waits_for_longer_than_its_client_gives_nobody_up(
+    #[case] gives_up: Option<bool>,
+    #[case] verdict: VerdictKind,
+) {
+    let waited = ClientSaw { ended: Some(Ended::TimedOut), phase: Phase::Response, ..ClientSaw::default() };
+    let evidence = evidence(waited, vec![served()], &[]);
+    let seen = Diagnosis::of(&evidence, false);
+    let expected = Expectation {
+        gives_up,
+        may_close: true,
+        ..Expectation::refuse(Party::Gateway, Phase::Response, Cause::Timeout)
+    };
+    assert_eq!(judge::judge(&expected, &seen, &evidence).kind(), verdict, "{seen:?}");
 }
 
 /// `bad_certificate` is said to almost every flaw: whether that will do is for the gateway's log to say.

@@ -9,6 +9,55 @@ use tls_gauntlet_scenarios::{
     Scenario, StatusClaim, TlsVersion, Verifies, Versions, catalogue, model,
 };
 
+/// What comes of a backend that breaks handshakes off: how often it is tried, and whether it is reached.
+#[rstest]
+#[case::not_told("strict", "fails-twice-then-heals", Some(0), Some(true), 1, Outcome::Refuse)]
+#[case::untold_once("strict", "fails-twice-then-heals", Some(1), Some(true), 2, Outcome::Refuse)]
+#[case::untold("strict", "fails-twice-then-heals", Some(3), None, 3, Outcome::Reach)]
+#[case::told("retrying", "fails-twice-then-heals", None, Some(true), 3, Outcome::Reach)]
+#[case::told_in_vain("retrying", "resets-in-handshake", Some(0), Some(true), 4, Outcome::Refuse)]
+#[case::told_and_unable("retrying", "fails-twice-then-heals", Some(0), Some(false), 1, Outcome::Refuse)]
+#[case::no_need("retrying", "every-third-resets", None, None, 1, Outcome::Reach)]
+fn a_gateway_tries_again_as_often_as_it_is_told(
+    #[case] upstream: &str,
+    #[case] backend: &str,
+    #[case] retries_untold: Option<u8>,
+    #[case] retries_handshakes: Option<bool>,
+    #[case] connections: u32,
+    #[case] outcome: Outcome,
+) {
+    let claims = Claims { retries_untold, retries_handshakes, ..claims() };
+    let expected = model::expect(&scenario("default", "default", upstream, backend), &claims).unwrap();
+    assert_eq!((expected.backend.connections, expected.outcome), (Some(connections), outcome));
+}
+
+#[rstest]
+#[case::handshakes("stalls-before-handshake", Some(false), Some(true))]
+#[case::responses("stalls-after-request", Some(true), Some(false))]
+fn a_gateway_that_gives_nobody_up_waits_for_its_client(
+    #[case] backend: &str,
+    #[case] gives_up_handshakes: Option<bool>,
+    #[case] gives_up_responses: Option<bool>,
+) {
+    let scenario = scenario("default", "default", "strict", backend);
+    let expected = |claims: &Claims| model::expect(&scenario, claims).unwrap();
+    let patient = expected(&Claims { gives_up_handshakes, gives_up_responses, ..claims() });
+    assert_eq!((patient.gives_up, patient.may_close, patient.statuses), (Some(false), true, Vec::new()));
+    let usual = expected(&claims());
+    assert_eq!((usual.gives_up, usual.may_close, usual.statuses), (Some(true), false, vec![504]));
+    let unclaimed = Claims { gives_up_handshakes: None, gives_up_responses: None, ..claims() };
+    assert!(model::expect(&scenario, &unclaimed).is_err());
+}
+
+#[rstest]
+#[case("strict", ClaimName::RetriesUntold)]
+#[case("retrying", ClaimName::RetriesHandshakes)]
+fn how_often_it_tries_again_is_a_claim(#[case] upstream: &str, #[case] claim: ClaimName) {
+    let claims = Claims { retries_untold: None, retries_handshakes: None, ..claims() };
+    let scenario = scenario("default", "default", upstream, "resets-in-handshake");
+    assert_eq!(model::expect(&scenario, &claims).unwrap_err().0, claim);
+}
+
 /// A gateway that refuses in TLS, follows renegotiation, knows no post-handshake authentication: HAProxy's kind.
 fn claims() -> Claims {
     let all = Versions::of(&[TlsVersion::Tls10, TlsVersion::Tls11, TlsVersion::Tls12, TlsVersion::Tls13]);

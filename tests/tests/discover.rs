@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use tests::{installed, now};
+use tests::{Mutant, installed, now};
 use tls_gauntlet::{
     gateway::Gateway,
+    limits::Limits,
     record::CellRecord,
     runner::{self, RunRequest},
 };
@@ -62,6 +63,43 @@ async fn from_nothing_to_claims_that_hold(#[case] name: &str) {
     let other: Vec<_> = other.map(|cell| (&cell.id, &cell.because)).collect();
     assert!(other.is_empty(), "{other:?}");
     assert!(record.summary[&VerdictKind::Pass] > 100);
+}
+
+/// How often a gateway tries again untold, and whom it gives up, is found out by making it wait and fail.
+#[tokio::test]
+async fn retries_and_patience_are_measured() {
+    for (name, mutant, cells, expected) in [
+        (
+            "haproxy",
+            Mutant::of("haproxy").with("haproxy.cfg.j2", "    retries 0", "    retries 1"),
+            "resets-in-handshake",
+            Claims { retries_untold: Some(1), ..Claims::default() },
+        ),
+        (
+            "nginx",
+            Mutant::of("nginx").with(
+                "nginx.conf.j2",
+                "proxy_read_timeout {{ group.response_timeout }}ms",
+                "proxy_read_timeout 1h",
+            ),
+            "stalls-after-request",
+            Claims { gives_up_responses: Some(false), ..Claims::default() },
+        ),
+    ] {
+        if !installed(name) {
+            continue;
+        }
+        let short = Limits { call: Duration::from_secs(5), ..Limits::default() };
+        let filters =
+            [cells, "plain-good"].map(|backend| format!("upstream/{backend}/strict::default/default::*"));
+        let request =
+            RunRequest { filters: filters.to_vec(), limits: short, ..request(Path::new(&mutant.path())) };
+        let found = runner::discover(&request, 1, &|_| {}).await.unwrap();
+        assert!(found.unexplained.is_empty(), "{:?}", found.unexplained);
+        let claims = &found.discovery.claims;
+        let told = (claims.retries_untold, claims.gives_up_responses);
+        assert_eq!(told, (expected.retries_untold, expected.gives_up_responses), "{name}");
+    }
 }
 
 /// Whether the client may see one of several things, as the shipped claims say: one turn cannot have shown them all.

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 use tests::{installed, now};
 use tls_gauntlet::{
-    gateway::{Gateway, RunFolder},
+    gateway::{Gateway, RunFolder, Running},
     record::RunRecord,
     runner::{self, RunRequest},
 };
@@ -24,35 +24,79 @@ fn own_address(test: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 100 + test, high, low.max(1)))
 }
 
-/// Runs a few cells against an nginx that this function starts by the route table and that the run knows as a URL.
-async fn run_external(claims: Option<&str>, with_log: bool, test: u8) -> RunRecord {
-    let folder = TempDir::new().unwrap();
-    Pki::new(7, now()).unwrap().save(folder.path()).unwrap();
-    let mut request = RunRequest {
-        gateways: vec!["https://127.0.0.1".to_owned()],
-        filters: vec![
-            "upstream/plain-good/*::default/default::*".to_owned(),
-            "upstream/renegotiation-required/*::default/default::*".to_owned(),
-            "upstream/expired-leaf/no-verify::default/default::*".to_owned(),
-            "upstream/expired-leaf/strict::default/default::*".to_owned(),
-        ],
-        pki: Some(folder.path().to_owned()),
-        port_base: Some(20_000),
-        bind: own_address(test),
-        claims: claims.map(str::to_owned),
-        ..RunRequest::new(7, now())
-    };
-    let mut plan = runner::routes(&request).unwrap();
-    plan.pki = Arc::new(Pki::open(folder.path(), 8, now()).unwrap());
-    let run_folder = RunFolder::new().unwrap();
-    let nginx = Gateway::resolve("nginx").unwrap().start(&plan, &run_folder).await.unwrap();
+/// An nginx that was started by the route table, and the request that knows it as a URL.
+struct Elsewhere {
+    request: RunRequest,
+    nginx: Running,
+    // Dropped after what runs in it, as is the PKI that the request names.
+    _folders: (RunFolder, TempDir),
+}
 
-    request.gateways = vec![format!("https://{}", nginx.listener("default").unwrap())];
-    // What nginx says goes to standard error, which is a file of its run folder.
-    request.log = with_log.then(|| run_folder.path().join("output.log"));
-    let record = runner::run(&request, &|_| {}).await.unwrap();
-    nginx.stop().await;
+impl Elsewhere {
+    async fn start(filters: &[&str], claims: Option<&str>, with_log: bool, test: u8) -> Self {
+        let folder = TempDir::new().unwrap();
+        Pki::new(7, now()).unwrap().save(folder.path()).unwrap();
+        let mut request = RunRequest {
+            gateways: vec!["https://127.0.0.1".to_owned()],
+            filters: filters.iter().map(|filter| (*filter).to_owned()).collect(),
+            pki: Some(folder.path().to_owned()),
+            port_base: Some(20_000),
+            bind: own_address(test),
+            claims: claims.map(str::to_owned),
+            ..RunRequest::new(7, now())
+        };
+        let mut plan = runner::routes(&request).unwrap();
+        plan.pki = Arc::new(Pki::open(folder.path(), 8, now()).unwrap());
+        let run_folder = RunFolder::new().unwrap();
+        let nginx = Gateway::resolve("nginx").unwrap().start(&plan, &run_folder).await.unwrap();
+
+        request.gateways = vec![format!("https://{}", nginx.listener("default").unwrap())];
+        // What nginx says goes to standard error, which is a file of its run folder.
+        request.log = with_log.then(|| run_folder.path().join("output.log"));
+        Self { request, nginx, _folders: (run_folder, folder) }
+    }
+}
+
+/// Runs a few cells against it.
+async fn run_external(claims: Option<&str>, with_log: bool, test: u8) -> RunRecord {
+    let filters = [
+        "upstream/plain-good/*::default/default::*",
+        "upstream/renegotiation-required/*::default/default::*",
+        "upstream/expired-leaf/no-verify::default/default::*",
+        "upstream/expired-leaf/strict::default/default::*",
+    ];
+    let elsewhere = Elsewhere::start(&filters, claims, with_log, test).await;
+    let record = runner::run(&elsewhere.request, &|_| {}).await.unwrap();
+    elsewhere.nginx.stop().await;
     record
+}
+
+#[tokio::test]
+async fn what_is_measured_of_it_is_what_it_claims() {
+    if !installed("nginx") {
+        return;
+    }
+    let filters = ["upstream/*/strict::default/default::*", "settings/*/strict::default/default::*"];
+    let elsewhere = Elsewhere::start(&filters, Some("nginx"), true, 4).await;
+    let finding = runner::discover(&elsewhere.request, 1, &|_| {}).await.unwrap();
+    assert!(finding.unexplained.is_empty(), "{:?}", finding.unexplained);
+    let (claims, shipped) = (&finding.discovery.claims, Gateway::resolve("nginx").unwrap());
+    let differences = finding.discovery.differences(shipped.claims());
+    let other: Vec<_> = differences.iter().filter(|line| !line.contains("claimed is nothing")).collect();
+    assert!(other.is_empty(), "{other:?}");
+    assert_eq!((claims.retries_untold, claims.verifies), (Some(0), shipped.claims().verifies));
+    assert_eq!((claims.gives_up_handshakes, claims.gives_up_responses), (Some(true), Some(true)));
+
+    let measured = TempDir::new().unwrap();
+    shipped.write_with(claims, &[], measured.path()).unwrap();
+    let claims = Some(measured.path().display().to_string());
+    let again = RunRequest { claims, ..elsewhere.request.clone() };
+    let record = runner::run(&again, &|_| {}).await.unwrap();
+    let other = record.cells.iter().filter(|cell| cell.verdict != VerdictKind::Pass);
+    let other: Vec<_> = other.map(|cell| (&cell.id, cell.verdict, &cell.because)).collect();
+    assert!(other.is_empty(), "{other:?}");
+    assert!(record.cells.len() > 20, "{}", record.cells.len());
+    elsewhere.nginx.stop().await;
 }
 
 #[tokio::test]

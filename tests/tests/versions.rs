@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use tests::{Mutant, installed, run};
+use tests::{Mutant, installed, run, with_verdict};
 use tls_gauntlet::{
     gateway::Gateway,
     report::{Look, console},
 };
+use tls_gauntlet_scenarios::VerdictKind;
 
 #[test]
 fn an_unknown_version_says_by_which_it_is_judged() {
@@ -21,6 +22,26 @@ fn an_unknown_version_says_by_which_it_is_judged() {
     assert_eq!(unknown.gateways[0].judged_by.as_deref(), Some("0.1"));
     let screen = console::render(&unknown, &Look { width: 200, ..Look::default() });
     assert!(screen.contains("this version is not known, it was judged by the claims of 0.1"), "{screen}");
+}
+
+/// What came with Traefik 3.7 is not in the files of the version before: it takes none that say what it does not know.
+#[test]
+fn an_older_version_is_set_up_with_what_it_knows() {
+    if !installed("traefik@3.6.15") {
+        return;
+    }
+    let cells = [
+        "upstream/plain-good/*",
+        "upstream/expired-leaf/strict::*",
+        "listener/plain-good/strict::wrong-sni/default::*",
+    ];
+    let record = run("traefik@3.6.15", &cells);
+    assert_eq!(record.gateways[0].judged_by, None);
+    assert!(record.summary[&VerdictKind::Pass] > 5, "{:?}", record.summary);
+    assert_eq!(with_verdict(&record, VerdictKind::KnownDeviation), ["plain-good/strict::wrong-sni/default"]);
+    let skipped = with_verdict(&record, VerdictKind::Skipped);
+    assert!(skipped.contains(&"plain-good/min-tls13::default/default".to_owned()), "{skipped:?}");
+    assert_eq!(record.exit_code(), 0);
 }
 
 #[test]

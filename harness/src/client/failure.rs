@@ -32,6 +32,18 @@ pub struct Failure {
     pub error: String,
 }
 
+impl Failure {
+    /// Whether the other side broke the connection off, for no reason that the next one would have to have too.
+    #[cfg(feature = "matrix")]
+    pub(crate) fn is_broken_connection(&self) -> bool {
+        self.side == Side::Peer
+            && matches!(
+                self.cause,
+                Cause::Reset | Cause::Truncated | Cause::Aborted | Cause::ConnectionRefused
+            )
+    }
+}
+
 /// Who ended a connection, seen from the end that tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {

@@ -362,7 +362,7 @@ impl TryFrom<String> for Pattern {
 }
 
 /// A version, compared number by number: `1.9.15` comes before `1.23`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct VersionNumber(Vec<u64>);
 

@@ -221,6 +221,7 @@ impl Program {
         generation: u32,
     ) -> Result<Facts, GatewayError> {
         let facts = Facts::gather(&self.manifest.name, plan, addresses, dir, generation)?;
+        let facts = facts.for_version(self.version_number());
         facts.write_files(&self.manifest, &self.folder)?;
         Ok(facts)
     }

@@ -19,7 +19,7 @@ use tls_gauntlet_scenarios::{
 use super::{
     error::GatewayError,
     folder::{Folder, stays_inside},
-    manifest::Manifest,
+    manifest::{Manifest, VersionNumber},
     plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route},
 };
 use crate::wire::algorithms;
@@ -27,6 +27,8 @@ use crate::wire::algorithms;
 /// What templates know. Every time is in milliseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Facts {
+    /// The version of the program, number by number, to be compared: `{% if program_version >= [3, 7] %}`.
+    program_version: Option<VersionNumber>,
     /// The run folder.
     dir: PathBuf,
     /// Whether we are root, so that the program is too.
@@ -129,6 +131,8 @@ struct UpstreamFacts {
     protocols: Vec<String>,
     /// Whether to keep connections for the next request.
     reuse: bool,
+    /// How many more connections to try when one breaks before the request is on its way.
+    retries: u32,
     /// The revocation lists to check the chain against, or none.
     crl: Option<PathBuf>,
     /// The client certificate to show, or none.
@@ -230,6 +234,7 @@ impl Facts {
             .collect();
         Ok(Self {
             root: fs::metadata(dir).map_err(files)?.uid() == 0,
+            program_version: None,
             dir: dir.to_owned(),
             ready_path: format!("/ready/{generation}"),
             gateway_name: GATEWAY_NAME,
@@ -244,6 +249,11 @@ impl Facts {
             routes: plan.routes.iter().map(RouteFacts::new).collect(),
             patient: plan.limits.patient.as_millis(),
         })
+    }
+
+    /// The same for this version of the program.
+    pub(super) fn for_version(self, version: Option<&VersionNumber>) -> Self {
+        Self { program_version: version.cloned(), ..self }
     }
 
     /// The path that the gateway answers itself.
@@ -354,6 +364,7 @@ impl UpstreamFacts {
             renegotiation: profile.renegotiation,
             protocols: profile.protocols.clone(),
             reuse: profile.reuse,
+            retries: profile.retries,
             client_certificate,
         }
     }
@@ -484,6 +495,7 @@ mod tests {
             plan.add_route_on("the-listener", "the-upstream", (nobody, name), limits.patient, limits.patient);
             let dir = tempfile::tempdir().unwrap();
             let facts = Facts::gather(gateway, &plan, &[nobody], dir.path(), 0).unwrap();
+            let facts = facts.for_version(manifest.program.version.known.iter().max());
             let text =
                 |template: &String| facts.render(gateway, template, &folder.read(template).unwrap()).unwrap();
             let all: String = manifest.run.files.keys().map(text).collect();

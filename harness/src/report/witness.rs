@@ -55,6 +55,7 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
         statuses,
         alerts,
         may_close,
+        gives_up,
         client_resumed,
         backend,
         steps: _,
@@ -73,6 +74,9 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
     };
     if !client.is_empty() {
         parts.push(format!("the client sees {}", client.join(" or ")));
+    }
+    if *gives_up == Some(false) {
+        parts.push("the gateway waits for longer than its client".to_owned());
     }
     parts.extend(client_resumed.map(|resumed| {
         if resumed { "the client's session is resumed" } else { "the client's session is not resumed" }
@@ -119,6 +123,7 @@ fn by_and_when(by: Option<Party>, phase: Option<Phase>) -> String {
 
 fn backend_sight(sight: &BackendSight) -> Option<String> {
     let BackendSight {
+        connections,
         connection,
         handshake,
         tls_version,
@@ -138,6 +143,7 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         Some(Connection::NoRequest) => facts.push("no request".to_owned()),
         Some(Connection::Request) => facts.push("the request".to_owned()),
     }
+    facts.extend(connections.map(|tries| count(tries as usize, "connection")));
     facts.extend(handshake.map(|handshake| match handshake {
         Handling::Accepted => "a handshake that ends well".to_owned(),
         Handling::Refused => "a handshake that breaks off".to_owned(),

@@ -17,8 +17,11 @@ pub(super) enum Choice {
     Set(Vec<String>),
 }
 
-/// Every claim that is no table, by its path (`listener.versions`), with what it can say. Numbers are statuses, and
-/// free words are protocols: those that were seen come into question.
+/// The lowest status of HTTP: a number that cannot be so high is a count.
+const FIRST_STATUS: i64 = 100;
+
+/// Every claim that is no table, by its path (`listener.versions`), with what it can say. Numbers are counts or statuses, and
+/// free words are protocols; of the last two, those that were seen come into question.
 pub(super) fn of_claims(statuses: &BTreeSet<u16>, protocols: &BTreeSet<String>) -> Vec<(String, Choice)> {
     let schema = schemars::schema_for!(Claims);
     let seen = Seen { schema: schema.as_value(), statuses, protocols };
@@ -69,7 +72,9 @@ impl<'a> Seen<'a> {
             return vec![Value::Boolean(true), Value::Boolean(false)];
         }
         if is(schema, "integer") {
-            return self.numbers().collect();
+            let counts = schema["maximum"].as_i64().filter(|maximum| *maximum < FIRST_STATUS);
+            return counts
+                .map_or_else(|| self.numbers().collect(), |most| (0..=most).map(Value::Integer).collect());
         }
         let words = self.words(schema).into_iter().map(Value::String);
         let variants = schema["oneOf"].as_array().into_iter().flatten();

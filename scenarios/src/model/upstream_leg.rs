@@ -25,25 +25,34 @@ pub(super) fn walk(
     claims: &Claims,
     steps: &mut Steps,
 ) -> Result<Result<BackendSight, Stop>, Unclaimed> {
-    let mut leg =
-        Leg { asks, upstream, backend, claims, steps, version: None, shown: None, renegotiations: 0 };
-    if let Some(stop) = leg.arrive() {
-        return Ok(Err(stop));
+    let mut connection = 1;
+    loop {
+        let mut leg = Leg {
+            asks,
+            upstream,
+            backend,
+            claims,
+            steps: &mut *steps,
+            connection,
+            version: None,
+            shown: None,
+            renegotiations: 0,
+        };
+        match leg.walk()? {
+            Some(stop) if stop.is_broken_handshake() => {
+                if connection > leg.retries()? {
+                    return Ok(Err(Stop { connections: Some(connection), ..stop }));
+                }
+                leg.steps.say("the gateway tries another connection");
+                connection += 1;
+            }
+            Some(stop) => return Ok(Err(stop)),
+            None => {
+                leg.steps.say("the backend answers");
+                return Ok(Ok(leg.sight()));
+            }
+        }
     }
-    if let Some(stop) = leg.handshake()? {
-        return Ok(Err(stop));
-    }
-    if let Some(stop) = leg.understand()? {
-        return Ok(Err(stop));
-    }
-    if let Some(stop) = leg.after_request()? {
-        return Ok(Err(stop));
-    }
-    if let Some(stop) = leg.respond()? {
-        return Ok(Err(stop));
-    }
-    leg.steps.say("the backend answers");
-    Ok(Ok(leg.sight()))
 }
 
 struct Leg<'a> {
@@ -52,6 +61,8 @@ struct Leg<'a> {
     backend: &'a BackendProfile,
     claims: &'a Claims,
     steps: &'a mut Steps,
+    /// Which of its tries this is, from 1.
+    connection: u32,
     version: Option<TlsVersion>,
     /// The client certificate that the backend gets to see.
     shown: Option<ClientCertificate>,
@@ -70,15 +81,41 @@ enum Check {
 }
 
 impl Leg<'_> {
+    /// One connection, up to where it stops, if it does.
+    fn walk(&mut self) -> Result<Option<Stop>, Unclaimed> {
+        if let Some(stop) = self.arrive() {
+            return Ok(Some(stop));
+        }
+        if let Some(stop) = self.handshake()? {
+            return Ok(Some(stop));
+        }
+        if let Some(stop) = self.understand()? {
+            return Ok(Some(stop));
+        }
+        if let Some(stop) = self.after_request()? {
+            return Ok(Some(stop));
+        }
+        self.respond()
+    }
+
+    /// How many more connections it tries when one breaks in the handshake.
+    fn retries(&self) -> Result<u32, Unclaimed> {
+        if self.upstream.retries == 0 {
+            let untold = self.claims.retries_untold.ok_or(Unclaimed(ClaimName::RetriesUntold))?;
+            return Ok(untold.into());
+        }
+        let able = self.claims.retries_handshakes.ok_or(Unclaimed(ClaimName::RetriesHandshakes))?;
+        Ok(if able { self.upstream.retries } else { 0 })
+    }
+
     /// Faults that strike before the backend has answered the ClientHello.
     fn arrive(&mut self) -> Option<Stop> {
         self.fault(FaultPhase::Accept).or_else(|| self.fault(FaultPhase::ClientHello))
     }
 
-    /// The stop that the backend's fault makes in this phase, if it has one there that stops anything. The model
-    /// walks the first connection.
+    /// The stop that the backend's fault makes in this phase of this connection, if it has one there that stops anything.
     fn fault(&mut self, phase: FaultPhase) -> Option<Stop> {
-        let fault = self.backend.fault_of(1).filter(|fault| fault.at == phase)?;
+        let fault = self.backend.fault_of(self.connection.into()).filter(|fault| fault.at == phase)?;
         let is_late = phase >= FaultPhase::Request;
         let (by, cause, words) = match fault.does {
             FaultAction::RefuseConnection => {
@@ -602,11 +639,13 @@ impl Leg<'_> {
 
     fn stop(&self, by: Party, phase: Phase, cause: Cause, connection: Connection) -> Stop {
         let (or_cause, handshake, exact, says) = (None, None, false, Says::Usual);
-        Stop { by, phase, cause, or_cause, version: self.version, connection, handshake, exact, says }
+        let (version, connections) = (self.version, None);
+        Stop { by, phase, cause, or_cause, version, connections, connection, handshake, exact, says }
     }
 
     fn sight(&self) -> BackendSight {
         BackendSight {
+            connections: self.backend.fault_on.map(|_| self.connection),
             connection: Some(Connection::Request),
             handshake: None,
             tls_version: self.version,

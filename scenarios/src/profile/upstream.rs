@@ -44,6 +44,9 @@ pub struct UpstreamProfile {
     /// Whether it keeps connections for the next request; each request has one of its own if not.
     #[serde(default)]
     pub reuse: bool,
+    /// How many more connections it tries when one breaks before the backend has had the request; none if 0.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub retries: u32,
     /// The upstream through which the same client has called the same backend just before, on the same connection to the
     /// gateway; none if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,4 +93,9 @@ impl RevocationCheck {
 
 const fn yes() -> bool {
     true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about by reference")]
+const fn is_none(retries: &u32) -> bool {
+    *retries == 0
 }

@@ -31,6 +31,10 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
         lists_old_ciphers: Some(true),
         withholds_unlisted_certificates: Some(false),
         log_names_flaws: Some(true),
+        retries_untold: Some(0),
+        retries_handshakes: Some(true),
+        gives_up_handshakes: Some(true),
+        gives_up_responses: Some(true),
         certificate: Vec::new(),
         status: vec![
             status(&[Cause::Timeout], knobs.timeout_status),

@@ -26,7 +26,7 @@ use super::{
     journal::{Asked, Caller, Journal},
 };
 use crate::{
-    client::{Answer, CannotSetUp, Dialer, DialerSettings, Failure},
+    client::{Answer, CannotSetUp, Dialed, Dialer, DialerSettings, Failure},
     gateway::plan::{GatewayPlan, Route},
     wire::{observer::Observer, shared_tls::SharedTls},
 };
@@ -62,6 +62,8 @@ struct Way {
     host: String,
     connect_timeout: Duration,
     response_timeout: Duration,
+    /// How many more connections to try when one breaks.
+    retries: u32,
 }
 
 impl Router {
@@ -85,7 +87,9 @@ impl Router {
             let dialer = dialers.get(route.upstream.as_str()).ok_or_else(|| {
                 CannotStart::UnknownUpstream { path: route.path.clone(), upstream: route.upstream.clone() }
             })?;
+            let upstream = plan.upstreams.iter().find(|(name, _)| *name == route.upstream);
             let way = Way {
+                retries: upstream.map_or(0, |(_, profile)| profile.retries),
                 dialer: dialer.named(&route.server_name).asking_for(route.response_timeout),
                 backend: route.backend,
                 host: route.server_name.clone(),
@@ -219,6 +223,18 @@ impl Router {
 }
 
 impl Way {
+    /// A connection that stands, perhaps not the first that was tried.
+    async fn connect(&self) -> Result<Dialed, Failure> {
+        let mut tries = 0;
+        loop {
+            let dialled = self.dialer.dial(self.backend, Instant::now() + self.connect_timeout).await;
+            match dialled {
+                Err(failure) if tries < self.retries && failure.is_broken_connection() => tries += 1,
+                dialled => return dialled,
+            }
+        }
+    }
+
     async fn pass_on(&self, mut head: Parts, body: Bytes) -> Result<Answer, Failure> {
         for name in HOP_BY_HOP {
             head.headers.remove(*name);
@@ -230,7 +246,7 @@ impl Way {
         head.uri = Uri::from(head.uri.path_and_query().cloned().unwrap_or_else(slash));
         let request = Request::from_parts(head, Full::new(body));
 
-        let connected = self.dialer.dial(self.backend, Instant::now() + self.connect_timeout).await?;
+        let connected = self.connect().await?;
         let mut answer = connected.call(request, Instant::now() + self.response_timeout).await?;
         answer.cut.take().map_or(Ok(answer), Err)
     }
