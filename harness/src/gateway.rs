@@ -17,6 +17,7 @@ mod ready;
 pub mod reference;
 mod render;
 mod running;
+pub mod upload;
 
 use std::{
     fs,
@@ -25,7 +26,9 @@ use std::{
     time::Duration,
 };
 
-use tls_gauntlet_scenarios::{Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue, nearest};
+use tls_gauntlet_scenarios::{
+    Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue, custom_properties, nearest,
+};
 
 pub use error::GatewayError;
 pub use front::Front;
@@ -99,7 +102,10 @@ impl Gateway {
             }
             file if file.ends_with(".toml") => {
                 let text = fs::read_to_string(file).map_err(|error| unusable(file, &error))?;
-                let profile = toml::from_str(&text).map_err(|error| unusable(file, &error))?;
+                let profile: GatewayProfile =
+                    toml::from_str(&text).map_err(|error| unusable(file, &error))?;
+                custom_properties::check(file, &profile.fixed, &profile.custom_properties)
+                    .map_err(|error| unusable(file, &error))?;
                 Ok(Self::imitated(file, profile))
             }
             path if path.contains('/') || path.starts_with('.') => {

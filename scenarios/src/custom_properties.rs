@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     catalogue::catalogue,
-    profile::GatewayProfile,
+    profile::{GatewayProfile, Setting},
     words::{CipherSuite, TlsVersion, Versions},
 };
 
@@ -99,6 +99,16 @@ pub enum CustomPropertiesError {
         /// Its value.
         value: String,
     },
+    /// A key that this tier does not take.
+    #[error("{key} sets the {} of {tier}, which cannot be changed there; leave it out", .what.in_words())]
+    Fixed {
+        /// The key.
+        key: String,
+        /// What it sets.
+        what: Setting,
+        /// The tier.
+        tier: String,
+    },
     /// A side without any version.
     #[error(
         "with these properties no TLS version is left towards backends; set {PREFIX}Security.Backend.Protocols.Tls12 or Tls13 to \"True\""
@@ -135,6 +145,22 @@ impl CustomProperties {
         Ok(Self(whole))
     }
 
+    /// Reads a map for a service of this tier; what it leaves out is as the tier has it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and [`CustomPropertiesError::Fixed`] for a key that sets what cannot be changed there.
+    pub fn read_for(
+        name: &str,
+        tier: &GatewayProfile,
+        map: &BTreeMap<String, String>,
+    ) -> Result<Self, CustomPropertiesError> {
+        check(name, &tier.fixed, map)?;
+        let Self(given) = Self::read(map, false)?;
+        let Self(mut whole) = Self::of(tier);
+        whole.extend(given.into_iter().filter(|(key, _)| map.contains_key(key)));
+        Ok(Self(whole))
+    }
+
     /// Those of a profile: its versions, its cipher suites where it names some, and what it keeps beside them. There is one
     /// list of suites for both sides; of two that differ it is that of the clients.
     #[must_use]
@@ -168,12 +194,19 @@ impl CustomProperties {
         self.0.keys().map(String::as_str).filter(|key| !is_known(key)).collect()
     }
 
-    /// The profile of a gateway that is set like this.
+    /// The profile of a gateway of the classic tiers that is set like this.
     ///
     /// # Errors
     /// [`CustomPropertiesError::NothingLeft`] if every version towards backends is off.
     pub fn profile(&self) -> Result<GatewayProfile, CustomPropertiesError> {
-        let tier = catalogue().profile(TIER).expect("the tier is in the catalogue");
+        self.profile_of(catalogue().profile(TIER).expect("the tier is in the catalogue"))
+    }
+
+    /// The profile of a gateway of this tier that is set like this.
+    ///
+    /// # Errors
+    /// [`CustomPropertiesError::NothingLeft`] if every version towards backends is off.
+    pub fn profile_of(&self, tier: GatewayProfile) -> Result<GatewayProfile, CustomPropertiesError> {
         let on = |side: Side| {
             let of_side = VERSIONS.iter().filter(move |(_, of, _, _)| *of == side);
             of_side.filter(|(key, ..)| self.is_on(key)).map(|(_, _, version, _)| *version).collect::<Vec<_>>()
@@ -186,9 +219,11 @@ impl CustomProperties {
         let mut profile = tier;
         profile.client_side.versions = Versions::of(&clients);
         profile.backend_side.versions = Versions::of(&backends);
-        let backends = self.ciphers();
-        profile.client_side.ciphers = Some(OF_TLS13.iter().chain(&backends).copied().collect());
-        profile.backend_side.ciphers = Some(backends);
+        if !profile.fixed.contains(&Setting::Ciphers) {
+            let backends = self.ciphers();
+            profile.client_side.ciphers = Some(OF_TLS13.iter().chain(&backends).copied().collect());
+            profile.backend_side.ciphers = Some(backends);
+        }
         profile.options = BTreeMap::new();
         profile.custom_properties = self
             .0
@@ -235,6 +270,31 @@ impl CustomProperties {
 
     fn is_on(&self, key: &str) -> bool {
         self.0.get(&format!("{PREFIX}{key}")).and_then(|value| is_on(value)).unwrap_or(false)
+    }
+}
+
+/// Sees to it that no key sets what is fixed.
+///
+/// # Errors
+/// [`CustomPropertiesError::Fixed`] with the first that does.
+pub fn check(
+    tier: &str,
+    fixed: &[Setting],
+    map: &BTreeMap<String, String>,
+) -> Result<(), CustomPropertiesError> {
+    let sets = |key: &str| {
+        let is_about_ciphers = key.strip_prefix(PREFIX).is_some_and(|key| key.starts_with(CIPHERS));
+        let is_about_protocols = key.strip_prefix(PREFIX).is_some_and(|key| key.contains("Protocols."));
+        match (is_about_ciphers, is_about_protocols) {
+            (true, _) => Some(Setting::Ciphers),
+            (false, true) => Some(Setting::Protocols),
+            (false, false) => None,
+        }
+    };
+    let barred = |key: &String| sets(key).filter(|what| fixed.contains(what)).map(|what| (key.clone(), what));
+    match map.keys().find_map(barred) {
+        Some((key, what)) => Err(CustomPropertiesError::Fixed { key, what, tier: tier.to_owned() }),
+        None => Ok(()),
     }
 }
 

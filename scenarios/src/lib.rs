@@ -46,11 +46,12 @@ pub use evidence::{
 };
 pub use expectation::{BackendSight, Connection, Expectation};
 pub use profile::{
-    ApplicationProtocols, AuthorityHints, BackendProfile, BackendSide, ClientCertificatePolicy,
-    ClientProfile, ClientRenegotiation, ClientSide, Demand, DemandTime, DhParameters, EarlyData, Failure,
-    FailureBody, Fault, FaultAction, FaultOn, FaultPhase, GatewayOption, GatewayProfile, HttpRefusal,
-    KeyUpdate, LateFor, ListenerProfile, Need, OptionError, Records, Renegotiation, Renewal, RevocationCheck,
-    ServerNamePolicy, ServerNameSent, Sessions, Setting, Staple, StatusFault, TlsRefusal, UpstreamProfile,
+    ApplicationProtocols, AuthorityHints, AuthorityStore, BackendProfile, BackendSide,
+    ClientCertificatePolicy, ClientProfile, ClientRenegotiation, ClientSide, Demand, DemandTime,
+    DhParameters, EarlyData, Failure, FailureBody, Fault, FaultAction, FaultOn, FaultPhase, GatewayOption,
+    GatewayProfile, HttpRefusal, KeyUpdate, LateFor, ListenerProfile, Need, OptionError, Records,
+    Renegotiation, Renewal, RevocationCheck, ServerNamePolicy, ServerNameSent, Sessions, Setting, Staple,
+    StatusFault, TlsRefusal, UpstreamProfile,
 };
 pub use suite::{Product, Suite};
 pub use verdict::{Deviation, Verdict, VerdictKind};

@@ -13,7 +13,8 @@ pub use backend::{
 };
 pub use client::{ClientProfile, ServerNameSent};
 pub use gateway::{
-    BackendSide, ClientSide, Failure, FailureBody, GatewayOption, GatewayProfile, OptionError, Setting,
+    AuthorityStore, BackendSide, ClientSide, Failure, FailureBody, GatewayOption, GatewayProfile,
+    OptionError, Setting,
 };
 pub use listener::{ClientCertificatePolicy, ListenerProfile};
 pub use upstream::{RevocationCheck, UpstreamProfile};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
-    CipherSuite, TlsVersion, Versions, catalogue,
+    CipherSuite, GatewayProfile, Setting, TlsVersion, Versions, catalogue,
     custom_properties::{CustomProperties, PREFIX},
 };
 
@@ -136,4 +136,53 @@ fn old_versions_are_warned_of() {
             format!("{PREFIX}Security.Ciphers.TripleDes168 switches 3DES on (RFC 9325 4.1)"),
         ]
     );
+}
+
+#[rstest]
+#[case("azure-apim-v2@2025-08", "Security.Ciphers.TLS_RSA_WITH_AES_128_CBC_SHA", Some("cipher suites"))]
+#[case("azure-apim-v2@2025-08", "Security.Ciphers.TripleDes168", Some("cipher suites"))]
+#[case("azure-apim-v2@2025-08", "Security.Backend.Protocols.Tls10", None)]
+#[case("azure-apim-consumption", "Security.Ciphers.Whatever", Some("cipher suites"))]
+#[case("azure-apim-workspace@2025-08", "Security.Protocols.Tls13", Some("protocols"))]
+#[case("azure-apim-workspace@2025-08", "Security.Ciphers.TripleDes168", Some("cipher suites"))]
+#[case("azure-apim-classic@2025-08", "Security.Ciphers.TripleDes168", None)]
+fn what_is_fixed_cannot_be_set(#[case] tier: &str, #[case] key: &str, #[case] refused: Option<&str>) {
+    let profile = catalogue().profile(tier).unwrap();
+    let key = format!("{PREFIX}{key}");
+    let read =
+        CustomProperties::read_for(tier, &profile, &BTreeMap::from([(key.clone(), "True".to_owned())]));
+    match refused {
+        None => drop(read.unwrap()),
+        Some(what) => assert_eq!(
+            read.unwrap_err().to_string(),
+            format!("{key} sets the {what} of {tier}, which cannot be changed there; leave it out")
+        ),
+    }
+}
+
+#[test]
+fn what_a_map_leaves_out_is_as_the_tier_has_it() {
+    let tier = "azure-apim-v2@2025-08";
+    let profile = catalogue().profile(tier).unwrap();
+    let map = BTreeMap::from([(format!("{PREFIX}Security.Backend.Protocols.Tls13"), "True".to_owned())]);
+    let read = CustomProperties::read_for(tier, &profile, &map).unwrap().profile_of(profile.clone()).unwrap();
+    assert_eq!(read.client_side, profile.client_side);
+    assert_eq!(read.backend_side.versions.to_string(), "TLSv1.2, TLSv1.3");
+    assert_eq!(read.fixed, profile.fixed);
+}
+
+#[test]
+fn an_option_cannot_change_what_is_fixed() {
+    let mut profile = catalogue().profile("azure-apim-classic@2025-08").unwrap();
+    let on = |profile: &GatewayProfile, option| profile.with_options("mine", [option]).map(drop);
+    assert!(on(&profile, "backend-tls13").is_ok() && on(&profile, "without-cbc").is_ok());
+    profile.fixed = vec![Setting::Protocols];
+    let refused = on(&profile, "backend-tls13").unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "the option \"backend-tls13\" would change the protocols of mine, which are fixed there"
+    );
+    assert!(on(&profile, "without-cbc").is_ok());
+    profile.fixed = vec![Setting::Ciphers];
+    assert!(on(&profile, "backend-tls13").is_ok() && on(&profile, "without-cbc").is_err());
 }

@@ -12,6 +12,7 @@ mod contents;
 mod exports;
 mod handshakes;
 mod judges;
+mod opened;
 mod pfx;
 mod recipes;
 mod revocation;

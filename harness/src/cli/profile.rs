@@ -15,6 +15,7 @@ use super::{
     failure::{Failure, input_error, work_error},
     selection, streams,
 };
+use crate::gateway::upload::{self, Refused};
 
 /// Turns the settings of an API Management service into a gateway profile, and back.
 #[derive(Debug, Args)]
@@ -27,6 +28,7 @@ pub(super) struct Arguments {
 enum Command {
     Import(Import),
     Export(Export),
+    Upload(Upload),
 }
 
 /// Reads `customProperties` (the map itself, the body of the REST API, or an ARM template, also one made of Bicep) and
@@ -38,6 +40,9 @@ struct Import {
     /// The day on which the service was made; services of 1 April 2018 or older have other defaults.
     #[arg(long, value_name = "YYYY-MM-DD")]
     made: Option<String>,
+    /// The profile whose rules hold, and whose settings stand where the file says nothing; the classic tiers' if absent.
+    #[arg(long, value_name = "PROFILE", conflicts_with = "made")]
+    tier: Option<String>,
     /// Which service, where a template has several.
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
@@ -50,10 +55,26 @@ struct Export {
     profile: String,
 }
 
+/// Says whether a gateway of this profile takes a certificate when it is uploaded: one to show to backends, or an authority.
+#[derive(Debug, Args)]
+struct Upload {
+    /// A profile: its name (`gauntlet list gateways`), or a file.
+    profile: String,
+    /// The certificate: PFX, or with --store PEM or DER.
+    file: PathBuf,
+    /// The password of the PFX file.
+    #[arg(long, default_value = "")]
+    password: String,
+    /// It is an authority, for this store: Root or `CertificateAuthority`.
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+}
+
 pub(super) fn profile(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let text = match &arguments.command {
         Command::Import(import) => imported(import)?,
         Command::Export(export) => exported(&export.profile)?,
+        Command::Upload(upload) => uploaded(upload)?,
     };
     streams::print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -66,27 +87,61 @@ fn imported(import: &Import) -> Result<String, Failure> {
     let json: Value =
         serde_json::from_str(&text).map_err(|error| input_error!("{file} is not JSON: {error}"))?;
     let map = properties(&json, import.service.as_deref(), &import.file)?;
-    let read = CustomProperties::read(&map, is_old(import.made.as_deref())?)
-        .map_err(|error| input_error!("{file}: {error}"))?;
+    let tier = import.tier.as_deref().map(|name| Ok((name, tier(name)?))).transpose()?;
+    let read = match &tier {
+        Some((name, tier)) => CustomProperties::read_for(name, tier, &map),
+        None => CustomProperties::read(&map, is_old(import.made.as_deref())?),
+    };
+    let read = read.map_err(|error| input_error!("{file}: {error}"))?;
     for key in read.unknown() {
         streams::note(&format!("note: {key} is unknown here; it is kept as it is"));
     }
     for warning in read.warnings() {
         streams::note(&format!("warning: {warning}"));
     }
-    let profile = read.profile().map_err(|error| input_error!("{file}: {error}"))?;
+    let profile = match tier {
+        Some((_, tier)) => read.profile_of(tier),
+        None => read.profile(),
+    };
+    let profile = profile.map_err(|error| input_error!("{file}: {error}"))?;
     toml::to_string(&profile).map_err(|error| work_error!("cannot write the profile as TOML: {error}"))
 }
 
 fn exported(name: &str) -> Result<String, Failure> {
-    let gateway = selection::gateway(name)?;
-    let profile: &GatewayProfile = gateway
-        .profile()
-        .ok_or_else(|| input_error!("{name} is no profile; `gauntlet list gateways` shows those that are"))?;
-    let whole = json!({ "properties": { "customProperties": CustomProperties::of(profile).map() } });
+    let whole = json!({ "properties": { "customProperties": CustomProperties::of(&tier(name)?).map() } });
     serde_json::to_string_pretty(&whole)
         .map(|text| text + "\n")
         .map_err(|error| work_error!("cannot write the properties as JSON: {error}"))
+}
+
+fn uploaded(upload: &Upload) -> Result<String, Failure> {
+    let profile = tier(&upload.profile)?;
+    let file = upload.file.display();
+    let content = fs::read(&upload.file).map_err(|error| {
+        input_error!("cannot read {file}: {error}; name a PFX file, or an authority's certificate")
+    })?;
+    let refused = |error: Refused| input_error!("{file}: {error}");
+    let Some(store) = &upload.store else {
+        let taken = upload::client_certificate(&content, &upload.password);
+        let taken = taken.map_err(|error| refused(error.into()))?;
+        return Ok(format!(
+            "taken: CN={}, serial number {}, {} above it\n",
+            taken.subject(),
+            taken.serial(),
+            taken.chain().len() - 1
+        ));
+    };
+    let store = store.parse().map_err(Failure::input)?;
+    let taken = upload::authority(&upload.profile, &profile, store, &content).map_err(refused)?;
+    let name = taken.subject_name().entries().filter_map(|entry| entry.data().to_string().ok());
+    Ok(format!("taken into the store {store}: {}\n", name.collect::<Vec<_>>().join(", ")))
+}
+
+/// A profile by its name or file.
+fn tier(name: &str) -> Result<GatewayProfile, Failure> {
+    let gateway = selection::gateway(name)?;
+    let profile = gateway.profile().cloned();
+    profile.ok_or_else(|| input_error!("{name} is no profile; `gauntlet list gateways` shows those that are"))
 }
 
 /// Whether the day is 1 April 2018 or before; days of this form sort as words.

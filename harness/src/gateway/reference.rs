@@ -228,7 +228,7 @@ impl Reference {
         Ok(Self { ports, listeners, stopping, journal, knobs, imitates, limits })
     }
 
-    /// Takes up a new plan with the same listeners, from the next connection on; requests under way end as they began.
+    /// Takes up a new plan with the same listeners, from the next request on; requests under way end as they began.
     ///
     /// # Errors
     /// [`CannotStart`]; it then goes on as it was.

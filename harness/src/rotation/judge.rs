@@ -108,7 +108,7 @@ mod tests {
             };
             Call { begun, ended: begun + Duration::from_millis(5), saw }
         };
-        (0..).zip(seen.chars()).map(call).collect()
+        (0_u64..).zip(seen.chars()).map(call).collect()
     }
 
     /// The change begins at 29 ms, and is over at `over`.

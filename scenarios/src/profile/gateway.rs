@@ -29,12 +29,24 @@ pub struct GatewayProfile {
     /// What its users cannot change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixed: Vec<Setting>,
+    /// Where its users can put authorities that it is to know.
+    #[serde(default = "both", skip_serializing_if = "is_both")]
+    pub stores: Vec<AuthorityStore>,
     /// What else its users have set, as the keys of API Management: cipher suites, HTTP/2, and what Gauntlet does not know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom_properties: BTreeMap<String, String>,
     /// What its users can switch, by name; `PROFILE+OPTION` is the profile with the option on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, GatewayOption>,
+}
+
+fn both() -> Vec<AuthorityStore> {
+    AuthorityStore::ALL.to_vec()
+}
+
+#[allow(clippy::ptr_arg, reason = "serde hands over a reference to the field")]
+fn is_both(stores: &Vec<AuthorityStore>) -> bool {
+    stores == AuthorityStore::ALL
 }
 
 /// How it meets its clients.
@@ -100,6 +112,16 @@ closed_list! {
 }
 
 closed_list! {
+    /// A store of authorities, as API Management names them.
+    AuthorityStore as "store" {
+        /// Roots: anchors of trust.
+        Root = "Root",
+        /// Intermediates, which complete chains and anchor nothing.
+        CertificateAuthority = "CertificateAuthority",
+    }
+}
+
+closed_list! {
     /// What the users of a gateway may or may not change.
     Setting as "setting" {
         /// The protocol versions.
@@ -132,6 +154,31 @@ pub struct GatewayOption {
     pub without_ciphers: Vec<CipherSuite>,
 }
 
+impl Setting {
+    /// The words for it.
+    pub(crate) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Protocols => "protocols",
+            Self::Ciphers => "cipher suites",
+        }
+    }
+}
+
+impl GatewayOption {
+    /// What it changes.
+    fn changes(&self) -> impl Iterator<Item = Setting> {
+        let versions = [
+            &self.client_side_with,
+            &self.client_side_without,
+            &self.backend_side_with,
+            &self.backend_side_without,
+        ];
+        let protocols = versions.iter().any(|versions| !versions.is_empty()).then_some(Setting::Protocols);
+        let ciphers = (!self.without_ciphers.is_empty()).then_some(Setting::Ciphers);
+        protocols.into_iter().chain(ciphers)
+    }
+}
+
 /// An option that a profile does not have, or that leaves a side without any version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
@@ -146,6 +193,16 @@ pub enum OptionError {
         hint: String,
         /// Those that it has.
         known: String,
+    },
+    /// It would change what cannot be changed.
+    #[error("the option \"{option}\" would change the {} of {profile}, which are fixed there", .what.in_words())]
+    Fixed {
+        /// The profile.
+        profile: String,
+        /// The option.
+        option: String,
+        /// What it would change.
+        what: Setting,
     },
     /// Nothing would be left.
     #[error(
@@ -194,6 +251,10 @@ impl GatewayProfile {
                     known => known,
                 },
             })?;
+            if let Some(what) = switch.changes().find(|what| profile.fixed.contains(what)) {
+                let (profile, option) = (name.to_owned(), option.to_owned());
+                return Err(OptionError::Fixed { profile, option, what });
+            }
             let nothing_left =
                 |side| OptionError::NothingLeft { profile: name.to_owned(), option: option.to_owned(), side };
             let client =

@@ -55,7 +55,7 @@ pub(super) struct Listener {
     limits: Limits,
 }
 
-/// What a connection is met with. One that is there keeps what it came to.
+/// What a connection is met with. The handshake of one that is there stays what it was; its next request takes the way of now.
 #[derive(Debug)]
 pub(super) struct Setting {
     context: Context,
@@ -153,18 +153,21 @@ impl Listener {
         let barred = setting.barred(stream.ssl());
         let tls = SharedTls::of(stream);
         let io = TokioIo::new(tls.clone());
+        let listener = Arc::clone(&self);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (setting, tls, observer) = (Arc::clone(&setting), tls.clone(), Arc::clone(&observer));
+            // A change counts from the next request on, whatever connection it comes over.
+            let (policy, now) = (setting.policy, listener.setting());
+            let (tls, observer) = (tls.clone(), Arc::clone(&observer));
             async move {
-                match setting.policy {
+                match policy {
                     ClientCertificatePolicy::OnDemand => {
-                        setting.router.answer_on_demand(request, &tls, &observer).await
+                        now.router.answer_on_demand(request, &tls, &observer).await
                     }
                     ClientCertificatePolicy::Ignored
                     | ClientCertificatePolicy::Optional
                     | ClientCertificatePolicy::Required => {
                         let caller = Caller::of(&tls, request.version());
-                        Ok(setting.router.answer(request, caller, barred).await)
+                        Ok(now.router.answer(request, caller, barred).await)
                     }
                 }
             }
