@@ -68,7 +68,7 @@ async fn through_gateway(stage: &Stage<'_>, probe: &Probe, nonce: String) -> Res
     let _ = timeout(stage.request.limits.settle, stayed.recorded(before + 1)).await;
     let (gateway_said, gateway_causes) =
         testimony(stage.gateway, &stage.running.log(), &target.nonce, stayed.address());
-    let backend_saw = stayed.ledger().split_off(before);
+    let backend_saw = stayed.ledger_since(before);
     let evidence = Evidence { client_saw, backend_saw, gateway_said, gateway_causes, ..Evidence::default() };
     Ok(Diagnosis::of(&evidence, false))
 }
@@ -100,7 +100,7 @@ async fn directly(stage: &Stage<'_>, identity: Arc<Identity>) -> Result<Diagnosi
     let target = Target { host: BACKEND_NAME.to_owned(), ..Target::at(backend.address()) };
     let client_saw = probe.get(&target).await;
     let _ = timeout(stage.request.limits.settle, backend.recorded(before + 1)).await;
-    let backend_saw = backend.ledger().split_off(before);
+    let backend_saw = backend.ledger_since(before);
     Ok(Diagnosis::of(&Evidence { client_saw, backend_saw, ..Evidence::default() }, true))
 }
 

@@ -22,6 +22,7 @@ fn help(
         "profile",
         "profile import",
         "profile export",
+        "profile upload",
         "baseline",
         "baseline accept",
         "serve",

@@ -45,6 +45,11 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
 }
 
 /// Bad input: nothing on standard output, one line with the remedy on standard error, exit code 2.
+/// A setting that some tiers do not let anybody change.
+const FIXED_KEY: &str = "\"Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Ciphers.TripleDes168\"";
+const FIXED: &str =
+    r#"{"Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Ciphers.TripleDes168": "True"}"#;
+
 #[rstest]
 #[case("run --gateway ngnix")]
 #[case("run --gateway http://127.0.0.1:8443")]
@@ -116,6 +121,20 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
 #[case("certs garbled")]
 #[case("routes --gateway nginx")]
 #[case("hello --name not..a..name")]
+#[case("rotate --gateway direct")]
+#[case("rotate --gateway ngnix")]
+#[case("rotate --rate 0")]
+#[case("rotate backend-certifcate")]
+#[case("rotate --out a-file/below")]
+#[case("profile upload nginx a-file")]
+#[case("profile upload azure-apim-classic@2025-08 not-there")]
+#[case("profile upload azure-apim-classic@2025-08 a-file")]
+#[case("profile upload azure-apim-classic@2025-08 a-file --store Roots")]
+#[case("profile upload azure-apim-classic@2025-08 a-file --store Root")]
+#[case("profile upload azure-apim-consumption a-file --store Root")]
+#[case("profile import fixed.json --tier azure-apim-v2@2025-08")]
+#[case("profile import fixed.json --tier nginx")]
+#[case("run --gateway fixed.toml")]
 #[case("scan")]
 #[case("scan backend.example")]
 #[case("scan 127.0.0.1:443 --jobs 0")]
@@ -136,6 +155,10 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
 fn bad_input(#[case] arguments: &str) {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("a-file"), "no folder").unwrap();
+    fs::write(dir.path().join("fixed.json"), FIXED).unwrap();
+    let v2 = include_str!("../../../scenarios/catalog/profiles/azure-apim-v2@2025-08.toml");
+    fs::write(dir.path().join("fixed.toml"), format!("{v2}\n[custom-properties]\n{FIXED_KEY} = \"True\"\n"))
+        .unwrap();
     fs::write(dir.path().join("of-tomorrow"), r#"{"schema": "gauntlet.run/2"}"#).unwrap();
     fs::create_dir_all(dir.path().join("taken/run.json")).unwrap();
     fs::write(dir.path().join("of-run.json"), run_record(&[])).unwrap();
