@@ -22,3 +22,33 @@ pub(crate) fn mistake(text: &str, error: &toml::de::Error) -> (usize, String) {
     let offset = span.start.min(text.len());
     (offset, format!("{message}{hint}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        #[serde(rename = "gateways")]
+        _gateways: Vec<String>,
+    }
+
+    #[rstest]
+    #[case("x", (1, 2), "")]
+    #[case("\n  gatways = []", (2, 3), "unknown field `gatways`, expected `gateways`; did you mean \"gateways\"?")]
+    #[case("\n\nsomething = []", (3, 1), "unknown field `something`, expected `gateways`")]
+    #[case("gateways = 1", (1, 12), "invalid type: integer `1`, expected a sequence")]
+    fn a_mistake_has_its_place_and_the_word_that_was_meant(
+        #[case] text: &str,
+        #[case] place: (usize, usize),
+        #[case] told: &str,
+    ) {
+        let error = toml::from_str::<File>(text).unwrap_err();
+        let (offset, message) = mistake(text, &error);
+        assert_eq!(position(text, offset), place);
+        assert!(told.is_empty() || message == told, "{message}");
+    }
+}

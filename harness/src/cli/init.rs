@@ -16,7 +16,10 @@ use super::{
     failure::{Failure, input_error},
     project, selection, streams,
 };
-use crate::report::text::{count, printable};
+use crate::report::{
+    Detail,
+    text::{count, printable, wrap},
+};
 
 /// Looks what gateway configuration lies here, and writes a gauntlet.toml with which `gauntlet run` alone is enough.
 ///
@@ -217,10 +220,11 @@ fn told(found: &[Found], dir: &Path, path: &Path) -> Result<String, Failure> {
         }
     }
     if found.iter().any(|found| !found.gateway.starts_with('.')) {
-        text.push_str(
-            "A run starts these programs with settings of its own: it shows what they do, and what each setting changes.\n\
-             To test a gateway as it is set up: gauntlet routes --gateway external\n",
-        );
+        let told = "a run starts these programs with settings of its own, and shows what they do and what each setting changes; to \
+                    test one as it is set up: gauntlet routes --gateway external";
+        for line in wrap(told, streams::look(Detail::Normal).width, 0, 2) {
+            let _ = writeln!(text, "{line}");
+        }
     }
     let folder = if dir == Path::new(".") { String::new() } else { format!("cd {} && ", dir.display()) };
     let _ = writeln!(text, "next: {folder}gauntlet run");

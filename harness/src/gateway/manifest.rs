@@ -433,12 +433,6 @@ impossible = [{ upstream = "legacy", because = "too old" }]
         "sumary",
         "gateway.toml:2:1: unknown field `sumary`, expected one of `name`, `summary`"
     )]
-    #[case(
-        "[[log]]",
-        "[[lgo]]",
-        "gateway.toml:10:3: unknown field `lgo`, expected one of `name`, `summary`, `program`, `container`, `run`, `log`, `claims`, \
-         `impossible`, `defaulted`, `deviation`, `version`; did you mean \"log\"?"
-    )]
     #[case("\"mine\"\n", "7\n", "gateway.toml:1:8: invalid type: integer `7`, expected a string")]
     #[case(
         "has expired'",

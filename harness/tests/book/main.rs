@@ -155,6 +155,18 @@ fn no_command_is_only_written_down(
     }
 }
 
+/// The page of the file has every key of its schema, and no other.
+#[test]
+fn the_page_of_the_file_names_every_key() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let schema = fs::read_to_string(root.join("schemas/gauntlet-toml.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let keys: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    let page = fs::read_to_string(root.join("../docs/gauntlet-toml.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.collect::<BTreeSet<_>>(), keys);
+}
+
 /// The index leads to every page, and every link to something that is there.
 #[test]
 fn the_index_leads_everywhere() {
