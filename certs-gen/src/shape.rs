@@ -118,7 +118,7 @@ impl ServerRecipe {
 impl ClientRecipe {
     pub(crate) const fn shape(self) -> Shape {
         match self {
-            Self::Good | Self::Revoked => SOUND_CLIENT,
+            Self::Good | Self::AnotherTenant | Self::Revoked => SOUND_CLIENT,
             Self::Rsa => Shape { key: KeyKind::Rsa2048, ..SOUND_CLIENT },
             Self::Weak => Shape { key: KeyKind::Rsa1024, ..SOUND_CLIENT },
             Self::Untrusted => Shape { issuer: IssuedBy::Untrusted, ..SOUND_CLIENT },

@@ -124,6 +124,13 @@ fn expect(client: &str, listener: &str, upstream: &str, backend: &str) -> Expect
 #[case("legacy", "tls10-only", TlsVersion::Tls10, None, 0)]
 #[case("strict", "client-cert-required", TlsVersion::Tls13, Some(ClientCertificate::Good), 0)]
 #[case("no-client-cert", "client-cert-optional", TlsVersion::Tls13, None, 0)]
+#[case(
+    "another-tenant",
+    "client-cert-required",
+    TlsVersion::Tls13,
+    Some(ClientCertificate::AnotherTenant),
+    0
+)]
 #[case("no-verify", "expired-leaf", TlsVersion::Tls13, None, 0)]
 #[case("strict", "renegotiation-required", TlsVersion::Tls12, Some(ClientCertificate::Good), 1)]
 #[case("max-tls12", "renegotiation-required-dual", TlsVersion::Tls12, Some(ClientCertificate::Good), 1)]

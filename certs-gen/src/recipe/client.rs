@@ -13,6 +13,8 @@ pub enum ClientRecipe {
     Good,
     /// Nothing is wrong, and the key is RSA-2048.
     Rsa,
+    /// Nothing is wrong: as good as `Good`, and somebody else's.
+    AnotherTenant,
     /// A sound chain below a root that nobody is given.
     Untrusted,
     /// The leaf ended yesterday.
@@ -34,6 +36,7 @@ impl ClientRecipe {
     pub const ALL: &[Self] = &[
         Self::Good,
         Self::Rsa,
+        Self::AnotherTenant,
         Self::Untrusted,
         Self::Expired,
         Self::NotYetValid,
@@ -74,6 +77,11 @@ impl ClientRecipe {
                 name: "rsa",
                 summary: "A sound RSA-2048 client certificate, sent with its intermediate.",
                 clause: "RFC 3279 2.3.1",
+            },
+            Self::AnotherTenant => Words {
+                name: "another-tenant",
+                summary: "A sound client certificate from the same authority, for another tenant.",
+                clause: "RFC 5280 6.1",
             },
             Self::Untrusted => Words {
                 name: "untrusted",

@@ -14,6 +14,7 @@ fn a_client_is_refused_for_its_flaw_alone(
     #[values(
         ClientRecipe::Good,
         ClientRecipe::Rsa,
+        ClientRecipe::AnotherTenant,
         ClientRecipe::Untrusted,
         ClientRecipe::Expired,
         ClientRecipe::NotYetValid,
@@ -30,7 +31,9 @@ fn a_client_is_refused_for_its_flaw_alone(
 
     let (openssl, webpki) = match recipe {
         // Nobody was given the list that the revoked one is on; `revocation` does that.
-        ClientRecipe::Good | ClientRecipe::Rsa | ClientRecipe::Revoked => (None, None),
+        ClientRecipe::Good | ClientRecipe::Rsa | ClientRecipe::AnotherTenant | ClientRecipe::Revoked => {
+            (None, None)
+        }
         ClientRecipe::Untrusted => {
             (Some("unable to get local issuer certificate at 1"), Some("UnknownIssuer"))
         }
@@ -46,7 +49,9 @@ fn a_client_is_refused_for_its_flaw_alone(
     asked().must_answer(openssl, webpki);
 
     let overlooked = match recipe {
-        ClientRecipe::Good | ClientRecipe::Rsa | ClientRecipe::Revoked => asked(),
+        ClientRecipe::Good | ClientRecipe::Rsa | ClientRecipe::AnotherTenant | ClientRecipe::Revoked => {
+            asked()
+        }
         ClientRecipe::Untrusted => Question { trusted: pki.untrusted_root(), ..asked() },
         ClientRecipe::Expired => Question { at: asked().at - Duration::days(2), ..asked() },
         ClientRecipe::NotYetValid => Question { at: asked().at + Duration::days(2), ..asked() },

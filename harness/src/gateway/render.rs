@@ -438,6 +438,7 @@ fn revocation_lists(issuers: &[u8], roots: &X509CrlRef) -> Result<Vec<u8>, tls_g
 const fn recipe(shown: ClientCertificate) -> ClientRecipe {
     match shown {
         ClientCertificate::Good => ClientRecipe::Good,
+        ClientCertificate::AnotherTenant => ClientRecipe::AnotherTenant,
         ClientCertificate::Untrusted => ClientRecipe::Untrusted,
         ClientCertificate::Expired => ClientRecipe::Expired,
         ClientCertificate::SelfSigned => ClientRecipe::SelfSigned,

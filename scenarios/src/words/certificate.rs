@@ -342,6 +342,8 @@ closed_list! {
     ClientCertificate as "client certificate" {
         /// Sound, from the authority that backends and listeners trust.
         Good = "good",
+        /// As sound, from the same authority, and another tenant's.
+        AnotherTenant = "another-tenant",
         /// From an authority nobody trusts.
         Untrusted = "untrusted",
         /// Expired yesterday.
@@ -364,7 +366,7 @@ impl ClientCertificate {
     #[must_use]
     pub const fn flaw(self) -> Option<Cause> {
         match self {
-            Self::Good => None,
+            Self::Good | Self::AnotherTenant => None,
             Self::Untrusted | Self::SelfSigned => Some(Cause::ClientCertUntrusted),
             Self::Expired => Some(Cause::ClientCertExpired),
             Self::NotYetValid => Some(Cause::ClientCertNotYetValid),
@@ -379,6 +381,7 @@ impl ClientCertificate {
     pub const fn is_listed(self) -> bool {
         match self {
             Self::Good
+            | Self::AnotherTenant
             | Self::Expired
             | Self::NotYetValid
             | Self::WrongExtendedKeyUsage
