@@ -7,7 +7,7 @@ mod tool;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -20,6 +20,7 @@ use openssl::{
     ssl::{SslConnector, SslMethod, SslVerifyMode},
 };
 use rstest::rstest;
+use serde_json::Value;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use tls_gauntlet::{
@@ -28,7 +29,11 @@ use tls_gauntlet::{
     certs::{ClientRecipe, Pki},
     scenarios::catalogue,
 };
-use tokio::{process::Command, task::spawn_blocking};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    task::spawn_blocking,
+};
 use tool::{Said, is_installed, run};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -279,14 +284,16 @@ async fn a_kill_leaves_what_was_written() {
         return;
     }
     let folder = TempDir::new().unwrap();
-    let mut command = gauntlet(folder.path(), "serve plain-good --json --pcap killed.pcapng");
+    let mut command = gauntlet(folder.path(), "serve plain-good --json --watch --pcap killed.pcapng");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-    let out = child.stdout.take().unwrap().into_owned_fd().unwrap();
-    let told = spawn_blocking(move || BufReader::new(File::from(out)).lines().next().unwrap().unwrap());
-    let told: serde_json::Value = serde_json::from_str(&told.await.unwrap()).unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told =
+        async || serde_json::from_str::<Value>(&lines.next_line().await.unwrap().unwrap()).unwrap();
     let mut curl = Command::new("sh");
-    curl.args(["-c", &format!("{} --silent --http1.1", told["curl"].as_str().unwrap())]);
+    curl.args(["-c", &format!("{} --silent --http1.1", told().await["curl"].as_str().unwrap())]);
     assert_eq!(run(curl, "").await.code, Some(0));
+    // It is over for the backend, too.
+    assert_eq!(told().await["backend"], "plain-good");
     // SIGKILL
     child.kill().await.unwrap();
     let file = folder.path().join("killed.pcapng");
