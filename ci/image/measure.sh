@@ -49,7 +49,8 @@ for _ in 1 2 3 4 5; do
   until_ready healthy
   up=$(($(now) - started))
   memory=$(docker stats --no-stream --format '{{.MemUsage}}' "$id")
-  kib=$(numfmt --from auto --to-unit 1024 --suffix B "${memory%% *}" 2>/dev/null | tr -d B)
+  kib=$(numfmt --from auto --to-unit 1024 --suffix B "${memory%% *}" | tr -d B)
+  [ "${kib:-0}" -gt 0 ] || { echo "measure.sh: the engine does not know the memory of a container: \"$memory\"" >&2 && exit 1; }
   ending=$(now)
   docker kill --signal TERM "$id" >/dev/null
   code=$(timeout 30 docker wait "$id") || code="none after 30 s"

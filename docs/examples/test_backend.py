@@ -28,12 +28,12 @@ class Backends(unittest.TestCase):
 
     @classmethod
     def control(cls, path):
-        with urllib.request.urlopen(f"http://localhost:{cls.gauntlet.get_exposed_port(9000)}{path}") as answer:
+        with urllib.request.urlopen(f"http://localhost:{cls.gauntlet.get_exposed_port(9000)}{path}", timeout=60) as answer:
             return answer.read()
 
     def call(self, backend):
         port = self.gauntlet.get_exposed_port(10000 + BACKENDS.index(backend))
-        with urllib.request.urlopen(f"https://localhost:{port}/", context=self.trust) as answer:
+        with urllib.request.urlopen(f"https://localhost:{port}/", context=self.trust, timeout=60) as answer:
             return json.load(answer)
 
     def test_a_sound_backend_answers(self):
