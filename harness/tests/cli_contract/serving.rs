@@ -142,6 +142,35 @@ fn a_call_for_nobody_is_told_with_the_reason() {
     assert_eq!(serving.end("INT"), Some(0));
 }
 
+#[test]
+fn the_page_is_at_an_address_that_nobody_guesses() {
+    if !has_curl() {
+        return;
+    }
+    let page = || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gauntlet"))
+            .args(["serve", "plain-good"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let first = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+        let url = first.strip_prefix("page on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+        (Serving { child, backends: Vec::new() }, url)
+    };
+    let status = |url: &str| {
+        paste(&format!("curl --noproxy '*' --output /dev/null --write-out '%{{http_code}}' {url}")).0
+    };
+    let ((_one, url), (_other, other)) = (page(), page());
+    let (address, secret) = url.trim_end_matches('/').rsplit_once('/').unwrap();
+    assert_eq!(secret.len(), 32, "{url}");
+    assert!(!other.contains(secret), "each has its own: {url} {other}");
+    assert_eq!(status(&url), "200");
+    for path in ["", "/certs/client-good.key", "/00000000000000000000000000000000/certs/client-good.key"] {
+        assert_eq!(status(&format!("{address}{path}")), "404", "{path}");
+    }
+}
+
 #[rstest]
 #[case(false)]
 #[case(true)]
