@@ -98,3 +98,66 @@ fn old(old: &Old) -> String {
         Old::NotAsked { .. } => "not asked".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tls_gauntlet_scenarios::Cause;
+
+    use super::*;
+    use crate::{record::Tool, rotation::record::SCHEMA};
+
+    fn outcome(change: &str, old: Old) -> Outcome {
+        Outcome {
+            gateway: "nginx".to_owned(),
+            change: change.to_owned(),
+            wrong: Vec::new(),
+            requests: 800,
+            milli_rate: 199_500,
+            failed: 0,
+            failures: Vec::new(),
+            moment: Some(Moment { after_ms: 69, mixed: 3, mixed_ms: 12 }),
+            old,
+            store_said: Vec::new(),
+            duration_ms: 4000,
+        }
+    }
+
+    #[test]
+    fn one_line_for_each_change_and_below_it_what_went_wrong() {
+        let refused = Old::Refused { cause: Cause::ServerCertUntrusted };
+        let not_asked = Old::NotAsked { because: "the change was not carried through".to_owned() };
+        let record = RotationRecord {
+            schema: SCHEMA.to_owned(),
+            tool: Tool { name: "gauntlet".to_owned(), version: "1".to_owned() },
+            seed: 7,
+            started: "2026-11-21T12:00:00Z".to_owned(),
+            duration_ms: 8000,
+            rate: 200,
+            seconds: 4,
+            gateways: Vec::new(),
+            rotations: vec![
+                outcome("trust-store", refused),
+                Outcome {
+                    wrong: vec!["3 of 800 requests failed: reset".to_owned()],
+                    failed: 3,
+                    moment: None,
+                    store_said: vec!["access is denied to gateway".to_owned()],
+                    ..outcome("access-denied", not_asked)
+                },
+            ],
+        };
+        assert_eq!(record.exit_code(), 1);
+        assert_eq!(
+            console(&record, &Look::default()),
+            "  gateway  change         requests  a second  failed  seen                          the old one afterwards
+✓ nginx    trust-store    800       199       0       after 69 ms, 3 late in 12 ms  refused: server-cert-untrusted
+× nginx    access-denied  800       199       3       never                         not asked
+    3 of 800 requests failed: reset
+    the store said: access is denied to gateway
+    the old one: the change was not carried through
+
+2 changes, 1 not as they must be; 3 failed requests; 200 requests a second, seed 7, 8.00 s
+"
+        );
+    }
+}
