@@ -46,7 +46,8 @@ impl Key {
     /// of the slot, the others are the process's.
     ///
     /// Measured on two busy cores: RSA-1024 30 ms, 2048 100 ms, 3072 110 ms, 4096 160 to
-    /// 1100 ms, 8192 1 to 3 s (of two primes: 4 to 28 s).
+    /// 1100 ms, 8192 0.6 to 2.8 s on several
+    /// threads (of two primes: 4 to 28 s).
     pub(crate) fn of(kind: KeyKind, rsa_2048: &Slot) -> Result<Self, Error> {
         static RSA_1024: Slot = Slot::new(None);
         static RSA_3072: Slot = Slot::new(None);
@@ -62,7 +63,7 @@ impl Key {
             KeyKind::Rsa2048 => rsa(rsa_2048, 2048),
             KeyKind::Rsa3072 => rsa(&RSA_3072, 3072),
             KeyKind::Rsa4096 => rsa(&RSA_4096, 4096),
-            KeyKind::Rsa8192 => kept(&RSA_8192, || of_five_primes(8192).and_then(Self::from_rsa)),
+            KeyKind::Rsa8192 => kept(&RSA_8192, || of_five_primes().and_then(Self::from_rsa)),
             KeyKind::RsaPss => kept(&RSA_PSS, || rsa_pss().and_then(Self::special)),
             KeyKind::Ed25519 => PKey::generate_ed25519().and_then(Self::special),
             KeyKind::Ed448 => PKey::generate_ed448().and_then(Self::special),

@@ -11,18 +11,19 @@ use yasna::{DERWriterSeq, construct_der};
 /// The usual public exponent, F4.
 const EXPONENT: u32 = 65_537;
 
-/// As many as OpenSSL takes for keys of this length (`RSA_MAX_PRIME_NUM`).
-const PRIMES: i32 = 5;
+/// How long each prime is: as many as OpenSSL takes for keys of this length (`RSA_MAX_PRIME_NUM`), and each of a length that its
+/// arithmetic is fast with, which is a multiple of 512 bits.
+const LENGTHS: [i32; 5] = [1536, 1536, 1536, 1536, 2048];
 
-/// An RSA key of five primes (RFC 8017 3.2). Nobody can tell from the public key or from a signature. OpenSSL
+/// An RSA-8192 key of five primes (RFC 8017 3.2). Nobody can tell from the public key or from a signature. OpenSSL
 /// reads the private key; others, ring and Go among them, may not.
-pub(crate) fn of_five_primes(bits: i32) -> Result<Rsa<Private>, ErrorStack> {
+pub(crate) fn of_five_primes() -> Result<Rsa<Private>, ErrorStack> {
     let mut context = BigNumContext::new()?;
-    let mut primes = found(bits)?;
+    let mut primes = found()?;
     loop {
         for nth in 0..primes.len() {
             let key = MultiPrime::of(&primes, &mut context)?;
-            if key.modulus.num_bits() == bits {
+            if key.modulus.num_bits() == LENGTHS.iter().sum() {
                 return Rsa::private_key_from_der(&key.to_der());
             }
             // The product of numbers that just have their lengths may lack a bit.
@@ -31,11 +32,10 @@ pub(crate) fn of_five_primes(bits: i32) -> Result<Rsa<Private>, ErrorStack> {
     }
 }
 
-/// Primes whose lengths add up to this, each found by a thread of its own.
-fn found(bits: i32) -> Result<Vec<BigNum>, ErrorStack> {
-    let lengths = (0..PRIMES).map(|nth| bits / PRIMES + i32::from(nth < bits % PRIMES));
+/// Finds each prime in a thread of its own.
+fn found() -> Result<Vec<BigNum>, ErrorStack> {
     thread::scope(|scope| {
-        let searches: Vec<_> = lengths.map(|bits| scope.spawn(move || prime(bits))).collect();
+        let searches = LENGTHS.map(|bits| scope.spawn(move || prime(bits)));
         let found = searches.into_iter().map(|search| search.join().expect("finding a prime does not panic"));
         found.collect()
     })

@@ -19,7 +19,6 @@ pub use failure::{Failure, Side};
 pub use probe::{Before, ClientTrust, Probe, Target};
 pub use tls::CannotSetUp;
 
-#[cfg(feature = "matrix")]
 pub(crate) use failure::{Break, Circumstances, Role};
 #[cfg(feature = "matrix")]
 pub(crate) use verification::{client_cause, server_cause};

@@ -156,6 +156,7 @@ pub(crate) fn status(profile: &BackendProfile, host: &str, port: &str, files: &F
 }
 
 /// What the address in the certificate is.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command prints it"))]
 pub(crate) const fn status_label(source: StatusSource) -> &'static str {
     match source {
         StatusSource::Crl => "revocation list",

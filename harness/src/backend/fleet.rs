@@ -356,6 +356,7 @@ impl Backend {
     }
 
     /// The entries from this one on.
+    #[cfg(feature = "matrix")]
     pub(crate) fn ledger_since(&self, first: usize) -> Vec<BackendSaw> {
         self.written_since(first).into_iter().map(|written| written.saw).collect()
     }
