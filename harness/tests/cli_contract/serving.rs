@@ -316,9 +316,10 @@ fn all_backends_are_served_if_none_is_named() {
 
 #[test]
 fn a_port_that_is_taken_is_told_with_its_remedy() {
-    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    // An address where nobody else is, so that the port after it is free.
+    let taken = TcpListener::bind(("127.0.3.7", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    let ran = gauntlet(&format!("serve plain-good --port-base {port}"));
+    let ran = gauntlet(&format!("serve plain-good --bind 127.0.3.7 --port-base {port}"));
     assert_eq!((ran.code, ran.out.as_str()), (3, ""));
     insta::assert_snapshot!("port-taken", ran.err.replace(&port.to_string(), "PORT"));
 }
