@@ -33,6 +33,7 @@ fn help(
         "scan",
         "hello",
         "late",
+        "presets",
         "rotate",
         "completions",
         "man"
