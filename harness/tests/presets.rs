@@ -25,7 +25,7 @@ async fn a_server_sees_the_client_that_was_recorded() {
     let ledger = backend.recorded(fates.len()).await;
     let seen: Vec<_> = ledger.iter().filter_map(|entry| entry.client_hello.as_ref()).collect();
     for (name, preset) in presets::all() {
-        let ja3 = preset.hello().ja3;
+        let ja3 = preset.ja3.clone().unwrap_or_else(|| preset.hello().ja3);
         assert!(seen.iter().any(|hello| hello.ja3 == ja3), "nobody came as {name}");
     }
 }
@@ -41,4 +41,12 @@ async fn who_dies_without_old_versions() {
     );
     assert_eq!(of(&fates, "java-7").cause, Some(Cause::NoCommonVersion));
     assert_eq!(of(&fates, "java-17").tls_version, Some(TlsVersion::Tls12));
+}
+
+/// A server that answers below what a client goes on with has answered in vain.
+#[tokio::test]
+async fn who_goes_on_with_ssl3() {
+    let fates = fates(&Backend::start("ssl3-only").await.unwrap()).await;
+    assert_eq!(of(&fates, "openssl-0.9.8").tls_version, Some(TlsVersion::Ssl3));
+    assert_eq!(of(&fates, "internet-explorer-11-windows-10").cause, Some(Cause::NoCommonVersion));
 }
