@@ -19,6 +19,7 @@ mod init;
 mod late;
 mod list;
 mod man;
+mod presets;
 mod profile;
 mod progress;
 mod project;
@@ -77,6 +78,7 @@ enum Command {
     Rotate(rotate::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    Presets(presets::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
+        Command::Presets(arguments) => presets::presets(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         streams::complain(&failure);

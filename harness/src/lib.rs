@@ -47,6 +47,8 @@ mod page;
 #[cfg(feature = "matrix")]
 mod place;
 #[cfg(feature = "matrix")]
+pub mod presets;
+#[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(feature = "matrix")]
 pub mod report;

@@ -12,6 +12,7 @@ pub mod late;
 pub mod markdown;
 mod matrix;
 mod paint;
+pub mod presets;
 pub mod rotation;
 pub mod sarif;
 pub mod scan;

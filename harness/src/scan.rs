@@ -20,6 +20,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 pub use compare::{FactChange, TargetChange, Trend, compare};
 pub use forecast::{NamedProfile, profiles};
+pub(crate) use line::{Line, NoAnswer};
 pub use target::{BadTarget, Target};
 pub use visitor::Roots;
 

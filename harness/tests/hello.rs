@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use tls_gauntlet::{
     hello::{Heard, Hello, HelloOptions},
     limits::Limits,
+    presets,
 };
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{TlsVersion, Versions};
@@ -166,4 +167,51 @@ async fn the_silent_hold_up_nobody() {
         assert_eq!(answering.next().await.id, 1);
     }
     drop(silent);
+}
+
+const JAVA: &str = r#"cd $(dirname {ca}) && echo "127.0.0.1 hello.gauntlet.test" >hosts && cat >Call.java <<'END'
+class Call {
+    public static void main(String[] line) throws Exception {
+        new java.net.URL(line[0]).openConnection().getInputStream();
+    }
+}
+END
+java -Djdk.net.hosts.file=hosts Call.java https://hello.gauntlet.test:{port}/ 2>&1"#;
+
+const NODE: &str = r#"node -e 'require("https").get("https://localhost:{port}/").on("error", () => {})'"#;
+
+const RECORDED_PYTHON: &str = r#"python3 -c '
+import urllib.request
+urllib.request.urlopen("https://localhost:{port}/")'"#;
+
+/// Where the program is of the version that was recorded, it sends what was recorded.
+#[rstest]
+#[case("curl-7.88", "curl --version", "curl 7.88", "curl -s --noproxy '*' https://localhost:{port}/")]
+#[case(
+    "openssl-3.0",
+    "openssl version",
+    "OpenSSL 3.0",
+    "openssl s_client -connect localhost:{port} -servername localhost </dev/null"
+)]
+#[case("python-3.12", "python3 --version", "Python 3.12", RECORDED_PYTHON)]
+#[case("node-20", "node --version", "v20", NODE)]
+#[case("java-17", "java --version", "openjdk 17", JAVA)]
+#[tokio::test]
+async fn a_client_sends_what_was_recorded_of_it(
+    #[case] preset: &str,
+    #[case] asks_version: &str,
+    #[case] version: &str,
+    #[case] line: &str,
+) {
+    let mut answering = Answering::start().await;
+    let says = answering.run(&format!("{asks_version} 2>&1")).await;
+    if !says.starts_with(version) {
+        eprintln!("skipped: this machine has no {version}");
+        return;
+    }
+    answering.run(line).await;
+    let sent = answering.next().await.offered;
+    let (_, recorded) = presets::all().iter().find(|(name, _)| name == preset).unwrap();
+    let recorded = recorded.hello();
+    assert_eq!((sent.ja3, sent.ja4), (recorded.ja3, recorded.ja4));
 }

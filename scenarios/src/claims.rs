@@ -136,6 +136,9 @@ pub struct ListenerClaims {
     /// The HTTP status for a request that needs a client certificate and has no good one, where that is found out late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_certificate_status: Option<u16>,
+    /// Whether it refuses such a request in TLS, with the alert of that cause, and not in HTTP.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuses_late_in_tls: bool,
 }
 
 /// One line of the table of certificates.

@@ -93,6 +93,7 @@ fn claims() -> Claims {
             renegotiates: Some(true),
             asks_post_handshake: Some(false),
             late_certificate_status: Some(403),
+            refuses_late_in_tls: false,
             client_certificate_status: None,
             server_name_status: None,
             misdirected_status: None,
@@ -577,4 +578,25 @@ fn a_list_within_another(
     #[case] left: Result<Option<Vec<CipherSuite>>, NoSuiteLeft>,
 ) {
     assert_eq!(CipherSuite::limited(own, limit), left);
+}
+
+/// httpd asks late in both versions, and refuses in TLS what comes of it.
+#[rstest]
+#[case("renegotiating", None, None)]
+#[case("good-client-cert", None, None)]
+#[case("tls13-only", Some(Cause::ClientCertMissing), Some(Alert::CertificateRequired))]
+#[case("untrusted-client-cert", Some(Cause::ClientCertUntrusted), Some(Alert::UnknownCa))]
+fn a_late_demand_may_be_refused_in_tls(
+    #[case] client: &str,
+    #[case] cause: Option<Cause>,
+    #[case] alert: Option<Alert>,
+) {
+    let mut httpd = claims();
+    httpd.listener.asks_post_handshake = Some(true);
+    httpd.listener.refuses_late_in_tls = true;
+    httpd.listener.late_certificate_status = None;
+    let late = scenario(client, "client-cert-on-demand", "strict", "plain-good");
+    let expected = model::expect(&late, &httpd).unwrap();
+    assert_eq!((expected.cause, expected.alerts.first().copied()), (cause, alert));
+    assert_eq!(expected.statuses.is_empty(), cause.is_some());
 }

@@ -25,7 +25,7 @@ const AGAIN: u32 = 2;
 
 /// A server that can be called.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub(super) address: SocketAddr,
     pub(super) limits: Limits,
     random: [u8; 32],
@@ -36,9 +36,9 @@ pub(super) struct Line {
 
 /// Why there was no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoAnswer {
-    pub(super) phase: Phase,
-    pub(super) cause: Cause,
+pub(crate) struct NoAnswer {
+    pub(crate) phase: Phase,
+    pub(crate) cause: Cause,
 }
 
 impl NoAnswer {
@@ -53,7 +53,7 @@ impl NoAnswer {
 }
 
 impl Line {
-    pub(super) fn new(address: SocketAddr, limits: Limits, random: [u8; 32]) -> Self {
+    pub(crate) fn new(address: SocketAddr, limits: Limits, random: [u8; 32]) -> Self {
         Self { address, limits, random, connections: AtomicU32::new(0), stalls: AtomicBool::new(false) }
     }
 
@@ -83,7 +83,7 @@ impl Line {
     }
 
     /// What the server answers to this ClientHello: as much of its first flight as is in the clear.
-    pub(super) async fn ask(&self, offer: &Offer) -> Result<ServerFlight, NoAnswer> {
+    pub(crate) async fn ask(&self, offer: &Offer) -> Result<ServerFlight, NoAnswer> {
         let mut again = AGAIN;
         loop {
             match self.ask_once(offer).await {

@@ -38,7 +38,7 @@ fn is_of_a_host(letter: char) -> bool {
 
 impl Target {
     /// The name, unless it is an address, which is no server name (RFC 6066 3).
-    pub(super) fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         self.host.parse::<IpAddr>().is_err().then_some(self.host.as_str())
     }
 }

@@ -62,7 +62,7 @@ pub(crate) const fn version_number(version: TlsVersion) -> u16 {
 }
 
 /// An extension; unknown ones as their number.
-pub(super) fn extension(code: u16) -> String {
+pub(crate) fn extension(code: u16) -> String {
     known(EXTENSIONS, code).map_or_else(|| code.to_string(), str::to_owned)
 }
 

@@ -25,6 +25,12 @@ pub(crate) mod extension {
     pub(crate) const EC_POINT_FORMATS: u16 = 11;
     pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;
     pub(crate) const ALPN: u16 = 16;
+    pub(crate) const HEARTBEAT: u16 = 15;
+    pub(crate) const STATUS_REQUEST_V2: u16 = 17;
+    pub(crate) const COMPRESS_CERTIFICATE: u16 = 27;
+    pub(crate) const RECORD_SIZE_LIMIT: u16 = 28;
+    pub(crate) const DELEGATED_CREDENTIALS: u16 = 34;
+    pub(crate) const SIGNATURE_ALGORITHMS_CERT: u16 = 50;
     pub(crate) const SESSION_TICKET: u16 = 35;
     pub(crate) const PRE_SHARED_KEY: u16 = 41;
     pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
@@ -85,6 +91,17 @@ impl Offer {
             extension::PSK_KEY_EXCHANGE_MODES => vec![1, 1],
             // The first handshake of a connection (RFC 5746 3.4).
             extension::RENEGOTIATION_INFO => vec![0],
+            extension::SIGNATURE_ALGORITHMS_CERT => vector(&numbers(&self.signature_algorithms)),
+            // The peer may send heartbeats (RFC 6520 2).
+            extension::HEARTBEAT => vec![1],
+            // One certificate status, of OCSP (RFC 6961 2.2).
+            extension::STATUS_REQUEST_V2 => vec![0, 7, 2, 0, 4, 0, 0, 0, 0],
+            // Brotli (RFC 8879 3).
+            extension::COMPRESS_CERTIFICATE => vec![2, 0, 2],
+            // 16,385 bytes (RFC 8449 4).
+            extension::RECORD_SIZE_LIMIT => vec![0x40, 0x01],
+            // ECDSA with P-256 and SHA-256 (RFC 9345 4.1.1).
+            extension::DELEGATED_CREDENTIALS => vec![0, 2, 4, 3],
             _ => Vec::new(),
         }
     }

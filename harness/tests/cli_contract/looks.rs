@@ -34,6 +34,7 @@ fn help(
         "scan",
         "hello",
         "late",
+        "presets",
         "rotate",
         "completions",
         "man"

@@ -149,6 +149,9 @@ const FIXED: &str =
 #[case("late not-there")]
 #[case("late not-there.json")]
 #[case("late a-file")]
+#[case("presets ngnix")]
+#[case("presets nginx:legcay")]
+#[case("presets 127.0.0.1:70000")]
 #[case("diff of-run.json of-scan.json")]
 #[case("diff of-scan.json nginx")]
 #[case("diff of-scan.json a-file")]
@@ -215,6 +218,24 @@ fn late_demands_are_listed(#[case] log: &[&str], #[case] code: i32) {
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&json["schema"], &json["safe"]), (&"gauntlet.late/1".into(), &Value::Bool(code == 0)));
     }
+}
+
+/// Who dies, and 1 because somebody does.
+#[test]
+fn presets_tell_who_dies_when_old_versions_go() {
+    let (before, after) = ("azure-resource-manager@2025-02:legacy", "azure-resource-manager@2025-03:legacy");
+    let Ran { code, out, err } = gauntlet(&format!("presets {before} {after}"));
+    assert_eq!((code, err.as_str()), (1, ""));
+    assert!(out.contains("lost from the first to the last: android-4.0, dotnet-4.5,"), "{out}");
+    let same = gauntlet(&format!("presets {after} {after} --json"));
+    assert_eq!((same.code, same.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&same.out).unwrap();
+    let java =
+        json[0]["clients"].as_array().unwrap().iter().find(|client| client["preset"] == "java-7").unwrap();
+    assert_eq!((&java["outcome"], &java["cause"]), (&"refuse".into(), &"no-common-version".into()));
+    let listed = gauntlet("presets --json");
+    let listed: Value = serde_json::from_str(&listed.out).unwrap();
+    assert!(listed.as_array().unwrap().iter().all(|entry| entry["hello"]["ja4"].is_string()));
 }
 
 #[test]

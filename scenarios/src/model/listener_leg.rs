@@ -119,8 +119,14 @@ fn on_demand(
     steps: &mut Steps,
 ) -> Result<Result<(), Expectation>, Unclaimed> {
     let listener = &claims.listener;
-    let status = listener.late_certificate_status.ok_or(Unclaimed(ClaimName::LateCertificateStatus))?;
-    let refused = |cause| Ok(Err(refused_in_http(cause, status)));
+    let refused = |cause| {
+        if listener.refuses_late_in_tls {
+            // The handshake that comes after the request is one like the first.
+            return refused_in_tls(cause, Some(version), claims).map(Err);
+        }
+        let status = listener.late_certificate_status.ok_or(Unclaimed(ClaimName::LateCertificateStatus))?;
+        Ok(Err(refused_in_http(cause, status)))
+    };
     if version >= TlsVersion::Tls13 {
         if !listener.asks_post_handshake.ok_or(Unclaimed(ClaimName::ListenerAsksPostHandshake))? {
             steps.say(

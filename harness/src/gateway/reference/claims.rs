@@ -72,6 +72,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
             renegotiates: Some(knobs.renegotiates_late),
             asks_post_handshake: Some(false),
             late_certificate_status: Some(knobs.late_certificate_status),
+            refuses_late_in_tls: false,
         },
     }
 }

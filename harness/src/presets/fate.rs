@@ -1,0 +1,137 @@
+//! What becomes of a preset: at a server, by sending its ClientHello; at a gateway, by the model.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tls_gauntlet_scenarios::{Alert, Cause, CipherSuite, Claims, ListenerProfile, Outcome, TlsVersion};
+
+use super::Preset;
+use crate::{
+    limits::Limits,
+    scan::{Line, NoAnswer},
+    wire::{names, server_flight::ServerFlight},
+};
+
+/// Whether a client gets through the handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fate {
+    /// The name of the preset.
+    pub preset: String,
+    /// Whether both sides find what they need. Certificates are not looked at.
+    pub outcome: Outcome,
+    /// The version they agree on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_version: Option<TlsVersion>,
+    /// The cipher suite, where a server has picked one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<String>,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The alert that came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Alert>,
+}
+
+impl Fate {
+    fn reaches(preset: &str, version: TlsVersion, cipher: Option<String>) -> Self {
+        Self { outcome: Outcome::Reach, tls_version: Some(version), cipher, ..Self::refused(preset, None) }
+    }
+
+    fn refused(preset: &str, cause: Option<Cause>) -> Self {
+        let preset = preset.to_owned();
+        Self { preset, outcome: Outcome::Refuse, tls_version: None, cipher: None, cause, alert: None }
+    }
+
+    /// Whether it gets through.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.outcome == Outcome::Reach
+    }
+}
+
+/// Sends each ClientHello to a server and hears what comes of it. In TLS 1.3 the server is offered no key share, so a
+/// HelloRetryRequest is as good as a ServerHello.
+pub async fn at_server(address: SocketAddr, server_name: Option<&str>, limits: Limits) -> Vec<Fate> {
+    let line = Line::new(address, limits, [7; 32]);
+    let mut fates = Vec::new();
+    for (name, preset) in super::all() {
+        fates.push(match line.ask(&preset.offer(server_name)).await {
+            Ok(flight) => answered(name, preset, &flight),
+            Err(NoAnswer { cause, .. }) => Fate::refused(name, Some(cause)),
+        });
+    }
+    fates
+}
+
+/// What a server has made of it.
+fn answered(name: &str, preset: &Preset, flight: &ServerFlight) -> Fate {
+    let Some(hello) = &flight.hello else {
+        let cause = match flight.alert {
+            Some(Alert::ProtocolVersion) => Cause::NoCommonVersion,
+            Some(Alert::HandshakeFailure | Alert::InsufficientSecurity) => Cause::NoCommonCipher,
+            Some(Alert::UnrecognizedName) => Cause::SniUnknown,
+            Some(Alert::NoApplicationProtocol) => Cause::AlpnMismatch,
+            Some(_) | None => Cause::Aborted,
+        };
+        return Fate { alert: flight.alert, ..Fate::refused(name, Some(cause)) };
+    };
+    match hello.tls_version() {
+        Some(version) if preset.speaks(version) => {
+            Fate::reaches(name, version, Some(names::cipher(hello.cipher)))
+        }
+        // The server goes below what this client goes on with.
+        Some(_) | None => Fate::refused(name, Some(Cause::NoCommonVersion)),
+    }
+}
+
+/// What the model says of each client before a gateway with these claims.
+#[must_use]
+pub fn at_gateway(claims: &Claims, listener: &ListenerProfile) -> Vec<Fate> {
+    let accepted = match &claims.listener.versions {
+        Some(able) => listener.versions.intersection(able),
+        None => Some(listener.versions.clone()),
+    };
+    let ciphers = CipherSuite::limited(listener.ciphers.as_deref(), claims.listener.ciphers.as_deref());
+    let fate = |name: &str, preset: &Preset| {
+        let agreed = accepted.as_ref().and_then(|accepted| preset.versions.negotiate(accepted));
+        let Some(version) = agreed else { return Fate::refused(name, Some(Cause::NoCommonVersion)) };
+        let is_tls13 = |suite: &CipherSuite| suite.fits(TlsVersion::Tls13);
+        let Ok(ciphers) = &ciphers else { return Fate::refused(name, Some(Cause::NoCommonCipher)) };
+        let told: Vec<_> = ciphers
+            .iter()
+            .flatten()
+            .filter(|suite| is_tls13(suite) == (version == TlsVersion::Tls13))
+            .collect();
+        // Where none is named, there is nothing to say about them.
+        let shares = |suite: &&CipherSuite| suite.fits(version) && preset.has_cipher(suite.as_str());
+        if !told.is_empty() && !told.iter().any(shares) {
+            return Fate::refused(name, Some(Cause::NoCommonCipher));
+        }
+        Fate::reaches(name, version, None)
+    };
+    super::all().iter().map(|(name, preset)| fate(name, preset)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tls_gauntlet_scenarios::catalogue;
+
+    use super::*;
+
+    fn dead(profile: &str) -> Vec<String> {
+        let claims = catalogue().profile(profile).unwrap().claims(Claims::openssl_client());
+        let fates = at_gateway(&claims, catalogue().listener("legacy").unwrap());
+        fates.into_iter().filter(|fate| !fate.works()).map(|fate| fate.preset).collect()
+    }
+
+    #[test]
+    fn who_dies_when_old_versions_go() {
+        assert_eq!(dead("azure-resource-manager@2025-02"), Vec::<String>::new());
+        assert_eq!(
+            dead("azure-resource-manager@2025-03"),
+            ["android-4.0", "dotnet-4.5", "internet-explorer-8-windows-7", "java-7", "openssl-0.9.8"]
+        );
+    }
+}
