@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 use tests::{installed, now};
 use tls_gauntlet::{
-    gateway::{Gateway, RunFolder, Running},
+    gateway::{Gateway, Keyring, RunFolder, Running},
     record::RunRecord,
     runner::{self, RunRequest},
 };
@@ -47,6 +47,7 @@ impl Elsewhere {
         };
         let mut plan = runner::routes(&request).unwrap();
         plan.pki = Arc::new(Pki::open(folder.path(), 8, now()).unwrap());
+        plan.keyring = Keyring::of(&plan.pki);
         let run_folder = RunFolder::new().unwrap();
         let nginx = Gateway::resolve("nginx").unwrap().start(&plan, &run_folder).await.unwrap();
 
