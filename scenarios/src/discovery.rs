@@ -19,9 +19,10 @@ use crate::{
     cell::Scenario,
     claims::{AlertClaim, CertificateClaim, Claims, StatusClaim, Unclaimed},
     diagnosis::Diagnosis,
-    evidence::Evidence,
+    evidence::{ClientHelloFacts, Evidence},
     expectation::Expectation,
     judge, model,
+    profile::UpstreamProfile,
     verdict::{Verdict, VerdictKind},
     words::{Alert, Cause, ServerCertificate},
 };
@@ -77,6 +78,17 @@ impl Discovery {
 /// The table of certificates.
 const CERTIFICATE: &str = "certificate";
 
+/// What the gateway offered to the backend.
+fn hellos(cell: &Measured) -> impl Iterator<Item = &ClientHelloFacts> {
+    let evidence = cell.seen.iter().map(|(_, evidence)| evidence);
+    evidence.flat_map(|seen| &seen.backend_saw).filter_map(|saw| saw.client_hello.as_ref())
+}
+
+/// Whether what such an upstream offers is not what the gateway offers by itself.
+fn sets_ciphers(upstream: &UpstreamProfile) -> bool {
+    upstream.ciphers.is_some() || upstream.versions.is_legacy()
+}
+
 /// The cells, and what was seen in them all.
 struct Search<'a> {
     cells: &'a [Measured],
@@ -88,12 +100,11 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(cells: &'a [Measured]) -> Self {
         let evidence = || cells.iter().flat_map(|cell| &cell.seen).map(|(_, evidence)| evidence);
-        let hellos =
-            evidence().flat_map(|seen| &seen.backend_saw).filter_map(|saw| saw.client_hello.as_ref());
         let mut offered = BTreeSet::new();
         let mut protocols = BTreeSet::new();
-        for hello in hellos {
-            offered.extend(hello.words());
+        for (cell, hello) in cells.iter().flat_map(|cell| hellos(cell).map(move |hello| (cell, hello))) {
+            let is_set = sets_ciphers(&cell.scenario.upstream.1);
+            offered.extend(hello.words().filter(|word| !is_set || !hello.ciphers.contains(word)));
             protocols.extend(hello.alpn.iter().cloned());
         }
         let statuses: BTreeSet<u16> = evidence().filter_map(|seen| seen.client_saw.status).collect();
