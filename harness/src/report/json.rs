@@ -1,6 +1,8 @@
 //! The run record itself, and the published schemas of everything that is written as JSON for others to read.
 
-use crate::{late::LateReport, record::RunRecord, scan::record::ScanRecord};
+use crate::{
+    late::LateReport, record::RunRecord, rotation::record::RotationRecord, scan::record::ScanRecord,
+};
 
 /// The record as JSON, laid out for reading.
 #[must_use]
@@ -10,10 +12,11 @@ pub fn render(record: &RunRecord) -> String {
 
 /// The JSON Schemas by name, as they are checked in under `harness/schemas`.
 #[must_use]
-pub fn schemas() -> [(&'static str, String); 3] {
+pub fn schemas() -> [(&'static str, String); 4] {
     [
         ("run-record", pretty(&schemars::schema_for!(RunRecord))),
         ("scan-record", pretty(&schemars::schema_for!(ScanRecord))),
+        ("rotation-record", pretty(&schemars::schema_for!(RotationRecord))),
         ("late-report", pretty(&schemars::schema_for!(LateReport))),
     ]
 }

@@ -3,7 +3,12 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tls_gauntlet::{late::LateReport, report::json};
+use tls_gauntlet::{
+    late::LateReport,
+    report::json,
+    rotation::record::{Moment, Old, Outcome, RotationRecord, SCHEMA},
+};
+use tls_gauntlet_scenarios::Cause;
 
 use crate::sample;
 
@@ -28,6 +33,39 @@ fn a_scan_and_a_list_of_late_operations_are_what_their_schemas_say() {
     let line = "nonce=a path=/r/1/a/x status=200 method=GET tls=TLSv1.2 http=HTTP/1.1 late=given";
     let late = serde_json::to_value(LateReport::of_log([line]).unwrap()).unwrap();
     assert_eq!(problems_by("late-report", &late), Vec::<String>::new());
+}
+
+#[test]
+fn a_rotation_is_what_its_schema_says() {
+    let outcome = Outcome {
+        gateway: "nginx".to_owned(),
+        change: "trust-store".to_owned(),
+        wrong: Vec::new(),
+        requests: 800,
+        milli_rate: 199_500,
+        failed: 0,
+        failures: Vec::new(),
+        moment: Some(Moment { after_ms: 69, mixed: 3, mixed_ms: 12 }),
+        old: Old::Refused { cause: Cause::ServerCertUntrusted },
+        store_said: Vec::new(),
+        duration_ms: 4000,
+    };
+    let run = sample::record();
+    let record = RotationRecord {
+        schema: SCHEMA.to_owned(),
+        tool: run.tool,
+        seed: run.seed,
+        started: run.started,
+        duration_ms: 4000,
+        rate: 200,
+        seconds: 4,
+        gateways: run.gateways,
+        rotations: vec![outcome],
+    };
+    let mut record = serde_json::to_value(&record).unwrap();
+    assert_eq!(problems_by("rotation-record", &record), Vec::<String>::new());
+    record["rotations"][0]["old"]["is"] = "fine".into();
+    assert_ne!(problems_by("rotation-record", &record), Vec::<String>::new());
 }
 
 #[test]
