@@ -127,13 +127,14 @@ image() {
   (cd docs/examples && ../../target/tools/bin/python -W ignore -m unittest test_backend)
 }
 
-# The fleet, and a gateway between it and its client, in containers.
+# The fleet, and a gateway between it and its client, in containers; the page about them.
 containers() {
   engine || return 0
   # Also where there is one: it may be of yesterday.
   ci/image/build.sh
   cp Cargo.lock tests/outside/Cargo.lock
   (cd tests/outside && cargo test --quiet --features containers --test containers)
+  GAUNTLET_REQUIRE="${GAUNTLET_REQUIRE:-},gauntlet-image" cargo test --quiet -p tls-gauntlet --test book containers
 }
 
 # Every public item of the three crates, as rustdoc knows them; a change has to be checked in.

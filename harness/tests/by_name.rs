@@ -6,6 +6,7 @@ mod tool;
 
 use std::{
     io::{self, Read, Write},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -279,14 +280,19 @@ async fn a_split_hello_is_still_split(#[case] split: Option<usize>, #[case] answ
 
 /// Waits until the other side has read what was sent: only then are two writes two segments for it.
 async fn acknowledged(stream: &TcpStream) {
-    let address = stream.local_addr().unwrap();
-    let far = format!(":{:04X} ", address.port());
+    // Local and remote address of the far end, and that it is established.
+    let hexadecimal = |address: SocketAddr| format!("0100007F:{:04X}", address.port());
+    let far = [
+        hexadecimal(stream.peer_addr().unwrap()),
+        hexadecimal(stream.local_addr().unwrap()),
+        "01".to_owned(),
+    ];
     wait::until(DEADLINE, "the first part to be read", async || {
         // The far end's socket, with an empty receive queue (proc_net_tcp(5)).
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let is_read = |line: &str| {
             let fields: Vec<_> = line.split_whitespace().collect();
-            format!("{} ", fields[2]).ends_with(&far) && fields[4].ends_with(":00000000")
+            fields[1..4] == far && fields[4].ends_with(":00000000")
         };
         table.lines().skip(1).any(is_read).then_some(())
     })
