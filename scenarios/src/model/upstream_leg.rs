@@ -173,7 +173,7 @@ impl Leg<'_> {
         {
             return Ok(Some(stop));
         }
-        if let Some(stop) = self.missing_name() {
+        if let Some(stop) = self.name_refusal() {
             return Ok(Some(stop));
         }
         if version < TlsVersion::Tls13
@@ -230,8 +230,8 @@ impl Leg<'_> {
         Ok(self.status_refusal())
     }
 
-    /// What the backend makes of a missing server name.
-    fn missing_name(&mut self) -> Option<Stop> {
+    /// What the backend makes of a server name that is missing, or not one of its own.
+    fn name_refusal(&mut self) -> Option<Stop> {
         let says = match self.backend.server_name? {
             ServerNamePolicy::Required => Says::Usual,
             ServerNamePolicy::RequiredCloses => Says::Nothing,
@@ -239,11 +239,13 @@ impl Leg<'_> {
             | ServerNamePolicy::WrongCertificateWithout
             | ServerNamePolicy::HostMustMatch => return None,
         };
-        if self.upstream.send_server_name {
-            return None;
-        }
-        self.steps.say("the backend requires a server name and the gateway sends none");
-        Some(Stop { says, ..self.refused_by_backend(Cause::SniMissing) })
+        let (words, cause) = match (self.upstream.send_server_name, &self.upstream.server_name) {
+            (true, None) => return None,
+            (true, Some(_)) => ("knows nobody of the name that the gateway asks for", Cause::SniUnknown),
+            (false, _) => ("requires a server name and the gateway sends none", Cause::SniMissing),
+        };
+        self.steps.say(format!("the backend {words}"));
+        Some(Stop { says, ..self.refused_by_backend(cause) })
     }
 
     /// What it offers as application protocols: what it is told to, or what it does untold.

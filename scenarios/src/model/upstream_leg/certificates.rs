@@ -19,9 +19,10 @@ impl Leg<'_> {
         let handshake = Some(if in_handshake { Handling::Refused } else { Handling::Accepted });
         let exact = self.claims.log_names_flaws.ok_or(Unclaimed(ClaimName::LogNamesFlaws))?;
         let stop = self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest);
-        // Which comes first, the list that is not there or the flaw that is, is the library's own affair.
+        // Which comes first, the list that is not there, the flaw that is or the name, is the library's own affair.
         let listed = self.listed_refusal(certificate).filter(|listed| *listed != cause);
-        Ok(Some(Stop { or_cause: certificate.other_flaw().or(listed), handshake, exact, ..stop }))
+        let name = self.name_flaw(certificate).filter(|name| self.upstream.verify_name && *name != cause);
+        Ok(Some(Stop { or_cause: certificate.other_flaw().or(listed).or(name), handshake, exact, ..stop }))
     }
 
     /// What this gateway holds against the backend's certificate.
