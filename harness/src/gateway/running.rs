@@ -218,7 +218,8 @@ impl RunningProgram {
 
     /// The last lines of the log, for error messages.
     fn last_words(&self) -> String {
-        let log = self.log();
+        // That some listeners have answered says nothing of what keeps the others.
+        let log: Vec<_> = self.log().into_iter().filter(|line| !line.contains("/ready/")).collect();
         let last = &log[log.len().saturating_sub(LAST_WORDS)..];
         if last.is_empty() {
             "its log is empty".to_owned()
