@@ -58,7 +58,11 @@ fn results(
         "diff azure-apim-classic@2025-08 azure-apim-classic@2025-08+backend-tls13",
         "routes --gateway external --filter upstream/plain-good/strict::* --port-base 20000",
         "certs pki server-good client-good --format pem,pfx --seed 7",
-        "init"
+        "init",
+        "list suites",
+        "list clients",
+        "list listeners",
+        "presets azure-resource-manager@2025-02:legacy azure-resource-manager@2025-03:legacy"
     )]
     command: &str,
     #[values(80, 140)] width: usize,
