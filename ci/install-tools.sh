@@ -41,6 +41,12 @@ for tool in "$@"; do
       echo "pyopenssl: installed below $tools"
       continue
       ;;
+    # A check that can be done without: where it does not build, it is skipped by name.
+    cargo-deny)
+      [ -x "$tools/bin/cargo-deny" ] || cargo install --quiet --locked --version 0.20.2 --root "$tools" cargo-deny ||
+        echo "cargo-deny: could not be built" >&2
+      continue
+      ;;
     musl-gcc) package=musl-tools ;;
     openssl | curl | python3 | nmap | tshark | docker-compose) package=$tool ;;
     gnutls-cli) package=gnutls-bin ;;
@@ -58,7 +64,7 @@ for tool in "$@"; do
     *)
       echo "install-tools.sh: unknown tool \"$tool\"; known are openssl, curl, python3, gnutls-cli, nmap, tshark, xmllint, jsonschema, chromium," \
         "musl-gcc, schemathesis, sslyze, pyopenssl, node, java, check-jsonschema, kubernetes-validate, testcontainers, cyclonedx," \
-        "zizmor, tree_sitter, docker-compose, bash, zsh, fish, mandoc, man, groff, script" >&2
+        "zizmor, tree_sitter, docker-compose, cargo-deny, bash, zsh, fish, mandoc, man, groff, script" >&2
       exit 2
       ;;
   esac
