@@ -159,10 +159,10 @@ generated() {
   compatibility
 }
 
-# The page of what the six do needs the six.
+# The page of what the six do needs the six, two of them in two versions.
 compatibility() {
   local gateway
-  for gateway in nginx haproxy envoy caddy traefik httpd; do
+  for gateway in nginx haproxy envoy caddy traefik httpd nginx@1.26 haproxy@3.0; do
     PATH="$PATH:/usr/sbin:$PWD/target/gateways/envoy/envoy/_bin:$PWD/target/gateways/caddy/bin:$PWD/target/gateways/traefik/bin" \
       have_gateway "$gateway" || return 0
   done
@@ -173,6 +173,8 @@ compatibility() {
 have_gateway() {
   case $1 in
     httpd) command -v apache2 >/dev/null || have httpd "ci/install-gateways.sh httpd" ;;
+    # What is beside others is on no PATH.
+    *@*) [ -x "target/gateways/$1/${1%@*}" ] || have "$1" "ci/install-gateways.sh $1" ;;
     *) have "$1" "ci/install-gateways.sh $1" ;;
   esac
 }

@@ -81,10 +81,10 @@ impl Gateway {
     pub fn resolve(name: &str) -> Result<Self, GatewayError> {
         match name {
             DIRECT => Ok(Self {
-                impossible: vec![
-                    Impossible::upstream("h2", "Gauntlet's own client speaks HTTP/1.1".to_owned()),
-                    Impossible::upstream("retrying", "Gauntlet's own client calls once".to_owned()),
-                ],
+                impossible: vec![Impossible::upstream(
+                    "retrying",
+                    "Gauntlet's own client calls once".to_owned(),
+                )],
                 claims: Claims::openssl_client(),
                 version: Some(openssl::version::version().to_owned()),
                 ..Self::bare(DIRECT, "No gateway: Gauntlet's own client calls each backend.", Way::Direct)
@@ -268,7 +268,8 @@ impl Gateway {
     pub fn write_with(&self, claims: &Claims, notes: &[String], to: &Path) -> Result<(), GatewayError> {
         match &self.way {
             Way::Program(program) => {
-                measured::copy(&program.folder, program.version_number(), claims, notes, to)
+                measured::copy(&program.folder, program.version_number(), claims, notes, to)?;
+                measured::keep_to_version(&program.manifest, to)
             }
             Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => {
                 measured::claims_alone(&self.name, claims, notes, to)

@@ -33,7 +33,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            ready: Duration::from_secs(30),
+            ready: Duration::from_secs(60),
             stop: Duration::from_secs(10),
             call: Duration::from_secs(60),
             peer: Duration::from_secs(60),

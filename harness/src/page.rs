@@ -1,9 +1,9 @@
-//! What every page of ours has in common: its colours, and a policy that lets nothing in but what is in it.
+//! What every page of ours has in common: its colours and controls, and a policy that lets nothing in but what is in it.
 
 use openssl::base64;
 use sha2::{Digest, Sha256};
 
-/// The colours, light and dark, and the type faces.
+/// The colours, light and dark, the type faces, and what people filter with.
 pub(crate) const THEME: &str = include_str!("page/theme.css");
 
 /// What scripts build pages with; it comes before theirs.

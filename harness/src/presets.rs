@@ -161,4 +161,14 @@ mod tests {
             assert_eq!(preset.ja3.is_none(), derived, "{name} is recorded, or says that it is not");
         }
     }
+
+    /// The highest version first (RFC 8446 4.2.1); no name where there is none to send.
+    #[test]
+    fn an_offer_is_in_its_client_s_order() {
+        let (_, curl) = all().iter().find(|(name, _)| name == "curl-7.88").unwrap();
+        let offer = curl.offer(None);
+        assert_eq!(offer.versions.as_deref().and_then(<[u16]>::first), Some(&0x0304));
+        assert!(!offer.extensions.contains(&extension::SERVER_NAME));
+        assert!(curl.offer(Some("localhost")).extensions.contains(&extension::SERVER_NAME));
+    }
 }

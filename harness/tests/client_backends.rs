@@ -2,29 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
-use std::{sync::Arc, time::Duration};
+mod world;
+
+use std::time::Duration;
 
 use rstest::rstest;
-use time::OffsetDateTime;
 use tls_gauntlet::{
     backend::{Fleet, FleetOptions, SERVER_NAME},
     client::{Probe, Target},
     limits::Limits,
 };
-use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{
     BackendSaw, Cause, Claims, ClientSaw, Diagnosis, Evidence, FaultAction, Phase, Responder, TlsVersion,
     Verdict, catalogue, judge, model,
 };
 
-fn pki() -> Arc<Pki> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "certificates must be valid by the clock that OpenSSL reads"
-    )]
-    let now = OffsetDateTime::now_utc();
-    Arc::new(Pki::new(7, now).unwrap())
-}
+use world::pki;
 
 /// One call of each backend by a client that is set up as the upstream of the same place.
 async fn call(cells: &[(&str, &str)]) -> Vec<(ClientSaw, Vec<BackendSaw>)> {

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
+mod world;
+
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::Arc,
     thread,
     time::Duration,
 };
@@ -18,7 +19,6 @@ use openssl::{
     x509::store::X509StoreBuilder,
 };
 use rstest::rstest;
-use time::OffsetDateTime;
 use tls_gauntlet::{
     client::{Dialer, DialerSettings, Probe, Target},
     limits::Limits,
@@ -27,16 +27,9 @@ use tls_gauntlet_certs::{ClientRecipe, Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, Responder, TlsVersion, Versions};
 use tokio::time::Instant;
 
-const NAME: &str = "backend.gauntlet.test";
+use world::pki;
 
-fn pki() -> Arc<Pki> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "certificates must be valid by the clock that OpenSSL reads"
-    )]
-    let now = OffsetDateTime::now_utc();
-    Arc::new(Pki::new(7, now).unwrap())
-}
+const NAME: &str = "backend.gauntlet.test";
 
 /// What a server answers once it has read a request.
 #[derive(Clone, Copy)]
@@ -227,11 +220,13 @@ async fn sees_the_alert_that_refuses_its_certificate(
 }
 
 /// In TLS 1.3 the alert and the reset that follows it are both there before the client writes its request.
+#[rstest]
 #[tokio::test]
-async fn hears_the_alert_of_a_server_that_has_hung_up() {
+async fn hears_the_alert_of_a_server_that_has_hung_up(#[values("http/1.1", "h2")] protocol: &'static str) {
     let pki = pki();
     let mut context = context(&pki, ServerRecipe::Good, SslVersion::TLS1_3);
     require_client(&mut context, &pki);
+    context.set_alpn_select_callback(|_, _| Ok(protocol.as_bytes()));
     let context = context.build();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -244,15 +239,15 @@ async fn hears_the_alert_of_a_server_that_has_hung_up() {
     });
 
     let deadline = Instant::now() + Duration::from_secs(20);
-    let dialer = Dialer::new(&DialerSettings::sound(NAME, &pki)).unwrap();
-    let dialed = dialer.dial(address, deadline).await.unwrap();
+    let settings = DialerSettings { alpn: vec![protocol.to_owned()], ..DialerSettings::sound(NAME, &pki) };
+    let dialed = Dialer::new(&settings).unwrap().dial(address, deadline).await.unwrap();
     let server = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
     let server = tokio::net::TcpStream::from_std(server).unwrap();
     // Closing resets.
     server.set_zero_linger().unwrap();
     drop(server);
 
-    let request = Request::get("/").body(Full::<Bytes>::default()).unwrap();
+    let request = Request::get("/").header("host", NAME).body(Full::<Bytes>::default()).unwrap();
     let failure = dialed.call(request, deadline).await.unwrap_err();
     assert_eq!(failure.alert_received, Some(Alert::CertificateRequired), "{failure:?}");
     assert_eq!((failure.cause, failure.phase), (Cause::ClientCertMissing, Phase::Handshake));

@@ -46,6 +46,17 @@ impl Served {
     }
 
     async fn behind(backends: &[&str], secret: Option<&str>) -> Self {
+        Self::set(backends, secret, FleetOptions::default()).await
+    }
+
+    /// By this name, too.
+    async fn named(backends: &[&str], name: &str) -> Self {
+        let mut options = FleetOptions::default();
+        options.names.push(name.parse().unwrap());
+        Self::set(backends, None, options).await
+    }
+
+    async fn set(backends: &[&str], secret: Option<&str>, options: FleetOptions) -> Self {
         #[allow(
             clippy::disallowed_methods,
             reason = "certificates have to be valid for programs with clocks"
@@ -53,7 +64,6 @@ impl Served {
         let now = OffsetDateTime::now_utc();
         let pki = Arc::new(Pki::new(3, now).unwrap());
         let plan: Vec<_> = backends.iter().map(|name| catalogue().backend(name).unwrap()).collect();
-        let options = FleetOptions::default();
         let fleet = Fleet::start(&plan, &pki, &options).await.unwrap();
         let front = Arc::new(Front::start(&pki, &options).await.unwrap());
         let address = front.address();
@@ -64,15 +74,27 @@ impl Served {
     }
 
     async fn send(&self, method: &str, path: &str, body: &str) -> Response<Incoming> {
+        self.send_with(method, path, body, &[]).await
+    }
+
+    async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Response<Incoming> {
         let stream = TcpStream::connect(self.control.address()).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method.parse::<Method>().unwrap())
             .uri(path)
-            .header("host", "fleet.test:9000")
-            .body(Full::new(Bytes::from(body.to_owned())))
-            .unwrap();
+            .header("host", "fleet.test:9000");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
         timeout(DEADLINE, sender.send_request(request)).await.expect("an answer").unwrap()
     }
 
@@ -237,6 +259,16 @@ async fn the_stream_goes_on_where_it_was_left() {
     let mut stream = served.send("GET", "/ledger/stream?since=1", "").await.into_body();
     let event = timeout(DEADLINE, stream.frame()).await.expect("an event").unwrap().unwrap();
     assert!(event.into_data().unwrap().starts_with(b"id: 2\n"));
+
+    // What a browser says when it comes back counts more than where it began.
+    let back = async |last| served.send_with("GET", "/ledger/stream", "", &[("last-event-id", last)]).await;
+    let mut stream = back("1").await.into_body();
+    let event = timeout(DEADLINE, stream.frame()).await.expect("an event").unwrap().unwrap();
+    assert!(event.into_data().unwrap().starts_with(b"id: 2\n"));
+    let refused = back("one").await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let refused = refused.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&refused).contains("Last-Event-ID is not the number of an entry"));
 }
 
 #[tokio::test]
@@ -264,6 +296,7 @@ async fn what_callers_offered_can_be_had_later() {
 #[case("PUT", "/backends/tls12-only+tls13-only", "", 409, "both set the protocol versions; drop one of them")]
 #[case("PUT", "/backends/%ff", "", 400, "is not percent-encoded UTF-8")]
 #[case("DELETE", "/backends", "", 405, "this path takes GET, HEAD")]
+#[case("POST", "/backends/no-such/script", r#"{"steps": []}"#, 404, "no backend \"no-such\" is up")]
 #[case("POST", "/backends/plain-good/script", "{", 400, "the body is not a script: EOF")]
 #[case(
     "POST",
@@ -303,8 +336,12 @@ async fn what_makes_no_sense_is_refused_in_one_sentence(
 #[tokio::test]
 async fn a_body_without_end_is_not_read() {
     let served = Served::start(&["plain-good"]).await;
-    let said = served.ask("POST", "/backends/plain-good/script", &" ".repeat(65 * 1024)).await;
-    assert_eq!(said.status, StatusCode::PAYLOAD_TOO_LARGE);
+    for (length, status) in
+        [(64 * 1024, StatusCode::BAD_REQUEST), (64 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE)]
+    {
+        let said = served.ask("POST", "/backends/plain-good/script", &" ".repeat(length)).await;
+        assert_eq!(said.status, status, "{length}");
+    }
 }
 
 #[tokio::test]
@@ -407,6 +444,22 @@ async fn who_opens_the_address_gets_what_it_reads() {
         "{expired}"
     );
     assert!(families[0]["backends"][0]["s_client"].as_str().unwrap().contains("-servername localhost"));
+}
+
+/// Lines that people paste name a host that is one, by a name where there is one.
+#[rstest]
+#[case("fleet.test:9000", "fleet.test")]
+#[case("127.0.0.1:9000", "localhost")]
+#[case("x;reboot", "localhost")]
+#[case("fleet.example.com", "fleet.example.com")]
+#[tokio::test]
+async fn lines_have_the_host_that_was_asked(#[case] asked: &str, #[case] host: &str) {
+    let served = Served::named(&["plain-good"], "fleet.example.com").await;
+    let said = landing(&served, &[("accept", "application/json"), ("host", asked)]).await;
+    assert_eq!(said.status, 200);
+    let overview: Value = serde_json::from_str(&said.body).unwrap();
+    let line = overview["families"][0]["backends"][0]["curl"].as_str().unwrap();
+    assert!(line.starts_with(&format!("curl --cacert ca.pem https://{host}:")), "{line}");
 }
 
 #[rstest]

@@ -32,7 +32,8 @@ const HOLD: &str = "GAUNTLET_TEST_HOLD";
 #[rstest]
 #[tokio::test]
 async fn the_vendors_checker_accepts_the_files(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "nginx@1.26", "haproxy@3.0")]
+    name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     gateway.check(&plan(&gateway), &RunFolder::new().unwrap()).await.unwrap();
@@ -41,7 +42,8 @@ async fn the_vendors_checker_accepts_the_files(
 #[rstest]
 #[tokio::test]
 async fn a_gateway_starts_and_leaves_nothing(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "nginx@1.26", "haproxy@3.0")]
+    name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
@@ -63,7 +65,8 @@ async fn a_gateway_starts_and_leaves_nothing(
 #[rstest]
 #[tokio::test]
 async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "nginx@1.26", "haproxy@3.0")]
+    name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
@@ -79,7 +82,7 @@ async fn a_gateway_that_is_killed_is_noticed_and_its_workers_go_too(
 #[rstest]
 #[tokio::test]
 async fn a_gateway_takes_up_a_new_plan(
-    #[values("nginx", "haproxy", "caddy", "traefik", "httpd")] name: &str,
+    #[values("nginx", "haproxy", "caddy", "traefik", "httpd", "nginx@1.26", "haproxy@3.0")] name: &str,
 ) {
     let Some(gateway) = installed(name) else { return };
     let folder = RunFolder::new().unwrap();
@@ -111,7 +114,8 @@ async fn whoever_holds_a_gateway() {
 #[rstest]
 #[tokio::test]
 async fn nothing_outlives_us_even_if_we_are_killed(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "nginx@1.26", "haproxy@3.0")]
+    name: &str,
 ) {
     if installed(name).is_none() {
         return;
@@ -214,7 +218,8 @@ fn a_mistake_in_an_own_manifest_has_file_line_and_column() {
 
 #[rstest]
 fn shipped_gateways_leave_nothing_unclaimed(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd")] name: &str,
+    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "nginx@1.26", "haproxy@3.0")]
+    name: &str,
 ) {
     let gateway = Gateway::resolve(name).unwrap();
     let claims = gateway.claims();

@@ -87,6 +87,11 @@ print(urllib.request.urlopen("https://localhost:{port}/", context=context).read(
     "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect localhost:{port} -servername localhost -CAfile {ca} 2>/dev/null",
     None
 )]
+#[case(
+    "openssl",
+    "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -alpn spdy/3 -connect localhost:{port} -servername localhost -CAfile {ca} 2>/dev/null",
+    None
+)]
 #[tokio::test]
 async fn callers_read_what_they_offered(#[case] tool: &str, #[case] line: &str, #[case] alpn: Option<&str>) {
     if !is_installed(tool) {
@@ -99,8 +104,9 @@ async fn callers_read_what_they_offered(#[case] tool: &str, #[case] line: &str, 
     let common = offered.versions.as_ref().and_then(|versions| versions.intersection(&Versions::current()));
     assert_eq!(common, Some(Versions::current()), "{tool}");
     assert_eq!(offered.server_name.as_deref(), Some("localhost"));
-    assert_eq!(told.agreed.as_ref().unwrap().version, Some(TlsVersion::Tls13));
-    assert_eq!(told.agreed.as_ref().unwrap().alpn.as_deref(), alpn);
+    let agreed = told.agreed.as_ref().unwrap();
+    assert_eq!((agreed.version, agreed.cipher.as_str()), (Some(TlsVersion::Tls13), "TLS_AES_128_GCM_SHA256"));
+    assert_eq!((agreed.alpn.as_deref(), agreed.group.as_deref()), (alpn, Some("x25519")), "{tool}");
     assert!(offered.ciphers.contains(&"TLS_AES_128_GCM_SHA256".to_owned()));
     assert_eq!((offered.ja3.len(), offered.ja4.len()), (32, 36));
     assert!(!told.lacks.iter().any(|lack| lack.servers.starts_with("TLS 1.")), "{:?}", told.lacks);
@@ -155,6 +161,34 @@ async fn a_caller_without_an_answer_is_kept() {
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("TLS_KRB5_WITH_RC4_128_MD5"), "{page}");
     let missing = answering.run(&format!("{curl}/hello/77 -w %{{http_code}}")).await;
     assert!(missing.ends_with("404"), "{missing}");
+    let posted = answering.run(&format!("{curl}/hello/1 -X POST -w %{{http_code}}")).await;
+    assert!(posted.ends_with("405"), "{posted}");
+}
+
+/// What hardly anybody speaks any more is answered with a ServerHello: SSL 3.0, no encryption, Diffie-Hellman, either key.
+#[rstest]
+#[case::ssl3([3, 0], 0x002f)]
+#[case::no_encryption([3, 3], 0x003b)]
+#[case::diffie_hellman([3, 3], 0x009e)]
+#[case::ecdsa([3, 3], 0xc02b)]
+#[case::rsa([3, 3], 0xc02f)]
+#[tokio::test]
+async fn every_suite_is_accepted(#[case] version: [u8; 2], #[case] suite: u16) {
+    let answering = Answering::start().await;
+    let mut tcp = TcpStream::connect(answering.server.address()).await.unwrap();
+    let mut hello = vec![22, 3, 0, 0, 65, 1, 0, 0, 61];
+    hello.extend(version);
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2]);
+    hello.extend(suite.to_be_bytes());
+    // No compression; secp256r1; RSA and ECDSA with SHA-256.
+    hello.extend([1, 0, 0, 18, 0, 10, 0, 4, 0, 2, 0, 23, 0, 13, 0, 6, 0, 4, 4, 1, 4, 3]);
+    tcp.write_all(&hello).await.unwrap();
+    // The header of the record and of the message, the version, the random bytes, no session, the suite.
+    let mut said = [0; 46];
+    timeout(DEADLINE, tcp.read_exact(&mut said)).await.unwrap().unwrap();
+    assert_eq!((said[0], said[5], &said[9..11], said[43]), (22, 2, &version[..], 0), "{said:?}");
+    assert_eq!(said[44..], suite.to_be_bytes());
 }
 
 /// One that connects and says nothing keeps nobody from being answered.

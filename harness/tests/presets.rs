@@ -40,7 +40,15 @@ async fn who_dies_without_old_versions() {
         ["android-4.0", "dotnet-4.5", "internet-explorer-8-windows-7", "java-7", "openssl-0.9.8"]
     );
     assert_eq!(of(&fates, "java-7").cause, Some(Cause::NoCommonVersion));
-    assert_eq!(of(&fates, "java-17").tls_version, Some(TlsVersion::Tls12));
+    let java = of(&fates, "java-17");
+    assert_eq!(java.tls_version, Some(TlsVersion::Tls12));
+    assert!(java.cipher.as_ref().unwrap().starts_with("TLS_ECDHE_"), "{java:?}");
+}
+
+#[tokio::test]
+async fn who_comes_to_a_server_without_tls() {
+    let fates = fates(&Backend::start("plaintext-http").await.unwrap()).await;
+    assert!(fates.iter().all(|fate| fate.cause == Some(Cause::NotTls)), "{fates:?}");
 }
 
 /// A server that answers below what a client goes on with has answered in vain.

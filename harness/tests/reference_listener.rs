@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
+mod world;
+
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
@@ -9,7 +11,6 @@ use std::{
 };
 
 use rstest::rstest;
-use time::OffsetDateTime;
 use tls_gauntlet::{
     client::{ClientTrust, Probe, Target},
     gateway::{
@@ -23,6 +24,8 @@ use tls_gauntlet_scenarios::{
     Alert, Cause, ClaimName, ClientSaw, Ended, Phase, Responder, TlsVersion, catalogue,
 };
 
+use world::pki;
+
 const NONCE: &str = "n-1";
 
 struct World {
@@ -35,12 +38,7 @@ impl World {
     /// Every listener of the catalogue, and one route to a port where nobody listens: a client that gets in is
     /// answered with 502.
     async fn new(knobs: ReferenceKnobs) -> Self {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "certificates must be valid by the clock that OpenSSL reads"
-        )]
-        let now = OffsetDateTime::now_utc();
-        let pki = Arc::new(Pki::new(7, now).unwrap());
+        let pki = pki();
         let listeners = catalogue().listeners().map(|(name, profile)| (name.to_owned(), profile.clone()));
         let upstreams = catalogue().upstreams().map(|(name, profile)| (name.to_owned(), profile.clone()));
         let mut plan =
@@ -80,6 +78,10 @@ fn target(address: SocketAddr, path: String) -> Target {
 #[case("revoked-client-cert", "client-cert-required", TlsVersion::Tls13)]
 #[case("weak-client-cert", "client-cert-required", TlsVersion::Tls13)]
 #[case("untrusted-client-cert", "default", TlsVersion::Tls13)]
+#[case("h2-and-h1", "h2-and-h1", TlsVersion::Tls13)]
+#[case("h2-only", "h2-only", TlsVersion::Tls13)]
+#[case("h1-only", "h2-and-h1", TlsVersion::Tls13)]
+#[case("h2-and-h1", "default", TlsVersion::Tls13)]
 #[tokio::test]
 async fn lets_sound_clients_in(
     #[case] client: &str,
@@ -93,6 +95,8 @@ async fn lets_sound_clients_in(
     assert_eq!((saw.status, saw.answered_by), (Some(502), Some(Responder::Gateway)), "{saw:?}");
     assert_eq!((saw.tls_version, saw.complete, saw.phase), (Some(version), true, Phase::Close));
     assert_eq!(saw.certificate_requested, listener.starts_with("client-cert"));
+    let agreed = (listener != "default").then(|| &*catalogue().client(client).unwrap().protocols);
+    assert_eq!(saw.alpn.as_ref(), agreed.and_then(|protocols| protocols.first()));
 
     let log = world.gateway.stop().await;
     assert_eq!(log.len(), 1, "{log:?}");
@@ -112,6 +116,9 @@ async fn lets_sound_clients_in(
 #[case("not-yet-valid-client-cert", "client-cert-required", Cause::ClientCertNotYetValid)]
 #[case("wrong-usage-client-cert", "client-cert-required", Cause::ClientCertWrongUsage)]
 #[case("revoked-client-cert", "client-cert-unrevoked", Cause::ClientCertRevoked)]
+#[case("h1-only", "h2-only", Cause::AlpnMismatch)]
+#[case("h2-only", "h1-only", Cause::AlpnMismatch)]
+#[case("unknown-protocol", "h2-and-h1", Cause::AlpnMismatch)]
 #[tokio::test]
 async fn refuses_flawed_clients_with_the_alert_it_claims(
     #[case] client: &str,
@@ -253,7 +260,10 @@ fn nothing_is_left_unclaimed() {
             ClaimName::PlainHttp => claims.listener.plain_http.is_some(),
             ClaimName::ListenerRenegotiates => claims.listener.renegotiates.is_some(),
             ClaimName::ListenerAsksPostHandshake => claims.listener.asks_post_handshake.is_some(),
+            ClaimName::ListenerProtocols => claims.listener.protocols.is_some(),
+            ClaimName::UnknownProtocols => claims.listener.unknown_protocols.is_some(),
             ClaimName::LateCertificateStatus => claims.listener.late_certificate_status.is_some(),
+            ClaimName::ResetsLateHttp2 => claims.listener.resets_late_http2.is_some(),
         };
         assert!(made, "{name}");
     }

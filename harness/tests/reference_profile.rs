@@ -3,15 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod world;
+
+use std::{net::SocketAddr, sync::Arc};
 
 use http_body_util::Full;
 use hyper::Request;
 use rstest::rstest;
 use serde_json::Value;
-use time::OffsetDateTime;
 use tls_gauntlet::{
-    backend::{Fleet, FleetOptions},
     client::{Answer, Dialer, DialerSettings, Failure},
     gateway::{
         GATEWAY_NAME, GatewayPlan,
@@ -23,37 +23,13 @@ use tls_gauntlet_certs::{ClientRecipe, Pki};
 use tls_gauntlet_scenarios::{BackendSaw, Cause, TlsVersion, Versions, catalogue};
 use tokio::time::Instant;
 
-const LONG: Duration = Duration::from_secs(30);
+use world::{LONG, World, listener};
+
 const NONCE: &str = "n-0000000000000001";
 
-/// One gateway like this profile, before one backend.
-struct World {
-    pki: Arc<Pki>,
-    fleet: Fleet,
-    gateway: Reference,
-    path: String,
-}
-
 impl World {
-    async fn new(profile: &str, listener: &str, backend: &str) -> Self {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "certificates must be valid by the clock that OpenSSL reads"
-        )]
-        let now = OffsetDateTime::now_utc();
-        let pki = Arc::new(Pki::new(7, now).unwrap());
-        let backends = [catalogue().backend(backend).unwrap()];
-        let fleet = Fleet::start(&backends, &pki, &FleetOptions::default()).await.unwrap();
-        let mut plan = GatewayPlan::new(
-            vec![(listener.to_owned(), catalogue().listener(listener).unwrap().clone())],
-            vec![("strict".to_owned(), catalogue().upstream("strict").unwrap().clone())],
-            Arc::clone(&pki),
-            Limits::default(),
-        );
-        let path = plan.add_route("strict", fleet.backends()[0].address(), LONG, LONG).path.clone();
-        let profile = catalogue().profile(profile).unwrap();
-        let gateway = Reference::imitate(&plan, &profile).await.unwrap();
-        Self { pki, fleet, gateway, path: format!("{path}{NONCE}/orders/7") }
+    async fn new(profile: &str, name: &str, backend: &str) -> Self {
+        Self::imitating(&catalogue().profile(profile).unwrap(), vec![listener(name)], backend).await
     }
 
     fn address(&self, listener: &str) -> SocketAddr {
@@ -68,7 +44,7 @@ impl World {
     async fn post(&self, settings: &DialerSettings, listener: &str, bytes: usize) -> Result<Answer, Failure> {
         let deadline = Instant::now() + LONG;
         let dialed = Dialer::new(settings).unwrap().dial(self.address(listener), deadline).await?;
-        let request = Request::post(&self.path)
+        let request = Request::post(format!("{}{NONCE}/orders/7", self.path))
             .header("host", GATEWAY_NAME)
             .header("x-gauntlet-nonce", NONCE)
             .body(Full::from(vec![b'x'; bytes]))

@@ -3,12 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
+mod world;
+
 use std::{sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::Request;
 use rstest::rstest;
-use time::OffsetDateTime;
 use tls_gauntlet::{
     backend::{Fleet, FleetOptions},
     client::{ClientTrust, Dialer, DialerSettings, Probe, Target},
@@ -18,12 +19,13 @@ use tls_gauntlet::{
     },
     limits::Limits,
 };
-use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{
     Cause, Claims, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, Scenario, Verdict, catalogue,
     judge, model,
 };
 use tokio::time::Instant;
+
+use world::pki;
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_secs(5);
@@ -34,12 +36,7 @@ const ALERT_UNREAD: &[(&str, &str)] = &[("max-tls12", "tls10-only"), ("max-tls12
 
 /// Runs each (upstream, backend) once through one gateway.
 async fn run(knobs: ReferenceKnobs, cells: &[(&str, &str)]) -> Vec<Evidence> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "certificates must be valid by the clock that OpenSSL reads"
-    )]
-    let now = OffsetDateTime::now_utc();
-    let pki = Arc::new(Pki::new(7, now).unwrap());
+    let pki = pki();
     let limits = Limits::default();
     let backends: Vec<_> = cells.iter().map(|(_, name)| catalogue().backend(name).unwrap()).collect();
     let fleet = Fleet::start(&backends, &pki, &FleetOptions::default()).await.unwrap();
@@ -221,12 +218,7 @@ async fn what_the_backend_answers_passes_through(#[case] post_handshake_auth: bo
 
 #[tokio::test]
 async fn method_query_and_headers_pass_both_ways() {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "certificates must be valid by the clock that OpenSSL reads"
-    )]
-    let now = OffsetDateTime::now_utc();
-    let pki = Arc::new(Pki::new(7, now).unwrap());
+    let pki = pki();
     let backends = [catalogue().backend("plain-good").unwrap()];
     let fleet = Fleet::start(&backends, &pki, &FleetOptions::default()).await.unwrap();
     let named = |name: &str| name.to_owned();

@@ -132,6 +132,7 @@ async fn a_disabled_version_is_handed_out_to_nobody_until_it_is_enabled() {
     assert!(agent.held("client").is_none());
     vault.store().enable("client", version, true).unwrap();
     assert!(matches!(agent.refresh("client").await.unwrap(), Refresh::Taken { version: 1, .. }));
-    assert!(vault.store().enable("client", 2, true).is_err());
+    let unknown = vault.store().enable("client", 2, true).unwrap_err().to_string();
+    assert!(unknown.contains("version 2 of client"), "{unknown}");
     assert!(agent.refresh("server").await.unwrap_err().to_string().contains("there is no server"));
 }

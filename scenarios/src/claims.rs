@@ -100,6 +100,13 @@ pub struct ListenerClaims {
     /// where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ciphers: Option<Vec<CipherSuite>>,
+    /// The application protocols of a listener that is told none, in its order; empty for one that answers no such offer
+    /// (RFC 7301).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<Vec<String>>,
+    /// What a listener makes of a client with which it has no application protocol in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_protocols: Option<UnknownProtocols>,
     /// The HTTP status with which it refuses a client certificate, for those that finish the handshake first;
     /// absent for those that refuse in TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +143,10 @@ pub struct ListenerClaims {
     /// The HTTP status for a request that needs a client certificate and has no good one, where that is found out late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_certificate_status: Option<u16>,
+    /// Whether it resets a request over HTTP/2 that needs a client certificate, so that its client comes back with HTTP/1.1
+    /// (RFC 9113 9.2.1), instead of refusing it for the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_late_http2: Option<bool>,
     /// Whether it refuses such a request in TLS, with the alert of that cause, and not in HTTP.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refuses_late_in_tls: bool,
@@ -207,6 +218,21 @@ closed_list! {
     }
 }
 
+closed_list! {
+    /// What a listener makes of a client that offers none of its application protocols. RFC 7301 3.2 has it refuse; many
+    /// servers go on without an agreement.
+    UnknownProtocols as "treatment of unknown application protocols" {
+        /// It refuses, with the alert of the cause `alpn-mismatch`.
+        Refused = "refused",
+        /// It refuses, unless HTTP/1.1 is among those that are offered: Go's crypto/tls.
+        RefusedWithoutHttp11 = "refused-without-http11",
+        /// It goes on as if none had been offered.
+        Ignored = "ignored",
+        /// It answers with HTTP/1.1, offered or not, and clients break off if it was not: Apache httpd.
+        AnsweredHttp11 = "answered-http11",
+    }
+}
+
 /// What a gateway does with HTTP on its TLS port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -264,6 +290,10 @@ closed_list! {
         Status = "status",
         /// [`ListenerClaims::versions`]
         ListenerVersions = "listener.versions",
+        /// [`ListenerClaims::protocols`]
+        ListenerProtocols = "listener.protocols",
+        /// [`ListenerClaims::unknown_protocols`]
+        UnknownProtocols = "listener.unknown-protocols",
         /// [`ListenerClaims::alert`]
         ListenerAlert = "listener.alert",
         /// [`ListenerClaims::accepts_weak_certificates`]
@@ -280,6 +310,8 @@ closed_list! {
         ListenerAsksPostHandshake = "listener.asks-post-handshake",
         /// [`ListenerClaims::late_certificate_status`]
         LateCertificateStatus = "listener.late-certificate-status",
+        /// [`ListenerClaims::resets_late_http2`]
+        ResetsLateHttp2 = "listener.resets-late-http2",
     }
 }
 
@@ -406,6 +438,7 @@ impl Claims {
         }
         lay(&mut self.upstream_versions, over.upstream_versions);
         lay(&mut self.upstream_ciphers, over.upstream_ciphers);
+        self.limits_upstream_ciphers |= over.limits_upstream_ciphers;
         lay(&mut self.upstream_groups, over.upstream_groups);
         lay(&mut self.accepts_weak_dh, over.accepts_weak_dh);
         lay(&mut self.accepts_weak_certificates, over.accepts_weak_certificates);
@@ -427,6 +460,9 @@ impl Claims {
         lay_all(&mut self.certificate, over.certificate);
         lay_all(&mut self.status, over.status);
         lay(&mut self.listener.versions, over.listener.versions);
+        lay(&mut self.listener.ciphers, over.listener.ciphers);
+        lay(&mut self.listener.protocols, over.listener.protocols);
+        lay(&mut self.listener.unknown_protocols, over.listener.unknown_protocols);
         lay(&mut self.listener.client_certificate_status, over.listener.client_certificate_status);
         lay_all(&mut self.listener.alert, over.listener.alert);
         lay(&mut self.listener.accepts_weak_certificates, over.listener.accepts_weak_certificates);
@@ -438,6 +474,8 @@ impl Claims {
         lay(&mut self.listener.renegotiates, over.listener.renegotiates);
         lay(&mut self.listener.asks_post_handshake, over.listener.asks_post_handshake);
         lay(&mut self.listener.late_certificate_status, over.listener.late_certificate_status);
+        lay(&mut self.listener.resets_late_http2, over.listener.resets_late_http2);
+        self.listener.refuses_late_in_tls |= over.listener.refuses_late_in_tls;
         self
     }
 }

@@ -84,7 +84,7 @@ const OF_TLS13: &[CipherSuite] = &[CipherSuite::Aes256GcmSha384, CipherSuite::Ae
 /// HTTP/2 for clients, off when it is left out.
 const HTTP2: &str = "Protocols.Server.Http2";
 
-/// The whole map, every key that switches a version or a cipher suite in it.
+/// The whole map, every key that switches a version, a cipher suite or HTTP/2 in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomProperties(BTreeMap<String, String>);
 
@@ -142,6 +142,7 @@ impl CustomProperties {
         for suite in SWITCHED {
             whole.entry(key_of(*suite)).or_insert_with(|| word(true));
         }
+        whole.entry(format!("{PREFIX}{HTTP2}")).or_insert_with(|| word(false));
         Ok(Self(whole))
     }
 
@@ -179,6 +180,8 @@ impl CustomProperties {
             whole.insert(format!("{PREFIX}{TRIPLE_DES}"), triple_des);
             whole.extend(SWITCHED.iter().map(|suite| (key_of(*suite), word(ciphers.contains(suite)))));
         }
+        let http2 = profile.client_side.protocols.iter().any(|name| name == "h2");
+        whole.insert(format!("{PREFIX}{HTTP2}"), word(http2));
         Self(whole)
     }
 
@@ -224,11 +227,13 @@ impl CustomProperties {
             profile.client_side.ciphers = Some(OF_TLS13.iter().chain(&backends).copied().collect());
             profile.backend_side.ciphers = Some(backends);
         }
+        let http2 = self.is_on(HTTP2).then(|| ["h2", "http/1.1"].map(str::to_owned).to_vec());
+        profile.client_side.protocols = http2.unwrap_or_default();
         profile.options = BTreeMap::new();
         profile.custom_properties = self
             .0
             .iter()
-            .filter(|(key, _)| !switches_a_version(key) && !switches_a_suite(key))
+            .filter(|(key, _)| !switches_a_version(key) && !switches_a_suite(key) && !switches_http2(key))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
         profile.summary = format!(
@@ -308,7 +313,11 @@ fn switches_a_suite(key: &str) -> bool {
 
 fn is_known(key: &str) -> bool {
     let is_fixed = FIXED.iter().any(|suite| key == key_of(*suite));
-    switches_a_version(key) || switches_a_suite(key) || is_fixed || key.strip_prefix(PREFIX) == Some(HTTP2)
+    switches_a_version(key) || switches_a_suite(key) || is_fixed || switches_http2(key)
+}
+
+fn switches_http2(key: &str) -> bool {
+    key.strip_prefix(PREFIX) == Some(HTTP2)
 }
 
 /// The key of a cipher suite.

@@ -171,6 +171,7 @@ fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
         | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
         | Cause::AlpnMismatch
+        | Cause::Http11Required
         | Cause::Aborted
         | Cause::Timeout
         | Cause::Reset
@@ -191,6 +192,9 @@ fn client_alone(client: &ClientSaw) -> Refusal {
             phase: Phase::Request,
             causes: vec![Cause::RenegotiationRefused],
         };
+    }
+    if client.http2_error.as_deref() == Some("HTTP_1_1_REQUIRED") {
+        return Refusal { by: Party::Gateway, phase: Phase::Request, causes: vec![Cause::Http11Required] };
     }
     if let Some(alert) = client.alert {
         return Refusal {
@@ -303,7 +307,9 @@ fn usual_phase(cause: Cause) -> Option<Phase> {
         | Cause::SniMissing
         | Cause::SniUnknown
         | Cause::NotTls => Some(Phase::Handshake),
-        Cause::RenegotiationRefused | Cause::PostHandshakeAuthRefused => Some(Phase::Request),
+        Cause::RenegotiationRefused | Cause::PostHandshakeAuthRefused | Cause::Http11Required => {
+            Some(Phase::Request)
+        }
         Cause::ClientCertMissing
         | Cause::ClientCertUntrusted
         | Cause::ClientCertExpired
@@ -446,6 +452,7 @@ pub const fn alerts_of(cause: Cause) -> &'static [Alert] {
         | Cause::RenegotiationRefused
         | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
+        | Cause::Http11Required
         | Cause::ConnectionRefused
         | Cause::Timeout
         | Cause::Reset

@@ -107,6 +107,7 @@ impl<'a> Search<'a> {
             offered.extend(hello.words().filter(|word| !is_set || !hello.ciphers.contains(word)));
             protocols.extend(hello.alpn.iter().cloned());
         }
+        protocols.extend(evidence().filter_map(|seen| seen.client_saw.alpn.clone()));
         let statuses: BTreeSet<u16> = evidence().filter_map(|seen| seen.client_saw.status).collect();
         Self { cells, choices: choices::of_claims(&statuses, &protocols), offered }
     }

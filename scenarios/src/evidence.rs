@@ -49,9 +49,15 @@ pub struct ClientSaw {
     /// The fatal alert that the client itself sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert_sent: Option<Alert>,
+    /// The code with which the request, or all of HTTP/2, was given up by the server (RFC 9113 7): `HTTP_1_1_REQUIRED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2_error: Option<String>,
     /// The negotiated version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_version: Option<TlsVersion>,
+    /// The negotiated application protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<String>,
     /// Whether the session was resumed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resumed: bool,
@@ -271,6 +277,7 @@ pub(crate) const fn usual_refuser(cause: Cause) -> Party {
         | Cause::RenegotiationRefused
         | Cause::RenegotiationInsecure
         | Cause::PostHandshakeAuthRefused
+        | Cause::Http11Required
         | Cause::Timeout
         | Cause::NotTls => Party::Gateway,
         Cause::NoCommonVersion

@@ -40,6 +40,9 @@ pub struct Expectation {
     /// Whether the client's session must have been resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_resumed: Option<bool>,
+    /// The application protocol on which client and gateway must have agreed (`Some(None)`, in JSON `null`: none).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub client_alpn: Option<Option<String>>,
     /// What the backend must have seen.
     #[serde(default)]
     pub backend: BackendSight,
@@ -76,7 +79,7 @@ pub struct BackendSight {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renegotiations: Option<u32>,
     /// The application protocol that was agreed on (`Some(None)`: none).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub alpn: Option<Option<String>>,
     /// Whether the session was resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,6 +129,7 @@ impl Expectation {
             may_close: false,
             gives_up: None,
             client_resumed: None,
+            client_alpn: None,
             backend,
             steps: Vec::new(),
         }
@@ -146,6 +150,7 @@ impl Expectation {
             may_close: false,
             gives_up: None,
             client_resumed: None,
+            client_alpn: None,
             backend: BackendSight::default(),
             steps: Vec::new(),
         }

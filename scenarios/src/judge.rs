@@ -99,6 +99,7 @@ fn reached(expected: &Expectation, evidence: &Evidence) -> Verdict {
     };
     let mismatch = sight_mismatch(expected, seen)
         .or_else(|| resumption_mismatch(expected, evidence))
+        .or_else(|| protocol_mismatch(expected, evidence))
         .or_else(|| connections_mismatch(expected, evidence));
     match mismatch {
         Some(mismatch) => Verdict::WrongCause { mismatch },
@@ -111,6 +112,15 @@ fn resumption_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<St
     let words = |resumed: bool| if resumed { "a resumed session" } else { "a full handshake" };
     let seen = evidence.client_saw.resumed;
     (seen != wanted).then(|| format!("the client saw {}; expected {}", words(seen), words(wanted)))
+}
+
+fn protocol_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let wanted = expected.client_alpn.as_ref()?;
+    let seen = &evidence.client_saw.alpn;
+    (seen != wanted).then(|| {
+        let (seen, wanted) = (or_none(seen.as_ref()), or_none(wanted.as_ref()));
+        format!("the client saw the application protocol {seen}; expected {wanted}")
+    })
 }
 
 fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {

@@ -36,7 +36,7 @@ pub use catalogue::{Catalogue, UnknownName, catalogue};
 pub use cell::{CellId, CellIdError, Scenario};
 pub use claims::{
     AlertClaim, CertificateClaim, ClaimName, Claims, ListenerClaims, PlainHttp, StatusClaim, Unclaimed,
-    Verifies,
+    UnknownProtocols, Verifies,
 };
 pub use compose::{Composed, Contradiction};
 pub use diagnosis::Diagnosis;

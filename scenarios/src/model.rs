@@ -25,9 +25,10 @@ pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Uncla
     let mut steps = Steps::default();
     let (_, client) = &scenario.client;
     let (_, listener) = &scenario.listener;
-    if let Err(stop) = listener_leg::walk(client, listener, claims, &mut steps)? {
-        return Ok(Expectation { steps: steps.0, ..stop });
-    }
+    let protocol = match listener_leg::walk(client, listener, claims, &mut steps)? {
+        Ok(protocol) => protocol,
+        Err(stop) => return Ok(Expectation { steps: steps.0, ..stop }),
+    };
     let (name, upstream) = &scenario.upstream;
     if let Some(before) = &upstream.after {
         steps.say(format!("the same client has called the same backend through {before} just before"));
@@ -37,6 +38,7 @@ pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Uncla
     let mut expectation = match walked {
         Ok(sight) => Expectation {
             client_resumed: resumes(scenario),
+            client_alpn: (!client.protocols.is_empty()).then(|| protocol.agreed()),
             ..Expectation::reach(unshared(name, upstream, sight))
         },
         Err(stop) => stop.through_gateway(claims)?,

@@ -25,7 +25,10 @@ impl Suite {
     pub fn is_for(&self, gateway: &str) -> bool {
         let fits = |name: &String| match name.strip_suffix('*') {
             Some(beginning) => gateway.starts_with(beginning),
-            None => name == gateway,
+            // A version beside others (`NAME@VERSION`) is that gateway, too.
+            None => gateway
+                .strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('@')),
         };
         self.gateways.is_empty() || self.gateways.iter().any(fits)
     }

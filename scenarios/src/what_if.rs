@@ -144,3 +144,32 @@ fn effect(before: &Expectation, after: &Expectation) -> Effect {
 fn seen(of: &Expectation) -> impl PartialEq {
     (of.by, of.cause, of.statuses.clone(), of.alerts.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{Alert, Cause, Party};
+
+    #[test]
+    fn refusals_differ_by_what_a_user_notices() {
+        let refused = Expectation {
+            outcome: Outcome::Refuse,
+            by: Some(Party::Gateway),
+            cause: Some(Cause::NoCommonVersion),
+            statuses: vec![502],
+            alerts: vec![Alert::ProtocolVersion],
+            ..Expectation::reach(BackendSight::default())
+        };
+        let noticed = [
+            Expectation { by: Some(Party::Backend), ..refused.clone() },
+            Expectation { cause: Some(Cause::NoCommonCipher), ..refused.clone() },
+            Expectation { statuses: vec![503], ..refused.clone() },
+            Expectation { alerts: vec![Alert::HandshakeFailure], ..refused.clone() },
+        ];
+        for after in noticed {
+            assert_eq!(effect(&refused, &after), Effect::Differs, "{after:?}");
+        }
+        let unseen = BackendSight { connections: Some(2), ..BackendSight::default() };
+        assert_eq!(effect(&refused, &Expectation { backend: unseen, ..refused.clone() }), Effect::Stays);
+    }
+}

@@ -155,6 +155,8 @@ closed_list! {
         PostHandshakeAuthRefused = "post-handshake-auth-refused",
         /// The two sides share no application protocol.
         AlpnMismatch = "alpn-mismatch",
+        /// The request needs what HTTP/2 forbids (RFC 9113 7, `HTTP_1_1_REQUIRED`).
+        Http11Required = "http11-required",
         /// A server name was required and none came.
         SniMissing = "sni-missing",
         /// The server does not know the name it was asked for.

@@ -61,9 +61,22 @@ fn what_goes_in_comes_out() {
     ];
     let read = CustomProperties::read(&map(&keys), false).unwrap();
     assert_eq!(read.unknown(), [format!("{PREFIX}Security.Something.New")]);
-    let written = CustomProperties::of(&read.profile().unwrap());
+    let profile = read.profile().unwrap();
+    assert_eq!(profile.client_side.protocols, ["h2", "http/1.1"]);
+    let kept: Vec<_> = profile.custom_properties.keys().collect();
+    assert_eq!(kept, [&format!("{PREFIX}Security.Something.New")], "beside what the profile says itself");
+    assert!(profile.options.is_empty(), "a service is set one way");
+    let written = CustomProperties::of(&profile);
     assert_eq!(written.map(), read.map());
     assert_eq!(written.map()[&format!("{PREFIX}Security.Something.New")], "Maybe");
+}
+
+#[test]
+fn http2_is_off_until_it_is_switched_on() {
+    let read = CustomProperties::read(&map(&[]), true).unwrap();
+    assert_eq!(read.profile().unwrap().client_side.protocols, Vec::<String>::new());
+    let http2 = catalogue().profile("azure-apim-classic@2025-08+http2").unwrap();
+    assert_eq!(CustomProperties::of(&http2).map()[&format!("{PREFIX}Protocols.Server.Http2")], "True");
 }
 
 /// What the documents list, and what a service gets that has said nothing.
@@ -110,13 +123,56 @@ fn the_key_of_a_suite_that_nobody_knows_is_named() {
     assert_eq!(read.unknown(), [format!("{PREFIX}{key}")]);
 }
 
+#[rstest]
+#[case("Security.Protocols.Tls10")]
+#[case("Security.Ciphers.TripleDes168")]
+#[case("Security.Ciphers.TLS_RSA_WITH_AES_128_CBC_SHA")]
+#[case::cannot_be_off("Security.Ciphers.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384")]
+#[case("Protocols.Server.Http2")]
+fn a_switch_that_is_neither_on_nor_off_is_named(#[case] key: &str) {
+    let error = CustomProperties::read(&map(&[(key, "yes")]), false).unwrap_err();
+    assert_eq!(error.to_string(), format!("{PREFIX}{key} is \"yes\"; it takes \"True\" or \"False\""));
+}
+
+/// Each key by itself, where all of its side are off that can be.
+#[rstest]
+#[case("Ssl30", TlsVersion::Ssl3)]
+#[case("Tls10", TlsVersion::Tls10)]
+#[case("Tls11", TlsVersion::Tls11)]
+#[case("Tls13", TlsVersion::Tls13)]
+fn a_key_switches_one_version_on_one_side(#[case] key: &str, #[case] version: TlsVersion) {
+    let (clients, backends) =
+        (format!("Security.Protocols.{key}"), format!("Security.Backend.Protocols.{key}"));
+    for (on, off) in [(&clients, &backends), (&backends, &clients)] {
+        let keys = [("Security.Protocols.Tls13", "False"), (on.as_str(), "True"), (off.as_str(), "False")];
+        let profile = CustomProperties::read(&map(&keys), false).unwrap().profile().unwrap();
+        let both = Versions::of(&[TlsVersion::Tls12, version]);
+        let one = Versions::of(&[TlsVersion::Tls12]);
+        let expected = if *on == clients { [both, one] } else { [one, both] };
+        assert_eq!([profile.client_side.versions, profile.backend_side.versions], expected, "{on}");
+    }
+}
+
 #[test]
-fn a_switch_that_is_neither_on_nor_off_is_named() {
-    let error = CustomProperties::read(&map(&[("Security.Protocols.Tls10", "yes")]), false).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{PREFIX}Security.Protocols.Tls10 is \"yes\"; it takes \"True\" or \"False\"")
-    );
+fn an_old_service_has_3des() {
+    let profile = CustomProperties::read(&map(&[]), true).unwrap().profile().unwrap();
+    for ciphers in [profile.client_side.ciphers, profile.backend_side.ciphers] {
+        assert!(ciphers.unwrap().contains(&CipherSuite::Rsa3desCbcSha));
+    }
+}
+
+/// One list goes for both sides.
+#[test]
+fn of_two_lists_of_suites_that_of_the_clients_counts() {
+    let mut profile = catalogue().profile("azure-apim-classic@2025-08").unwrap();
+    profile.client_side.ciphers = Some(vec![CipherSuite::RsaAes128Gcm]);
+    profile.backend_side.ciphers = Some(vec![CipherSuite::RsaAes256Gcm]);
+    let is_on = |profile: &GatewayProfile, suite: CipherSuite| {
+        CustomProperties::of(profile).map()[&format!("{PREFIX}Security.Ciphers.{suite}")] == "True"
+    };
+    assert!(is_on(&profile, CipherSuite::RsaAes128Gcm) && !is_on(&profile, CipherSuite::RsaAes256Gcm));
+    profile.client_side.ciphers = None;
+    assert!(!is_on(&profile, CipherSuite::RsaAes128Gcm) && is_on(&profile, CipherSuite::RsaAes256Gcm));
 }
 
 #[test]
@@ -144,6 +200,7 @@ fn old_versions_are_warned_of() {
 #[case("azure-apim-v2@2025-08", "Security.Backend.Protocols.Tls10", None)]
 #[case("azure-apim-consumption", "Security.Ciphers.Whatever", Some("cipher suites"))]
 #[case("azure-apim-workspace@2025-08", "Security.Protocols.Tls13", Some("protocols"))]
+#[case("azure-apim-workspace@2025-08", "Protocols.Server.Http2", Some("protocols"))]
 #[case("azure-apim-workspace@2025-08", "Security.Ciphers.TripleDes168", Some("cipher suites"))]
 #[case("azure-apim-classic@2025-08", "Security.Ciphers.TripleDes168", None)]
 fn what_is_fixed_cannot_be_set(#[case] tier: &str, #[case] key: &str, #[case] refused: Option<&str>) {
@@ -184,5 +241,7 @@ fn an_option_cannot_change_what_is_fixed() {
     );
     assert!(on(&profile, "without-cbc").is_ok());
     profile.fixed = vec![Setting::Ciphers];
-    assert!(on(&profile, "backend-tls13").is_ok() && on(&profile, "without-cbc").is_err());
+    on(&profile, "backend-tls13").unwrap();
+    let refused = on(&profile, "without-cbc").unwrap_err().to_string();
+    assert!(refused.starts_with("the option \"without-cbc\" would change the cipher"), "{refused}");
 }

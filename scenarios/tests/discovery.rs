@@ -6,7 +6,8 @@ use rstest::rstest;
 use tls_gauntlet_scenarios::{
     AlertClaim, BackendSaw, Cause, CertificateClaim, Claims, ClientSaw, Connection, Diagnosis, Discovery,
     Ended, Evidence, Expectation, Handling, ListenerClaims, Measured, Outcome, Phase, PlainHttp, Responder,
-    Scenario, StatusClaim, TlsVersion, VerdictKind, Verifies, Versions, catalogue, judge, model,
+    Scenario, StatusClaim, TlsVersion, UnknownProtocols, VerdictKind, Verifies, Versions, catalogue, judge,
+    model,
 };
 
 /// One that does as OpenSSL does.
@@ -18,6 +19,8 @@ fn like_openssl() -> Claims {
             TlsVersion::Tls12,
             TlsVersion::Tls13,
         ])),
+        protocols: Some(Vec::new()),
+        unknown_protocols: Some(UnknownProtocols::Ignored),
         client_certificate_status: Some(400),
         alert: vec![alert(&[Cause::NoCommonVersion], "protocol_version")],
         serves_unknown_names: Some(true),
@@ -38,8 +41,11 @@ fn like_openssl() -> Claims {
 fn unlike_openssl() -> Claims {
     let listener = ListenerClaims {
         versions: Some(Versions::current()),
+        protocols: Some(vec!["h2".to_owned(), "http/1.1".to_owned()]),
+        unknown_protocols: Some(UnknownProtocols::RefusedWithoutHttp11),
         alert: vec![
             alert(&[Cause::NoCommonVersion], "protocol_version"),
+            alert(&[Cause::AlpnMismatch], "no_application_protocol"),
             alert(&[Cause::ClientCertMissing], "certificate_required"),
             alert(&[Cause::ClientCertExpired, Cause::ClientCertUntrusted], "bad_certificate"),
         ],
@@ -163,6 +169,7 @@ fn measured(scenario: Scenario, claims: &Claims) -> Option<Measured> {
             complete: expected.outcome == Outcome::Reach,
             phase: Phase::Response,
             resumed: expected.client_resumed.unwrap_or_default(),
+            alpn: expected.client_alpn.clone().flatten(),
             ..ClientSaw::default()
         },
         backend_saw: backend_saw(&expected).into_iter().flat_map(|last| tries(&expected, &last)).collect(),

@@ -412,6 +412,40 @@ fn deviations(#[case] verdict: Verdict, #[case] settled: VerdictKind) {
     assert_eq!(judge::settle(verdict, &expected, Some(&deviation), None).kind(), settled);
 }
 
+#[rstest]
+#[case(Some("h2"), Some("h2"), None)]
+#[case(None, None, None)]
+#[case(Some("h2"), Some("http/1.1"), Some("the client saw the application protocol http/1.1; expected h2"))]
+#[case(Some("h2"), None, Some("the client saw the application protocol none; expected h2"))]
+#[case(None, Some("h2"), Some("the client saw the application protocol h2; expected none"))]
+fn what_client_and_gateway_agree_on_is_seen(
+    #[case] wanted: Option<&str>,
+    #[case] seen: Option<&str>,
+    #[case] mismatch: Option<&str>,
+) {
+    let wanted = Some(wanted.map(str::to_owned));
+    let expected = Expectation { client_alpn: wanted, ..Expectation::reach(BackendSight::default()) };
+    let client = ClientSaw { alpn: seen.map(str::to_owned), ..answered(200, Responder::Backend) };
+    let evidence = evidence(client, vec![served()], &[]);
+    let verdict = judge::judge(&expected, &Diagnosis::of(&evidence, false), &evidence);
+    let mismatch = mismatch.map(|mismatch| Verdict::WrongCause { mismatch: mismatch.to_owned() });
+    assert_eq!(verdict, mismatch.unwrap_or(Verdict::Pass));
+}
+
+#[rstest]
+#[case("HTTP_1_1_REQUIRED", Cause::Http11Required)]
+#[case("INTERNAL_ERROR", Cause::Unexplained)]
+fn one_code_of_http2_names_a_cause(#[case] code: &str, #[case] cause: Cause) {
+    let client = ClientSaw {
+        phase: Phase::Response,
+        http2_error: Some(code.to_owned()),
+        ended: Some(Ended::ResetByPeer),
+        tls_version: Some(TlsVersion::Tls13),
+        ..ClientSaw::default()
+    };
+    assert_eq!(Diagnosis::of(&evidence(client, Vec::new(), &[]), false).cause, Some(cause));
+}
+
 #[test]
 fn in_the_direct_column_our_own_client_is_the_one_who_refuses() {
     let saw = ClientSaw {

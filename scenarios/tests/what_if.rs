@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeSet;
+
 use tls_gauntlet_scenarios::{
     Cause, Claims, catalogue,
     what_if::{Change, Effect, Setting, Side, compare},
@@ -89,5 +91,58 @@ fn nothing_changes_between_a_setting_and_itself() {
     let setting = setting("azure-apim-v2@2025-08", "strict");
     for change in compare(&setting, &setting) {
         assert!(matches!(change.effect, Effect::Stays | Effect::Unknown), "{change:?}");
+    }
+}
+
+/// Both upstreams count, and what is told is the one after.
+#[test]
+fn another_upstream_heals_and_breaks() {
+    let (strict, no_verify) =
+        (setting("azure-apim-v2@2025-08", "strict"), setting("azure-apim-v2@2025-08", "no-verify"));
+    let changes = compare(&strict, &no_verify);
+    let healed = names(&changes, Side::Backends, Effect::Heals);
+    assert!(healed.contains(&"expired-leaf") && healed.contains(&"wrong-name"), "{healed:?}");
+    assert!(
+        changes
+            .iter()
+            .filter(|change| change.side == Side::Backends)
+            .all(|change| change.through == "no-verify")
+    );
+    let back = compare(&no_verify, &strict);
+    assert_eq!(names(&back, Side::Backends, Effect::Breaks), healed);
+}
+
+/// TLS 1.3 towards backends is no affair of the clients.
+#[test]
+fn what_works_as_before_may_move_to_another_version() {
+    let before = setting("azure-apim-classic@2025-08", "strict");
+    let after = setting("azure-apim-classic@2025-08+backend-tls13", "strict");
+    let changes = compare(&before, &after);
+    assert!(names(&changes, Side::Backends, Effect::Moves).contains(&"plain-good"));
+    assert!(names(&changes, Side::Clients, Effect::Stays).contains(&"good-client-cert"));
+    assert!(names(&changes, Side::Clients, Effect::Moves).is_empty());
+}
+
+#[test]
+fn a_listener_that_one_of_the_two_does_not_have_is_left_out() {
+    let whole = setting("azure-apim-v2@2025-08", "strict");
+    let less = Setting { listeners: vec!["default".to_owned()], ..whole.clone() };
+    for (before, after) in [(&whole, &less), (&less, &whole)] {
+        let changes = compare(before, after);
+        let clients = changes.iter().filter(|change| change.side == Side::Clients);
+        let through: BTreeSet<_> = clients.map(|change| change.through.as_str()).collect();
+        assert_eq!(through, BTreeSet::from(["default"]));
+    }
+}
+
+#[test]
+fn what_one_of_the_two_does_not_claim_is_unknown() {
+    let (mut silent, said) =
+        (setting("azure-apim-v2@2025-08", "strict"), setting("azure-apim-v2@2025-08", "strict"));
+    silent.claims.status.clear();
+    for (before, after) in [(&silent, &said), (&said, &silent)] {
+        let changes = compare(before, after);
+        assert!(names(&changes, Side::Backends, Effect::Unknown).contains(&"expired-leaf"));
+        assert!(names(&changes, Side::Backends, Effect::Stays).contains(&"plain-good"));
     }
 }

@@ -30,15 +30,24 @@ pub struct Mutant {
 }
 
 impl Mutant {
-    /// An exact copy.
+    /// An exact copy; of `NAME@VERSION`, one that runs that version.
     #[must_use]
     pub fn of(gateway: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/gateways").join(gateway);
+        let of = gateway.split('@').next().unwrap_or_default();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/gateways").join(of);
         for file in fs::read_dir(&shipped).expect("the shipped folder").flatten() {
             fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
         }
-        Self { folder }
+        let copy = Self { folder };
+        if of == gateway {
+            return copy;
+        }
+        copy.with("gateway.toml", &format!("names = [\"{of}\"]"), "names = []").with(
+            "gateway.toml",
+            &format!("paths = [\"target/gateways/{of}/"),
+            &format!("paths = [\"target/gateways/{gateway}/"),
+        )
     }
 
     /// Replaces a text in one of its files; that the text is there is part of the test.

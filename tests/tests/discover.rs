@@ -34,6 +34,8 @@ fn request(folder: &Path) -> RunRequest {
 #[case::caddy("caddy")]
 #[case::traefik("traefik")]
 #[case::httpd("httpd")]
+#[case::nginx_newer("nginx@1.26")]
+#[case::haproxy_newer("haproxy@3.0")]
 #[tokio::test]
 async fn from_nothing_to_claims_that_hold(#[case] name: &str) {
     if !installed(name) {

@@ -1,5 +1,5 @@
 //! The whole matrix, one test for each cell: the embedded gateway, our own client alone, the real gateways,
-//! and three that the embedded one imitates.
+//! two of them in another version, and three that the embedded one imitates.
 
 use std::process::ExitCode;
 
@@ -13,6 +13,8 @@ fn main() -> ExitCode {
         "caddy",
         "traefik",
         "httpd",
+        "nginx@1.26",
+        "haproxy@3.0",
         "azure-apim-classic@2025-08",
         "azure-apim-v2@2025-08",
         "azure-resource-manager@2025-02",

@@ -6,7 +6,18 @@ use tls_gauntlet_scenarios::VerdictKind;
 
 #[rstest]
 fn what_was_reloaded_counts(
-    #[values("nginx", "haproxy", "envoy", "caddy", "traefik", "httpd", "reference")] gateway: &str,
+    #[values(
+        "nginx",
+        "nginx@1.26",
+        "haproxy",
+        "haproxy@3.0",
+        "envoy",
+        "caddy",
+        "traefik",
+        "httpd",
+        "reference"
+    )]
+    gateway: &str,
 ) {
     if !installed(gateway) {
         return;

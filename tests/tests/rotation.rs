@@ -30,7 +30,16 @@ fn only(record: RotationRecord) -> Outcome {
 
 #[rstest]
 fn nothing_fails_that_must_not(
-    #[values("reference", "azure-apim-classic@2025-08", "nginx", "haproxy", "envoy", "traefik", "httpd")]
+    #[values(
+        "reference",
+        "azure-apim-classic@2025-08",
+        "nginx",
+        "haproxy",
+        "envoy",
+        "traefik",
+        "httpd",
+        "haproxy@3.0"
+    )]
     gateway: &str,
 ) {
     if !installed(gateway) {

@@ -24,7 +24,7 @@ use tls_gauntlet::{
     vault::{Agent, Material, Vault},
 };
 use tls_gauntlet_certs::{ClientRecipe, Identity, PfxEncryption, Pki, ServerRecipe};
-use tls_gauntlet_scenarios::{ClientSaw, catalogue};
+use tls_gauntlet_scenarios::{Cause, ClientSaw, catalogue};
 use tokio::task;
 
 const AZURE: &str = "azure-apim-classic@2025-08";
@@ -187,7 +187,15 @@ async fn a_pfx_file_of_the_openssl_command_reaches_the_backend(
     let identity = pki.server(ServerRecipe::Good, &FleetOptions::default().names).unwrap();
     let held = Held { identity, client_roots: vec![new.client_root().clone()] };
     stand.backend().change(&held).await.unwrap();
-    assert_ne!(stand.get().await.status, Some(200), "the old certificate is not the one it trusts");
+    // HAProxy answers 503 or 502, by whether the refusal comes before the request is on its way (RFC 8446 4.4.2.4).
+    let answer = stand.get().await;
+    assert!([refusal(gateway), 502].contains(&answer.status.unwrap()), "{answer:?}");
+    let refused = stand.backend().recorded(1).await.remove(0);
+    assert_eq!(
+        refused.cause,
+        Some(Cause::ClientCertUntrusted),
+        "the old certificate is not the one it trusts"
+    );
 
     let vault = Vault::start().await.unwrap();
     let material = Material::read(&std::fs::read(&pfx).unwrap(), "secret").unwrap();

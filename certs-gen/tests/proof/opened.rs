@@ -26,6 +26,12 @@ fn files() -> (TempDir, String, String) {
 #[case::empty_password(&["-inkey", "KEY"], "secret", "", Some(Unusable::WrongPassword))]
 #[case::without_key(&["-nokeys"], "secret", "secret", Some(Unusable::NoKey))]
 #[case::legacy(&["-inkey", "KEY", "-legacy"], "secret", "secret", Some(Unusable::Legacy))]
+#[case::rc4_128(&["-inkey", "KEY", "-legacy", "-certpbe", "PBE-SHA1-RC4-128"], "secret", "secret", Some(Unusable::Legacy))]
+#[case::rc4_40(&["-inkey", "KEY", "-legacy", "-certpbe", "PBE-SHA1-RC4-40"], "secret", "secret", Some(Unusable::Legacy))]
+#[case::rc2_128(&["-inkey", "KEY", "-legacy", "-certpbe", "PBE-SHA1-RC2-128"], "secret", "secret", Some(Unusable::Legacy))]
+#[case::triple_des(&["-inkey", "KEY", "-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES"], "secret", "secret", None)]
+#[case::without_certificate(&["-inkey", "KEY", "-nocerts"], "secret", "secret", Some(Unusable::NoCertificate))]
+#[case::without_integrity_and_wrong(&["-inkey", "KEY", "-nomac"], "secret", "guess", Some(Unusable::Illegible))]
 #[case::legacy_and_wrong(&["-inkey", "KEY", "-legacy"], "secret", "guess", Some(Unusable::Legacy))]
 fn what_the_openssl_command_makes(
     #[case] arguments: &[&str],

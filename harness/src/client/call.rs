@@ -1,11 +1,21 @@
 //! One request over one connection, and what became of it.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    future::pending,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, client::conn::http1, http::response::Parts};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    Request, Response, Uri,
+    body::Incoming,
+    client::conn::{http1, http2},
+    header,
+    http::{response::Parts, uri},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::ssl::SslRef;
 use tls_gauntlet_scenarios::{Phase, TlsVersion};
 use tokio::time::{Instant, timeout_at};
@@ -41,6 +51,8 @@ pub struct Answer {
     pub resumed: bool,
     /// The version of the connection it came over.
     pub tls_version: Option<TlsVersion>,
+    /// The application protocol of that connection.
+    pub alpn: Option<String>,
 }
 
 impl Dialed {
@@ -94,20 +106,20 @@ impl Dialed {
     ) -> Result<Answer, Failure> {
         let Self { stream, watch } = self;
         let (leg, broken) = Leg::new(stream);
-        let (mut sender, connection) = match http1::handshake(TokioIo::new(leg)).await {
+        let (mut sender, connection) = match Sender::new(leg, watch.after_handshake.alpn.as_deref()).await {
             Ok(pair) => pair,
             Err(error) => return Err(watch.failure(&broken, &error, Phase::Request)),
         };
         let exchange = async {
             if let Some(first) = first {
                 let failed = |error: &hyper::Error| watch.failure(&broken, error, Phase::Request);
-                let response = sender.send_request(first).await.map_err(|error| failed(&error))?;
+                let response = sender.send(first).await.map_err(|error| failed(&error))?;
                 if let Some(cut) = read(response, &watch, &broken, deadline).await.cut {
                     return Err(cut);
                 }
                 sender.ready().await.map_err(|error| failed(&error))?;
             }
-            let response = match timeout_at(deadline, sender.send_request(request)).await {
+            let response = match timeout_at(deadline, sender.send(request)).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => return Err(watch.failure(&broken, &error, watch.phase_before_response())),
                 Err(_) => return Err(Failure::timed_out(Phase::Response, &watch.now())),
@@ -118,17 +130,17 @@ impl Dialed {
             Ok(answer)
         };
         let mut exchange = pin!(exchange);
-        let mut connection = pin!(connection);
-        let mut open = true;
+        let mut connection = Some(connection);
         let answer = loop {
             tokio::select! {
                 answer = &mut exchange => break answer?,
-                _ = &mut connection, if open => open = false,
+                // A request that still waits for its turn hears of the end only when the connection is dropped.
+                () = end_of(&mut connection) => connection = None,
             }
         };
-        if open && answer.cut.is_none() {
+        if connection.is_some() && answer.cut.is_none() {
             // Only sends what closes the connection. The answer is whole, whatever comes of that.
-            let _ = timeout_at(deadline, connection).await;
+            let _ = timeout_at(deadline, end_of(&mut connection)).await;
         }
         Ok(answer)
     }
@@ -155,7 +167,65 @@ async fn read(response: Response<Incoming>, watch: &Watch, broken: &Remembered, 
         asked_late: now.asked_late,
         resumed: now.resumed,
         tls_version: now.tls_version,
+        alpn: now.alpn,
     }
+}
+
+/// What keeps a connection going until all is said.
+type Conversation = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// Keeps it going until it ends; one that has ended, for ever.
+async fn end_of(conversation: &mut Option<Conversation>) {
+    match conversation {
+        Some(going) => drop(going.await),
+        None => pending().await,
+    }
+}
+
+/// Sends requests in the version of HTTP that was agreed on.
+#[derive(Debug)]
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Sender {
+    async fn new(leg: Leg, alpn: Option<&str>) -> hyper::Result<(Self, Conversation)> {
+        let io = TokioIo::new(leg);
+        if alpn == Some("h2") {
+            let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+            return Ok((Self::Http2(sender), Box::pin(connection)));
+        }
+        let (sender, connection) = http1::handshake(io).await?;
+        Ok((Self::Http1(sender), Box::pin(connection)))
+    }
+
+    async fn ready(&mut self) -> hyper::Result<()> {
+        match self {
+            Self::Http1(sender) => sender.ready().await,
+            Self::Http2(sender) => sender.ready().await,
+        }
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        match self {
+            Self::Http1(sender) => sender.send_request(request).await,
+            Self::Http2(sender) => sender.send_request(for_http2(request)).await,
+        }
+    }
+}
+
+/// HTTP/2 has the host in `:authority` (RFC 9113 8.3.1).
+fn for_http2(mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    let mut parts = request.uri().clone().into_parts();
+    let host = request.headers().get(header::HOST);
+    parts.authority = host.and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
+    parts.scheme = Some(uri::Scheme::HTTPS);
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+        request.headers_mut().remove(header::HOST);
+    }
+    request
 }
 
 /// What is known of a connection while hyper has it.
@@ -180,10 +250,8 @@ impl Watch {
     fn failure(&self, broken: &Remembered, error: &hyper::Error, phase: Phase) -> Failure {
         match broken.get() {
             // hyper alone is not content: what came is not the HTTP it should be.
-            None => Failure::not_understood(phase, error.to_string(), &self.now()),
-            Some(Break::Closed) if error.is_parse() => {
-                Failure::not_understood(phase, error.to_string(), &self.now())
-            }
+            None => Failure::not_understood(phase, error, &self.now()),
+            Some(Break::Closed) if error.is_parse() => Failure::not_understood(phase, error, &self.now()),
             Some(by) => Failure::broken(phase, &by, &self.now()),
         }
     }
@@ -219,6 +287,7 @@ impl Circumstances {
             verified: ssl.verify_result(),
             // A cipher is known as soon as the server has chosen, and the version with it.
             tls_version: ssl.current_cipher().and_then(|_| ssl.version_str().parse().ok()),
+            alpn: ssl.selected_alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
         }
     }
 }

@@ -14,7 +14,7 @@ use openssl::{
     x509::{X509, X509Crl, store::X509StoreBuilder, verify::X509VerifyFlags},
 };
 use tls_gauntlet_certs::Identity;
-use tls_gauntlet_scenarios::{CipherSuite, Group, Phase, RevocationCheck, Versions};
+use tls_gauntlet_scenarios::{Cause, CipherSuite, Group, Phase, RevocationCheck, Versions};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -70,6 +70,8 @@ pub struct DialerSettings {
     pub keeps_sessions: bool,
     /// Application protocols to offer, in order; the extension is left out if there are none.
     pub alpn: Vec<String>,
+    /// Whether to leave a server that agrees on none of them.
+    pub insists_on_alpn: bool,
 }
 
 /// Opens connections that all behave alike.
@@ -82,6 +84,7 @@ pub struct Dialer {
     name: String,
     server_name: Option<String>,
     has_certificate: bool,
+    insists_on_alpn: bool,
     recorder: Recorder,
 }
 
@@ -100,6 +103,7 @@ impl Dialer {
             name: settings.name.clone(),
             server_name: settings.server_name.clone(),
             has_certificate: settings.identity.is_some(),
+            insists_on_alpn: settings.insists_on_alpn,
             recorder: Recorder::default(),
         })
     }
@@ -168,6 +172,11 @@ impl Dialer {
                     // Says good-bye, so that the server knows that it was left.
                     let _ = timeout_at(deadline, stream.shutdown()).await;
                     return Err(Failure::refused(refusal.cause, refusal.words, &known));
+                }
+                if self.insists_on_alpn && known.alpn.is_none() {
+                    let _ = timeout_at(deadline, stream.shutdown()).await;
+                    let words = "the server agreed on no application protocol".to_owned();
+                    return Err(Failure::refused(Cause::AlpnMismatch, words, &known));
                 }
                 Ok(Dialed::tls(stream, observer, known))
             }

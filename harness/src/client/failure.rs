@@ -1,6 +1,6 @@
 //! Why a connection came to nothing: reads OpenSSL's errors, the alerts and the socket's end as one cause.
 
-use std::io;
+use std::{error::Error, io};
 
 use openssl::{error::ErrorStack, ssl, x509::X509VerifyResult};
 use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, TlsVersion};
@@ -28,6 +28,10 @@ pub struct Failure {
     pub asked_late: bool,
     /// The version, once the two sides had agreed on one.
     pub tls_version: Option<TlsVersion>,
+    /// The application protocol, once the two sides had agreed on one.
+    pub alpn: Option<String>,
+    /// The code with which the server gave up HTTP/2 (RFC 9113 7).
+    pub http2_error: Option<String>,
     /// The error in the words of the library that met it.
     pub error: String,
 }
@@ -100,8 +104,22 @@ impl Failure {
     }
 
     /// A response that is not HTTP, or not the HTTP that was asked for.
-    pub(crate) fn not_understood(phase: Phase, error: String, known: &Circumstances) -> Self {
-        Self { side: Side::Own, ended: Some(Ended::NotUnderstood), ..Self::blank(phase, error) }.under(known)
+    pub(crate) fn not_understood(phase: Phase, error: &hyper::Error, known: &Circumstances) -> Self {
+        let http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+        let given_up = http2.filter(|error| error.is_remote()).and_then(h2::Error::reason);
+        if let Some(code) = given_up {
+            let error = format!("{error}: {code}");
+            let http2_error = Some(format!("{code:?}"));
+            return Self {
+                side: Side::Peer,
+                ended: Some(Ended::ResetByPeer),
+                http2_error,
+                ..Self::blank(phase, error)
+            }
+            .under(known);
+        }
+        Self { side: Side::Own, ended: Some(Ended::NotUnderstood), ..Self::blank(phase, error.to_string()) }
+            .under(known)
     }
 
     /// As the evidence of a client.
@@ -116,6 +134,8 @@ impl Failure {
             alert_sent: self.alert_sent,
             resumed: false,
             tls_version: self.tls_version,
+            alpn: self.alpn,
+            http2_error: self.http2_error,
             certificate_requested: self.certificate_requested,
             asked_late: self.asked_late,
             phase: self.phase,
@@ -126,11 +146,14 @@ impl Failure {
 
     /// What this end held against its server, if it was this end that refused in the handshake.
     fn own_refusal(&self) -> Option<Cause> {
-        // What is found out about a certificate's status only when the handshake is over, comes without an alert.
-        let about_status = matches!(self.cause, Cause::ServerCertRevoked | Cause::ServerCertStatusUnknown);
+        // What is found out only when the handshake is over, comes without an alert.
+        let is_found_late = matches!(
+            self.cause,
+            Cause::ServerCertRevoked | Cause::ServerCertStatusUnknown | Cause::AlpnMismatch
+        );
         let refused = self.side == Side::Own
             && self.phase == Phase::Handshake
-            && (self.alert_sent.is_some() || about_status);
+            && (self.alert_sent.is_some() || is_found_late);
         (refused && self.cause != Cause::Unexplained).then_some(self.cause)
     }
 
@@ -145,6 +168,8 @@ impl Failure {
             certificate_requested: false,
             asked_late: false,
             tls_version: None,
+            alpn: None,
+            http2_error: None,
             error,
         }
     }
@@ -156,6 +181,7 @@ impl Failure {
             certificate_requested: known.certificate_requested,
             asked_late: known.asked_late,
             tls_version: known.tls_version,
+            alpn: known.alpn.clone(),
             ..self
         }
     }
@@ -197,6 +223,8 @@ pub(crate) struct Circumstances {
     pub(crate) verified: X509VerifyResult,
     /// The version, once agreed on.
     pub(crate) tls_version: Option<TlsVersion>,
+    /// The application protocol, once agreed on.
+    pub(crate) alpn: Option<String>,
 }
 
 impl Circumstances {
@@ -213,6 +241,7 @@ impl Circumstances {
             sends_server_name: false,
             verified: X509VerifyResult::OK,
             tls_version: None,
+            alpn: None,
         }
     }
 
@@ -257,7 +286,7 @@ impl Circumstances {
         if reasons.any(NO_COMMON_CIPHER) {
             return Cause::NoCommonCipher;
         }
-        if reasons.has(NO_APPLICATION_PROTOCOL) {
+        if reasons.has(NO_APPLICATION_PROTOCOL) || reasons.unoffered_protocol {
             return Cause::AlpnMismatch;
         }
         if reasons.has(PEER_DID_NOT_RETURN_A_CERTIFICATE) {
@@ -412,6 +441,7 @@ const SYSTEM_FLAG: u32 = 1 << 31;
 pub(crate) struct Reasons {
     numbers: Vec<i32>,
     asn1: bool,
+    unoffered_protocol: bool,
     text: String,
 }
 
@@ -423,6 +453,8 @@ impl Reasons {
         Self {
             numbers: tls.map(openssl::error::Error::reason_code).collect(),
             asn1: errors.iter().any(|error| error.library_code() == ASN1_LIBRARY),
+            // "bad extension", as with many others.
+            unoffered_protocol: errors.iter().any(|error| error.function() == Some("tls_parse_stoc_alpn")),
             text: if words.is_empty() { "OpenSSL gave no reason".to_owned() } else { words.join(": ") },
         }
     }

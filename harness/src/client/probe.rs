@@ -135,7 +135,8 @@ impl Probe {
             post_handshake_auth: true,
             renegotiation: profile.follows_renegotiation,
             keeps_sessions: profile.session_from.is_some(),
-            alpn: Vec::new(),
+            alpn: profile.protocols.clone(),
+            insists_on_alpn: profile.insists_on_protocol(),
         };
         Self::new(&settings, limits)
     }
@@ -230,7 +231,8 @@ impl DialerSettings {
             post_handshake_auth: true,
             renegotiation: profile.renegotiation,
             keeps_sessions: false,
-            alpn: Vec::new(),
+            alpn: profile.protocols.clone(),
+            insists_on_alpn: false,
         })
     }
 
@@ -254,6 +256,7 @@ impl DialerSettings {
             renegotiation: true,
             keeps_sessions: false,
             alpn: Vec::new(),
+            insists_on_alpn: false,
         }
     }
 }
@@ -305,6 +308,7 @@ fn saw(answer: Answer, nonce: &str) -> ClientSaw {
         answered_by: Some(responder),
         complete: answer.cut.is_none(),
         tls_version: answer.tls_version,
+        alpn: answer.alpn,
         resumed: answer.resumed,
         certificate_requested: answer.certificate_requested,
         asked_late: answer.asked_late,
@@ -316,6 +320,7 @@ fn saw(answer: Answer, nonce: &str) -> ClientSaw {
         Some(cut) => ClientSaw {
             alert: cut.alert_received,
             alert_sent: cut.alert_sent,
+            http2_error: cut.http2_error,
             phase: cut.phase,
             error: Some(cut.error),
             ended: cut.ended,

@@ -83,19 +83,29 @@ mod tests {
     #[case("[::1]:9000", &[], None)]
     #[case("gauntlet:9000", &[], None)]
     #[case("app.localhost:9000", &[], None)]
+    #[case("[::ffff:127.0.0.1]:9000", &[], None)]
+    #[case("APP.LOCALHOST:9000", &[], None)]
     #[case("fleet.default.svc.cluster.local", &[], None)]
+    #[case("fleet.test", &[], None)]
+    #[case("fleet.example", &[], None)]
+    #[case("fleet.invalid", &[], None)]
+    #[case("fleet.internal", &[], None)]
     #[case("orders.example.com:9000", &[], None)]
     #[case("a.shop.example.com.", &[], None)]
     #[case("", &[], None)]
     #[case("attacker.com:9000", &[], Some(421))]
     #[case("127.0.0.1.attacker.com:9000", &[], Some(421))]
     #[case("a.b.shop.example.com", &[], Some(421))]
+    #[case("shop.example.com", &[], Some(421))]
+    #[case("my-orders.example.com", &[], Some(421))]
     #[case("127.0.0.1:9000", &[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:9000")], None)]
     #[case("127.0.0.1:9000", &[("sec-fetch-site", "none")], None)]
     #[case("127.0.0.1:9000", &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], None)]
     #[case("127.0.0.1:9000", &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")], Some(403))]
     #[case("127.0.0.1:9000", &[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], Some(403))]
     #[case("127.0.0.1:9000", &[("origin", "http://127.0.0.1:9001")], Some(403))]
+    #[case("127.0.0.1:9000", &[("origin", "https://127.0.0.1:9000")], Some(403))]
+    #[case("127.0.0.1:9000", &[("origin", "http://127.0.0.1:9000.attacker.com")], Some(403))]
     #[case("127.0.0.1:9000", &[("origin", "https://attacker.com")], Some(403))]
     #[case("127.0.0.1:9000", &[("origin", "null")], Some(403))]
     fn who_may_ask(#[case] host: &str, #[case] more: &[(&'static str, &str)], #[case] refused: Option<u16>) {
@@ -108,11 +118,21 @@ mod tests {
         assert_eq!(problem.map(|problem| problem.status.as_u16()), refused);
     }
 
+    #[rstest]
+    #[case("localhost:9000", "localhost")]
+    #[case("[::1]:9000", "[::1]")]
+    #[case("[::1]", "[::1]")]
+    #[case("localhost", "localhost")]
+    fn an_authority_is_a_host_and_perhaps_a_port(#[case] authority: &str, #[case] expected: &str) {
+        assert_eq!(host(authority), expected);
+    }
+
     #[test]
     fn a_form_of_another_page_is_no_link() {
         let headers =
             [("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        assert!(check(&Method::POST, &headers.into_iter().collect(), &[]).is_err());
+        let problem = check(&Method::POST, &headers.into_iter().collect(), &[]).unwrap_err();
+        assert_eq!(problem.status, 403);
     }
 }

@@ -113,9 +113,11 @@ mod tests {
     fn what_a_sound_client_may_expect_of_each_backend() {
         let mut lines = String::new();
         for (name, _, profile) in catalogue().backends() {
-            let Prospect { outcome, says, note, .. } = Prospect::of(&Composed::single(name, profile));
+            let Prospect { outcome, says, note, steps, .. } = Prospect::of(&Composed::single(name, profile));
             let differs = profile.fault_on.is_some() || profile.renewal.is_some();
             assert_eq!(outcome == Expected::Depends, differs, "{name}");
+            assert_eq!(steps.is_empty(), differs, "{name}");
+            assert!(!steps.iter().any(|step| step.contains("gateway")), "{name}: {steps:?}");
             writeln!(lines, "{name:34}{says}{}", note.map_or_else(String::new, |note| format!(" ({note})")))
                 .unwrap();
         }

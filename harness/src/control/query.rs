@@ -123,6 +123,8 @@ mod tests {
     #[case("nonce=n-0123", None)]
     #[case("backend=%zz", None)]
     #[case("after=1", None)]
+    #[case(&format!("backend={}", "a".repeat(200)), Some(Wanted { backend: Some("a".repeat(200)), ..Wanted::default() }))]
+    #[case(&format!("backend={}", "a".repeat(201)), None)]
     fn queries(#[case] query: &str, #[case] wanted: Option<Wanted>) {
         let uri: Uri = format!("/ledger?{query}").parse().unwrap();
         assert_eq!(Wanted::of(&uri).ok(), wanted);

@@ -73,16 +73,23 @@ mod tests {
     }
 
     #[rstest]
-    #[case(r#"{}"#)]
-    #[case(r#"{"steps": [{"times": 0}]}"#)]
-    #[case(r#"{"steps": [{"times": 101}]}"#)]
-    #[case(r#"{"steps": [{"times": 1.5}]}"#)]
-    #[case(r#"{"steps": [{},{},{},{},{},{},{},{},{},{},{}]}"#)]
-    #[case(r#"{"steps": [{"fault": {"at": "close", "does": "stall"}}]}"#)]
-    #[case(r#"{"steps": [{"fault": {"at": "accept", "does": "refuse-connection"}}]}"#)]
-    #[case(r#"{"steps": [{"foult": null}]}"#)]
-    fn what_is_no_script_is_refused(#[case] body: &str) {
-        assert!(parse(body.as_bytes()).is_err());
+    #[case("{}", "missing field `steps`")]
+    #[case(r#"{"steps": [{"times": 0}]}"#, "times is 0")]
+    #[case(r#"{"steps": [{"times": 101}]}"#, "times is 101")]
+    #[case(r#"{"steps": [{"times": 1.5}]}"#, "times is 1.5")]
+    #[case(r#"{"steps": [{},{},{},{},{},{},{},{},{},{},{}]}"#, "10 steps at most")]
+    #[case(
+        r#"{"steps": [{"fault": {"at": "close", "does": "stall"}}]}"#,
+        "\"stall\" cannot happen at \"close\""
+    )]
+    #[case(
+        r#"{"steps": [{"fault": {"at": "accept", "does": "refuse-connection"}}]}"#,
+        "\"refuse-connection\" cannot happen at \"accept\""
+    )]
+    #[case(r#"{"steps": [{"foult": null}]}"#, "unknown field `foult`")]
+    fn what_is_no_script_is_refused(#[case] body: &str, #[case] because: &str) {
+        let problem = format!("{:?}", parse(body.as_bytes()).unwrap_err());
+        assert!(problem.replace('\\', "").contains(because), "{problem}");
     }
 
     #[test]

@@ -56,6 +56,34 @@ pub(super) fn copy(
     write(&file, &text)
 }
 
+/// Makes the copy of a shipped folder one of the version beside others that was measured: what it is called, and which
+/// program it is.
+pub(super) fn keep_to_version(of: &Manifest, to: &Path) -> Result<(), GatewayError> {
+    let file = to.join(MANIFEST);
+    let text =
+        fs::read_to_string(&file).map_err(|source| GatewayError::Read { path: file.clone(), source })?;
+    if Manifest::parse(MANIFEST, &text)?.name == of.name {
+        return Ok(());
+    }
+    let mut table = "";
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        table = header(line).unwrap_or(table);
+        let said = match (table, line.split_once(" = ").map(|(key, _)| key)) {
+            ("", Some("name")) => format!("name = {:?}\n", of.name),
+            ("program", Some("names")) => format!("names = {:?}\n", of.program.names),
+            ("program", Some("paths")) => format!("paths = {:?}\n", of.program.paths),
+            ("program", Some("variable")) => String::new(),
+            ("program", Some("install")) => {
+                of.program.install.iter().map(|command| format!("install = {command:?}\n")).collect()
+            }
+            _ => line.to_owned(),
+        };
+        kept.push_str(&said);
+    }
+    write(&file, &kept)
+}
+
 /// Writes a folder for a gateway that has none: enough for `--claims`.
 pub(super) fn claims_alone(
     name: &str,
@@ -172,7 +200,7 @@ fn header(line: &str) -> Option<&str> {
 mod tests {
     use tempfile::TempDir;
 
-    use super::*;
+    use super::{super::program::Program, *};
 
     fn measured() -> Claims {
         Claims { follows_renegotiation: Some(false), ..Claims::default() }
@@ -195,6 +223,21 @@ mod tests {
             let rest =
                 |manifest: Manifest| format!("{:?}", Manifest { claims: Claims::default(), ..manifest });
             assert_eq!(rest(before), rest(after));
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_version_beside_others_is_of_that_version() {
+        for name in Folder::names() {
+            let shipped = Folder::shipped(name).unwrap();
+            let program = Program::open_version(shipped, "0.1").unwrap();
+            let to = TempDir::new().unwrap();
+            copy(&program.folder, None, &measured(), &[], to.path()).unwrap();
+            keep_to_version(&program.manifest, to.path()).unwrap();
+            let text = fs::read_to_string(to.path().join(MANIFEST)).unwrap();
+            let written = Manifest::parse(MANIFEST, &text).unwrap();
+            assert_eq!(written.name, format!("{name}@0.1"));
+            assert_eq!(format!("{:?}", written.program), format!("{:?}", program.manifest.program));
         }
     }
 
@@ -227,10 +270,10 @@ mod tests {
         let text = "name = \"mine\"\nsummary = \"Mine.\"\n[container]\nbuild = \"image\"\n[program]\nversion = { args \
                     = [], pattern = '' }\n[run]\nfiles = {}\nstart = []\n[claims]\n";
         fs::write(from.path().join(MANIFEST), text).unwrap();
-        fs::create_dir_all(from.path().join("image/root")).unwrap();
-        fs::write(from.path().join("image/root/program"), "\u{7f}ELF").unwrap();
+        fs::create_dir_all(from.path().join("image/files")).unwrap();
+        fs::write(from.path().join("image/files/program"), "\u{7f}ELF").unwrap();
         copy(&Folder::Own(from.path().to_owned()), None, &measured(), &[], to.path()).unwrap();
-        assert_eq!(fs::read_to_string(to.path().join("image/root/program")).unwrap(), "\u{7f}ELF");
+        assert_eq!(fs::read_to_string(to.path().join("image/files/program")).unwrap(), "\u{7f}ELF");
     }
 
     #[test]

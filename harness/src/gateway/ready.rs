@@ -1,6 +1,6 @@
 //! Whether a gateway answers: one request over TLS, with nothing verified.
 
-use std::{net::SocketAddr, pin::Pin};
+use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use openssl::{
     error::ErrorStack,
@@ -10,6 +10,7 @@ use tls_gauntlet_certs::Identity;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_openssl::SslStream;
 
@@ -26,11 +27,14 @@ pub(super) enum Answer {
 
 /// A client that takes whatever it is given.
 #[derive(Debug)]
-pub(super) struct Caller(SslContext);
+pub(super) struct Caller {
+    context: SslContext,
+    patience: Duration,
+}
 
 impl Caller {
-    /// A client that shows this certificate where one is asked for.
-    pub(super) fn new(identity: &Identity) -> Result<Self, ErrorStack> {
+    /// A client that shows this certificate where one is asked for, and waits for so long each time it asks.
+    pub(super) fn new(identity: &Identity, patience: Duration) -> Result<Self, ErrorStack> {
         let mut context = SslContext::builder(SslMethod::tls_client())?;
         context.set_verify(SslVerifyMode::NONE);
         context.set_min_proto_version(None)?;
@@ -41,14 +45,19 @@ impl Caller {
             context.add_extra_chain_cert(certificate.clone())?;
         }
         context.set_private_key(identity.key())?;
-        Ok(Self(context.build()))
+        Ok(Self { context: context.build(), patience })
     }
 
-    /// Asks for a path once.
+    /// Asks for a path once. A gateway that is about to take up its files may accept a connection and never look at it again.
     pub(super) async fn ask(&self, address: SocketAddr, path: &str) -> Result<Answer, String> {
+        let answered = timeout(self.patience, self.call(address, path)).await;
+        answered.unwrap_or_else(|_| Err("it took the connection and did not answer".to_owned()))
+    }
+
+    async fn call(&self, address: SocketAddr, path: &str) -> Result<Answer, String> {
         let socket = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;
-        let mut ssl = Ssl::new(&self.0).map_err(|error| error.to_string())?;
+        let mut ssl = Ssl::new(&self.context).map_err(|error| error.to_string())?;
         ssl.set_hostname(GATEWAY_NAME).map_err(|error| error.to_string())?;
         let mut stream = SslStream::new(ssl, socket).map_err(|error| error.to_string())?;
         Pin::new(&mut stream).connect().await.map_err(|error| format!("no TLS handshake: {error}"))?;
@@ -68,7 +77,21 @@ fn status(head: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use tls_gauntlet_certs::{ClientRecipe, Pki};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_is_left_alone_is_given_up() {
+        let pki = Pki::new(1, time::macros::datetime!(2026-11-21 12:00 UTC)).unwrap();
+        let caller = Caller::new(&pki.client(ClientRecipe::Good).unwrap(), Duration::from_millis(1)).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let answer = caller.ask(listener.local_addr().unwrap(), "/").await;
+        assert_eq!(answer.unwrap_err(), "it took the connection and did not answer");
+    }
 
     #[test]
     fn a_status_is_read_from_a_status_line_alone() {

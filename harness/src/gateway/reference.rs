@@ -97,6 +97,9 @@ fn within(plan: &GatewayPlan, profile: &GatewayProfile) -> Result<GatewayPlan, C
             has: has.clone(),
         })?;
         listener.versions = both;
+        if listener.protocols.is_empty() {
+            listener.protocols.clone_from(&profile.client_side.protocols);
+        }
         let most = profile.client_side.ciphers.as_deref();
         listener.ciphers =
             CipherSuite::limited(listener.ciphers.as_deref(), most).map_err(|NoSuiteLeft| {

@@ -105,6 +105,8 @@ struct ListenerFacts {
     versions: VersionFacts,
     #[serde(flatten)]
     algorithms: AlgorithmFacts,
+    /// Application protocols to accept, in this order; the gateway's own if there are none.
+    protocols: Vec<String>,
     /// Whether to issue session tickets, and resume by them.
     session_tickets: bool,
     /// `ignored`, `optional` or `required`.
@@ -338,6 +340,7 @@ impl ListenerFacts {
             port: address.port(),
             versions: VersionFacts::new(&profile.versions),
             algorithms: AlgorithmFacts::new(profile.ciphers.as_ref(), profile.groups.as_ref()),
+            protocols: profile.protocols.clone(),
             session_tickets: profile.session_tickets == Some(true),
             client_certificate: profile.client_certificate,
             check_revocation: profile.check_revocation,

@@ -162,9 +162,10 @@ impl RunningProgram {
         let name = &program.manifest.name;
         let identity = plan.pki.client(ClientRecipe::Good);
         let identity = identity.map_err(|error| program.failed("make certificates", error.to_string()))?;
-        let caller = Caller::new(&identity);
-        let caller = caller.map_err(|error| program.failed("make a TLS client", error.to_string()))?;
         let (wanted, limit) = (program.manifest.run.ready, self.limits.ready);
+        // A connection that hangs leaves time for others.
+        let caller = Caller::new(&identity, limit / 6);
+        let caller = caller.map_err(|error| program.failed("make a TLS client", error.to_string()))?;
 
         for (listener, profile) in &plan.listeners {
             let Some(address) = self.listener(listener) else { continue };

@@ -75,7 +75,7 @@ pub fn authority(
 mod tests {
     use rstest::rstest;
     use time::macros::datetime;
-    use tls_gauntlet_certs::{ClientRecipe, Pki};
+    use tls_gauntlet_certs::{ClientRecipe, PfxEncryption, Pki};
     use tls_gauntlet_scenarios::catalogue;
 
     use super::*;
@@ -114,6 +114,15 @@ mod tests {
             None => assert_eq!(taken.unwrap(), *certificate),
             Some(words) => assert!(taken.unwrap_err().to_string().starts_with(words)),
         }
+    }
+
+    #[test]
+    fn a_client_certificate_comes_with_its_password() {
+        let identity =
+            Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap().client(ClientRecipe::Good).unwrap();
+        let file = identity.pfx("secret", PfxEncryption::Modern).unwrap();
+        assert_eq!(client_certificate(&file, "secret").unwrap().serial(), identity.serial());
+        assert_eq!(client_certificate(&file, "").unwrap_err(), Unusable::WrongPassword);
     }
 
     #[test]

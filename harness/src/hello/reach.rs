@@ -80,3 +80,78 @@ fn version(hello: &ClientHelloFacts, wanted: TlsVersion) -> Option<String> {
         None => "it offers no known version".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tls_gauntlet_scenarios::Versions;
+
+    use super::*;
+    use crate::wire::client_hello;
+
+    /// Offers something to every server.
+    fn complete() -> ClientHelloFacts {
+        let mut hello = client_hello::facts(&[]);
+        let versions = [TlsVersion::Tls10, TlsVersion::Tls11, TlsVersion::Tls12, TlsVersion::Tls13];
+        hello.versions = Some(Versions::of(&versions));
+        hello.extensions = ["supported_versions", "renegotiation_info"].map(str::to_owned).to_vec();
+        hello.ciphers = vec!["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256".to_owned()];
+        hello.server_name = Some("localhost".to_owned());
+        hello.alpn = vec!["h2".to_owned()];
+        hello.groups = vec!["X25519MLKEM768".to_owned()];
+        hello.post_handshake_auth = true;
+        hello
+    }
+
+    type Change<'a> = &'a dyn Fn(&mut ClientHelloFacts);
+
+    /// Each need by itself: a change to the offer, and what cannot be reached then.
+    #[test]
+    fn what_is_left_out_is_what_is_lacking() {
+        assert_eq!(lacks(&complete()), []);
+        let with = |versions: &[TlsVersion]| {
+            let versions = Some(Versions::of(versions));
+            move |hello: &mut ClientHelloFacts| hello.versions.clone_from(&versions)
+        };
+        let changes: [(&str, Change<'_>); 10] = [
+            ("TLS 1.3-only servers", &with(&[TlsVersion::Tls10, TlsVersion::Tls12])),
+            ("TLS 1.2-only servers", &with(&[TlsVersion::Tls10, TlsVersion::Tls13])),
+            ("servers that speak TLS 1.0 at most", &with(&[TlsVersion::Tls12, TlsVersion::Tls13])),
+            ("servers up to TLS 1.2 with nothing but forward secrecy and AEAD", &|hello| {
+                hello.ciphers = vec!["TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA".to_owned()];
+            }),
+            ("servers up to TLS 1.2 whose only certificate is ECDSA", &|hello| {
+                hello.ciphers = vec!["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256".to_owned()];
+            }),
+            ("servers with many names on one address", &|hello| hello.server_name = None),
+            ("HTTP/2-only servers", &|hello| hello.alpn = vec!["http/1.1".to_owned()]),
+            ("servers that insist on a post-quantum group", &|hello| {
+                hello.groups = vec!["x25519".to_owned()];
+            }),
+            ("servers that ask for a client certificate after the handshake, over TLS 1.3", &|hello| {
+                hello.post_handshake_auth = false;
+            }),
+            ("servers that insist on secure renegotiation", &|hello| hello.extensions.truncate(1)),
+        ];
+        for (servers, change) in changes {
+            let mut hello = complete();
+            change(&mut hello);
+            let lacking: Vec<_> = lacks(&hello).into_iter().map(|lack| lack.servers).collect();
+            assert_eq!(lacking, [servers]);
+        }
+        // The suite that stands for the extension (RFC 5746 3.3), and a client that never renegotiates.
+        let mut hello = complete();
+        hello.extensions.truncate(1);
+        hello.ciphers.push("TLS_EMPTY_RENEGOTIATION_INFO_SCSV".to_owned());
+        assert_eq!(lacks(&hello), []);
+    }
+
+    /// Without the extension an offer of TLS 1.2 is one of everything below it, too.
+    #[test]
+    fn an_offer_without_a_list_reaches_down() {
+        let mut hello = complete();
+        hello.versions = Some(Versions::of(&[TlsVersion::Tls12]));
+        hello.extensions.remove(0);
+        let lacking: Vec<_> = lacks(&hello).into_iter().map(|lack| lack.servers).collect();
+        assert_eq!(lacking, ["TLS 1.3-only servers"]);
+    }
+}

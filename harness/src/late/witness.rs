@@ -104,6 +104,7 @@ fn of_words(line: &str) -> Option<Option<Demanded>> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use serde_json::json;
 
     use super::*;
 
@@ -129,6 +130,64 @@ mod tests {
             format!("{} {}", told.method, told.path)
         });
         assert_eq!(told.as_deref(), operation);
+    }
+
+    /// One cell, and what its client went through.
+    fn cell(client: &str, listener: &str, asked_late: bool, refused: Option<(Party, Cause)>) -> CellRecord {
+        let observed = match refused {
+            None => json!({ "outcome": "reach" }),
+            Some((by, cause)) => json!({ "outcome": "refuse", "by": by, "cause": cause }),
+        };
+        let saw = json!({ "asked_late": asked_late, "tls_version": "TLSv1.2" });
+        serde_json::from_value(json!({
+            "id": "", "gateway": "nginx", "client": client, "listener": listener, "upstream": "strict",
+            "backend": "plain-good", "verdict": "pass", "observed": observed, "client_saw": saw, "why": "",
+            "source": "", "reproduce": "", "duration_ms": 1,
+        }))
+        .unwrap()
+    }
+
+    const ON_DEMAND: &str = "client-cert-on-demand";
+
+    #[rstest]
+    #[case::given(true, None, ON_DEMAND, Some(LateDemand::Given))]
+    #[case::missing(true, Some((Party::Gateway, Cause::ClientCertMissing)), ON_DEMAND, Some(LateDemand::Missing))]
+    #[case::not_followed(true, Some((Party::Client, Cause::RenegotiationRefused)), ON_DEMAND, Some(LateDemand::NotFollowed))]
+    #[case::not_answered(true, Some((Party::Client, Cause::PostHandshakeAuthRefused)), ON_DEMAND, Some(LateDemand::NotFollowed))]
+    #[case::refused(true, Some((Party::Gateway, Cause::ClientCertExpired)), ON_DEMAND, Some(LateDemand::Refused))]
+    #[case::refused_for_something_else(true, Some((Party::Gateway, Cause::Timeout)), ON_DEMAND, Some(LateDemand::Given))]
+    #[case::missed_by_the_backend(true, Some((Party::Backend, Cause::ClientCertMissing)), ON_DEMAND, Some(LateDemand::Given))]
+    #[case::not_asked(false, Some((Party::Gateway, Cause::ClientCertMissing)), ON_DEMAND, Some(LateDemand::NotAsked))]
+    #[case::could_not_be_asked(false, Some((Party::Gateway, Cause::PostHandshakeAuthRefused)), ON_DEMAND, Some(LateDemand::NotAsked))]
+    #[case::asked_at_once(false, Some((Party::Gateway, Cause::ClientCertMissing)), "client-cert-required", None)]
+    #[case::nothing(false, None, ON_DEMAND, None)]
+    fn a_client_tells_what_was_demanded(
+        #[case] asked_late: bool,
+        #[case] refused: Option<(Party, Cause)>,
+        #[case] listener: &str,
+        #[case] outcome: Option<LateDemand>,
+    ) {
+        let told = of_cell(&cell("good-client-cert", listener, asked_late, refused));
+        assert_eq!(told.as_ref().map(|told| told.outcome), outcome);
+        let Some(told) = told else { return };
+        assert_eq!((told.gateway.as_deref(), told.listener.as_deref()), (Some("nginx"), Some(listener)));
+        assert_eq!((told.path.as_str(), told.witness), ("/", Witness::Client));
+    }
+
+    #[test]
+    fn of_the_two_the_gateway_s_log_counts() {
+        let mut cell = cell("secure-path", ON_DEMAND, true, None);
+        assert_eq!(of_cell(&cell).unwrap().path, "/secure");
+        cell.gateway_said = vec![
+            "GET / 200".to_owned(),
+            "nonce=a path=/r/1/a/orders status=200 method=PUT tls=TLSv1.2 http=HTTP/1.1 late=missing"
+                .to_owned(),
+        ];
+        let told = of_cell(&cell).unwrap();
+        assert_eq!(
+            (told.path.as_str(), told.outcome, told.witness),
+            ("/orders", LateDemand::Missing, Witness::Gateway)
+        );
     }
 
     #[rstest]

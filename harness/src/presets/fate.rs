@@ -116,7 +116,8 @@ pub fn at_gateway(claims: &Claims, listener: &ListenerProfile) -> Vec<Fate> {
 
 #[cfg(test)]
 mod tests {
-    use tls_gauntlet_scenarios::catalogue;
+    use rstest::rstest;
+    use tls_gauntlet_scenarios::{Versions, catalogue};
 
     use super::*;
 
@@ -124,6 +125,72 @@ mod tests {
         let claims = catalogue().profile(profile).unwrap().claims(Claims::openssl_client());
         let fates = at_gateway(&claims, catalogue().listener("legacy").unwrap());
         fates.into_iter().filter(|fate| !fate.works()).map(|fate| fate.preset).collect()
+    }
+
+    #[rstest]
+    #[case(Alert::ProtocolVersion, Cause::NoCommonVersion)]
+    #[case(Alert::HandshakeFailure, Cause::NoCommonCipher)]
+    #[case(Alert::InsufficientSecurity, Cause::NoCommonCipher)]
+    #[case(Alert::UnrecognizedName, Cause::SniUnknown)]
+    #[case(Alert::NoApplicationProtocol, Cause::AlpnMismatch)]
+    #[case(Alert::InternalError, Cause::Aborted)]
+    fn an_alert_says_why(#[case] alert: Alert, #[case] cause: Cause) {
+        let (name, preset) = &super::super::all()[0];
+        let mut flight = ServerFlight::default();
+        flight.alert = Some(alert);
+        let fate = answered(name, preset, &flight);
+        assert_eq!((fate.works(), fate.cause, fate.alert), (false, Some(cause), Some(alert)));
+    }
+
+    /// A list of suites up to TLS 1.2 counts there, and not for clients that speak TLS 1.3.
+    #[test]
+    fn a_listener_with_one_suite_keeps_those_that_have_it() {
+        let only = CipherSuite::EcdheRsaAes256Gcm;
+        let modern = catalogue().listener("default").unwrap();
+        let listener = ListenerProfile { ciphers: Some(vec![only]), ..modern.clone() };
+        let fates = at_gateway(&Claims::openssl_client(), &listener);
+        for ((_, preset), fate) in super::super::all().iter().zip(&fates) {
+            let works = match preset.versions.max() {
+                TlsVersion::Tls13 => true,
+                TlsVersion::Tls12 => preset.has_cipher(only.as_str()),
+                TlsVersion::Ssl3 | TlsVersion::Tls10 | TlsVersion::Tls11 => false,
+            };
+            assert_eq!(fate.works(), works, "{fate:?}");
+        }
+        let lost = fates.iter().filter(|fate| fate.cause == Some(Cause::NoCommonCipher));
+        let lost: Vec<_> = lost.map(|fate| fate.preset.as_str()).collect();
+        assert_eq!(lost, ["internet-explorer-11-windows-7", "internet-explorer-11-windows-8.1"]);
+    }
+
+    /// Suites of TLS 1.2 are nothing to what is agreed below it.
+    #[test]
+    fn a_listener_of_old_versions_with_a_new_suite_keeps_nobody() {
+        let modern = catalogue().listener("default").unwrap();
+        let listener = ListenerProfile {
+            versions: Versions::of(&[TlsVersion::Tls10, TlsVersion::Tls11]),
+            ciphers: Some(vec![CipherSuite::EcdheRsaAes256Gcm]),
+            ..modern.clone()
+        };
+        let fates = at_gateway(&Claims::openssl_client(), &listener);
+        assert!(fates.iter().any(|fate| fate.cause == Some(Cause::NoCommonCipher)), "{fates:?}");
+        assert!(fates.iter().all(|fate| !fate.works()), "{fates:?}");
+    }
+
+    #[test]
+    fn a_gateway_that_can_have_no_suite_of_the_listener_keeps_nobody() {
+        let mut claims = Claims::openssl_client();
+        claims.listener.ciphers = Some(vec![CipherSuite::RsaAes128Gcm]);
+        let modern = catalogue().listener("default").unwrap();
+        let listener =
+            ListenerProfile { ciphers: Some(vec![CipherSuite::EcdheRsaAes256Gcm]), ..modern.clone() };
+        let fates = at_gateway(&claims, &listener);
+        let spoken = fates.iter().filter(|fate| fate.cause != Some(Cause::NoCommonVersion));
+        assert!(spoken.clone().count() > 0);
+        assert!(
+            spoken.clone().all(|fate| fate.cause == Some(Cause::NoCommonCipher)
+                || fate.tls_version == Some(TlsVersion::Tls13)),
+            "{fates:?}"
+        );
     }
 
     #[test]

@@ -80,9 +80,10 @@ pub fn html(record: &RunRecord, _: &Look) -> String {
 
 const TITLE: &str = "What gateways do";
 
-const LEGEND: &str = "✓: the request comes through. ×: it is refused, for this cause, by the gateway unless another is named; then what the \
-                      client sees: a status, an alert, or a connection that ends (closed). –: the gateway cannot be set up so. A number in \
-                      brackets: a known deviation, explained below.";
+const LEGEND: &str = "✓: the request comes through, where the client offers application protocols with the one that was agreed on. ×: it is \
+                      refused, for this cause, by the gateway unless another is named; then what the client sees: a status, an alert, or a \
+                      connection that ends (closed). –: the gateway cannot be set up so. A number in brackets: a known deviation, explained \
+                      below.";
 
 const STYLE: &str = "body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem}\
                      table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{border:1px solid #8886;padding:.2rem .5rem;\
@@ -163,13 +164,18 @@ impl<'a> Page<'a> {
 /// Name and version, as far as a version says what a gateway does: a patch changes no column.
 fn title(gateway: &GatewayFacts) -> String {
     let version: Vec<&str> = gateway.version.split('.').take(2).collect();
-    format!("{} {}", gateway.name, version.join("."))
+    // One that is beside others has its version in its name as well.
+    let name = gateway.name.split('@').next().unwrap_or_default();
+    format!("{name} {}", version.join("."))
 }
 
 /// Family and name of the row.
 fn place(cell: &CellRecord) -> (String, String) {
     if cell.client != "default" || cell.listener != "default" {
-        return ("clients and listeners".to_owned(), format!("{} → {}", cell.client, cell.listener));
+        let legs = format!("{} → {}", cell.client, cell.listener);
+        let usual = (cell.backend.as_str(), cell.upstream.as_str()) == ("plain-good", "strict");
+        let before = if usual { String::new() } else { format!(", {}/{}", cell.backend, cell.upstream) };
+        return ("clients and listeners".to_owned(), legs + &before);
     }
     let first = cell.backend.split('+').next().unwrap_or_default();
     let family = catalogue().backends().find(|(name, ..)| *name == first).map_or("", |(_, family, _)| family);
@@ -232,7 +238,10 @@ impl Fate {
             return Self { what: String::new(), seen: String::new(), is_set_up: true };
         };
         if expected.outcome == Outcome::Reach {
-            return Self { what: "✓".to_owned(), seen: String::new(), is_set_up: true };
+            let agreed = expected.client_alpn.as_ref();
+            let agreed = agreed.map(|protocol| format!(" {}", protocol.as_deref().unwrap_or("no ALPN")));
+            let what = format!("✓{}", agreed.unwrap_or_default());
+            return Self { what, seen: String::new(), is_set_up: true };
         }
         let cause = expected.cause.map_or_else(String::new, |cause| cause.to_string());
         let by = match expected.by {

@@ -57,6 +57,7 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
         may_close,
         gives_up,
         client_resumed,
+        client_alpn,
         backend,
         steps: _,
     } = expectation;
@@ -78,6 +79,10 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
     if *gives_up == Some(false) {
         parts.push("the gateway waits for longer than its client".to_owned());
     }
+    parts.extend(client_alpn.as_ref().map(|protocol| match protocol {
+        Some(protocol) => format!("the client is answered in {protocol}"),
+        None => "the client's application protocols are not answered".to_owned(),
+    }));
     parts.extend(client_resumed.map(|resumed| {
         if resumed { "the client's session is resumed" } else { "the client's session is not resumed" }
             .to_owned()
@@ -181,6 +186,8 @@ fn client_saw(saw: &ClientSaw) -> String {
         alert,
         alert_sent,
         tls_version,
+        alpn,
+        http2_error,
         resumed,
         certificate_requested,
         asked_late,
@@ -205,6 +212,7 @@ fn client_saw(saw: &ClientSaw) -> String {
         facts.push(format!("no response, ended{}", by_and_when(None, Some(*phase))));
     }
     facts.extend(tls_version.map(|version| version.to_string()));
+    facts.extend(alpn.as_ref().map(|protocol| printable(protocol)));
     if *resumed {
         facts.push("resumed".to_owned());
     }
@@ -217,6 +225,7 @@ fn client_saw(saw: &ClientSaw) -> String {
     facts.extend(refused_because.map(|cause| format!("refused the server: {cause}")));
     facts.extend(alert.map(|alert| format!("received alert {alert}")));
     facts.extend(alert_sent.map(|alert| format!("sent alert {alert}")));
+    facts.extend(http2_error.as_ref().map(|code| format!("received {}", printable(code))));
     facts.extend(ended.and_then(badly_ended));
     facts.extend(error.as_ref().map(|error| printable(error)));
     facts.join("; ")

@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// One call every ten milliseconds: `o`ld, `n`ew, `s`teady, `x` failed. Each takes five.
+    /// One call every ten milliseconds: `o`ld, `n`ew, `s`teady, `x` failed, `t` timed out. Each takes five.
     fn calls(seen: &str) -> Vec<Call> {
         let call = |(place, letter): (u64, char)| {
             let begun = Duration::from_millis(10 * place);
@@ -104,6 +104,7 @@ mod tests {
                 'o' => Saw::Old,
                 'n' => Saw::New,
                 's' => Saw::Steady,
+                't' => Saw::Failed("timeout".to_owned()),
                 _ => Saw::Failed("reset".to_owned()),
             };
             Call { begun, ended: begun + Duration::from_millis(5), saw }
@@ -120,10 +121,29 @@ mod tests {
     #[case("onoonnnn", Some(45), &["1 requests saw the new one before the change"])]
     #[case("ooonnnon", Some(45), &["the old one came back: 1 requests saw it after the change was over"])]
     #[case("nnnnnnnn", Some(45), &["3 requests saw the new one before the change", "nobody saw the old one before the change"])]
+    #[case::asked_before_it_was_over("ooononnn", Some(43), &[])]
+    #[case("onoooooo", None, &["1 requests saw the new one before the change", "the change was never seen for good: 0 requests saw the new one after it, and 5 the old one"])]
     #[case("oooooooo", None, &["the change was never seen for good: 0 requests saw the new one after it, and 5 the old one"])]
     fn what_is_wrong(#[case] seen: &str, #[case] over: Option<u64>, #[case] wrong: &[&str]) {
         let marks = Marks { told: Duration::from_millis(29), taken_up: over.map(Duration::from_millis) };
         assert_eq!(judge(&calls(seen), marks).wrong, wrong);
+    }
+
+    /// Who was on the way when the change began may see either.
+    #[rstest]
+    fn the_change_begins_during_a_call(#[values("oonnnnnn", "ssonnnnn")] seen: &str) {
+        let marks = Marks { told: Duration::from_millis(22), taken_up: Some(Duration::from_millis(45)) };
+        assert_eq!(judge(&calls(seen), marks).wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn failures_are_counted_by_their_reason() {
+        let marks = Marks { told: Duration::from_millis(29), taken_up: Some(Duration::from_millis(45)) };
+        let judged = judge(&calls("ooxntnxn"), marks);
+        let of = |because: &str, times, first_ms| Failures { because: because.to_owned(), times, first_ms };
+        assert_eq!((judged.requests, judged.failed), (8, 3));
+        assert_eq!(judged.failures, [of("reset", 2, 20), of("timeout", 1, 40)]);
+        assert_eq!(judged.wrong, ["3 of 8 requests failed: reset, among others"]);
     }
 
     #[test]

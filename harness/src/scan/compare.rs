@@ -292,3 +292,73 @@ fn lines(items: impl Iterator<Item = String>) -> Option<String> {
     let all: Vec<_> = items.collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SERVER: &str = "/targets/0";
+    const TLS12: &str = "/targets/0/versions/0";
+
+    /// The first server of the sample, with this at that place before and after.
+    fn changed(place: &str, key: &str, before: Value, after: Value) -> TargetChange {
+        let [before, after] = [before, after].map(|value| {
+            let mut record: Value = serde_json::from_str(include_str!("../report/scan/sample.json")).unwrap();
+            record.pointer_mut(place).unwrap()[key] = value;
+            serde_json::from_value::<ScanRecord>(record).unwrap()
+        });
+        compare(&before, &after).into_iter().find(|change| change.target.starts_with("backend.")).unwrap()
+    }
+
+    #[rstest]
+    #[case::client_certificate(SERVER, "client_certificate", json!(null), json!({ "asked": "handshake", "need": "required", "versions": [], "authorities": [] }), "client certificate")]
+    #[case::alpn(SERVER, "alpn", json!({ "h2": "refused" }), json!({ "h2": "picked" }), "ALPN")]
+    #[case::resumption(SERVER, "resumption", json!({ "ids": true }), json!({ "tickets": true }), "resumption")]
+    #[case::without_server_name(SERVER, "without_server_name", json!("served"), json!("alert"), "without server name")]
+    #[case::order(TLS12, "ciphers", json!(["ONE", "TWO"]), json!(["TWO", "ONE"]), "TLSv1.2 order of suites")]
+    #[case::group(TLS12, "groups", json!(["x25519"]), json!([]), "TLSv1.2 group")]
+    #[case::algorithm(TLS12, "signature_algorithms", json!(["a"]), json!([]), "TLSv1.2 signature algorithm")]
+    #[case::status(TLS12, "status", json!(200), json!(403), "TLSv1.2 status")]
+    #[case::suite(TLS12, "ciphers", json!(["ONE"]), json!(["ONE", "TWO"]), "TLSv1.2 cipher suite")]
+    #[case::certificate("/targets/0/certificates/0/certificates/0", "sha256", json!("00"), json!("01"), "certificate")]
+    #[case::forecast("/targets/0/forecasts/2", "impossible", json!(true), json!(false), "behind caddy/max-tls12")]
+    fn what_is_different_is_neither_worse_nor_better(
+        #[case] place: &str,
+        #[case] key: &str,
+        #[case] before: Value,
+        #[case] after: Value,
+        #[case] what: &str,
+    ) {
+        let change = changed(place, key, before, after);
+        let facts: Vec<_> = change.facts.iter().map(|fact| (fact.what.as_str(), fact.trend)).collect();
+        assert_eq!((change.trend, &facts[..]), (Trend::Different, &[(what, Trend::Different)][..]));
+    }
+
+    #[rstest]
+    #[case::renegotiation(SERVER, "renegotiation", json!({ "secure": true, "begins": false }), json!({ "secure": false, "begins": false }), "renegotiation")]
+    #[case::diffie_hellman(TLS12, "dh_bits", json!(2048), json!(1024), "TLSv1.2 Diffie-Hellman")]
+    #[case::null(TLS12, "ciphers", json!([]), json!(["TLS_RSA_WITH_NULL_SHA256"]), "TLSv1.2 cipher suite")]
+    #[case::anonymous(TLS12, "ciphers", json!([]), json!(["TLS_DH_anon_WITH_AES_128_GCM_SHA256"]), "TLSv1.2 cipher suite")]
+    #[case::export(TLS12, "ciphers", json!([]), json!(["TLS_RSA_EXPORT_WITH_DES40_CBC_SHA"]), "TLSv1.2 cipher suite")]
+    #[case::rc4(TLS12, "ciphers", json!([]), json!(["TLS_RSA_WITH_RC4_128_SHA"]), "TLSv1.2 cipher suite")]
+    #[case::rc2(TLS12, "ciphers", json!([]), json!(["SSL_CK_RC2_128_CBC_WITH_SHA"]), "TLSv1.2 cipher suite")]
+    #[case::des(TLS12, "ciphers", json!([]), json!(["TLS_RSA_WITH_DES_CBC_SHA"]), "TLSv1.2 cipher suite")]
+    #[case::triple_des(TLS12, "ciphers", json!([]), json!(["TLS_RSA_WITH_3DES_EDE_CBC_SHA"]), "TLSv1.2 cipher suite")]
+    #[case::md5(TLS12, "ciphers", json!([]), json!(["TLS_KRB5_WITH_IDEA_CBC_MD5"]), "TLSv1.2 cipher suite")]
+    fn what_gets_worse_is_better_the_other_way_round(
+        #[case] place: &str,
+        #[case] key: &str,
+        #[case] before: Value,
+        #[case] after: Value,
+        #[case] what: &str,
+    ) {
+        for (before, after, trend) in [(&before, &after, Trend::Worse), (&after, &before, Trend::Better)] {
+            let change = changed(place, key, before.clone(), after.clone());
+            let facts: Vec<_> = change.facts.iter().map(|fact| (fact.what.as_str(), fact.trend)).collect();
+            assert_eq!((change.trend, &facts[..]), (trend, &[(what, trend)][..]));
+        }
+    }
+}

@@ -72,7 +72,7 @@ fn met_by(profile: &NamedProfile, target: &TargetRecord, usual: &Composed) -> Co
     if upstream.ciphers.is_some() && (is_claimed || version < Some(TlsVersion::Tls13)) {
         met.profile.ciphers = ciphers(target);
     }
-    if upstream.groups.is_some() {
+    if upstream.groups.is_some() || profile.claims.upstream_groups.is_some() {
         met.profile.groups = groups(target);
     }
     met

@@ -4,6 +4,7 @@
 
 mod gauntlet;
 mod looks;
+mod profiles;
 mod project;
 mod serving;
 mod shells;
@@ -149,6 +150,7 @@ const FIXED: &str =
 #[case("late not-there")]
 #[case("late not-there.json")]
 #[case("late a-file")]
+#[case("late of-nothing.json")]
 #[case("presets ngnix")]
 #[case("presets nginx:legcay")]
 #[case("presets 127.0.0.1:70000")]
@@ -164,7 +166,9 @@ fn bad_input(#[case] arguments: &str) {
         .unwrap();
     fs::write(dir.path().join("of-tomorrow"), r#"{"schema": "gauntlet.run/2"}"#).unwrap();
     fs::create_dir_all(dir.path().join("taken/run.json")).unwrap();
-    fs::write(dir.path().join("of-run.json"), run_record(&[])).unwrap();
+    let record = run_record(&[]);
+    fs::write(dir.path().join("of-nothing.json"), record.replace(r#""client_saw":{},"#, "")).unwrap();
+    fs::write(dir.path().join("of-run.json"), record).unwrap();
     fs::write(dir.path().join("of-scan.json"), SCAN).unwrap();
     fs::create_dir(dir.path().join("there")).unwrap();
     fs::write(dir.path().join("there/gauntlet.toml"), "").unwrap();
@@ -205,6 +209,8 @@ fn run_record(log: &[&str]) -> String {
 /// The list, the answer, and 1 where the answer is no.
 #[rstest]
 #[case(&["nonce=a path=/r/1/a/orders status=200 method=PUT tls=TLSv1.2 http=HTTP/1.1 late=given"], 1)]
+#[case(&["nonce=a path=/r/1/a/orders status=200 method=PUT tls=TLSv1.3 http=HTTP/1.1 late=given"], 1)]
+#[case(&["nonce=a path=/r/1/a/orders status=403 method=PUT tls=TLSv1.3 http=HTTP/1.1 late=not-asked"], 1)]
 #[case(&["nonce=a path=/r/1/a/orders status=200"], 0)]
 fn late_demands_are_listed(#[case] log: &[&str], #[case] code: i32) {
     let dir = tempdir().unwrap();

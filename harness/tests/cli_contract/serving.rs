@@ -303,6 +303,22 @@ fn the_folder_is_private() {
 }
 
 #[test]
+fn presets_call_a_server() {
+    let serving = Serving::start(&["tls12-only"], 1);
+    let ran = gauntlet(&format!("presets localhost:{} --json", serving.port(0)));
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    let of = |preset: &str| {
+        told[0]["clients"].as_array().unwrap().iter().find(|one| one["preset"] == preset).unwrap()
+    };
+    assert_eq!(of("java-17")["tls_version"], "TLSv1.2");
+    assert_eq!(
+        (&of("java-7")["cause"], &of("java-7")["alert"]),
+        (&"no-common-version".into(), &"protocol_version".into())
+    );
+}
+
+#[test]
 fn all_backends_are_served_if_none_is_named() {
     let Value::Array(known) = serde_json::from_str(&gauntlet("list backends --json").out).unwrap() else {
         panic!("no array")

@@ -48,6 +48,15 @@ fn completed(line: &str) -> Vec<String> {
 #[case("gauntlet run --format jun", "junit")]
 #[case("gauntlet serve expired-le", "expired-leaf")]
 #[case("gauntlet explain renegotiation-required-d", "renegotiation-required-dual")]
+#[case("gauntlet run --claims ngi", "nginx")]
+#[case("gauntlet discover --gateway ngi", "nginx")]
+#[case("gauntlet discover --claims ngi", "nginx")]
+#[case("gauntlet discover --suite upst", "upstream")]
+#[case("gauntlet routes --claims ngi", "nginx")]
+#[case("gauntlet routes --suite upst", "upstream")]
+#[case("gauntlet report --format jun", "junit")]
+#[case("gauntlet explain --gateway ngi", "nginx")]
+#[case("gauntlet scan --format mark", "markdown")]
 #[case("gauntlet baseline acc", "accept")]
 fn bash_completes_names(#[case] line: &str, #[case] word: &str) {
     if is_there("bash") {
@@ -79,9 +88,14 @@ fn every_command_has_a_page_without_fault() {
         assert!(pages.contains(&format!("pages/{page}").as_str()), "{pages:?}");
     }
     assert_eq!(gauntlet("man run").out, fs::read_to_string(dir.path().join("pages/gauntlet-run.1")).unwrap());
+    assert!(!pages.iter().any(|page| page.ends_with("-help.1")), "{pages:?}");
     for page in &pages {
         let path = dir.path().join(page);
-        assert!(fs::read_to_string(&path).unwrap().is_ascii(), "{page}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.is_ascii(), "{page}");
+        // Name, section, no date, a source, and what it belongs to (`man(7)`).
+        let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        assert!(title.contains(" 1 \"\" \"") && title.ends_with(" Gauntlet"), "{page}: {title}");
         if is_there("groff") {
             without_fault(
                 Command::new("groff").args(["-man", "-ww", "-z", "-rCHECKSTYLE=3"]).arg(&path),

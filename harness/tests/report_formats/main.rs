@@ -73,6 +73,30 @@ fn the_width_is_respected(#[values(80, 100, 140)] width: usize) {
     }
 }
 
+/// What a client meets at a listener depends on what is behind it.
+#[test]
+fn backends_of_a_listener_have_rows_of_their_own() {
+    let mut record = sample::record();
+    for (cell, backend) in record.cells.iter_mut().zip(["plain-good", "expired-leaf"]) {
+        (cell.client, cell.listener) = ("h2-only".to_owned(), "h2-and-h1".to_owned());
+        (cell.backend, cell.upstream) = (backend.to_owned(), "strict".to_owned());
+    }
+    let page = compatibility::markdown(&record, &Look::default());
+    for row in ["| h2-only → h2-and-h1 |", "| h2-only → h2-and-h1, expired-leaf/strict |"] {
+        assert!(page.contains(row), "no {row} in {page}");
+    }
+}
+
+/// A version beside others says its version once.
+#[test]
+fn two_versions_side_by_side() {
+    let mut record = sample::record();
+    record.gateways[0].name = "nginx@1.26".to_owned();
+    record.gateways[0].version = "1.26.3".to_owned();
+    let page = compatibility::markdown(&record, &Look::default());
+    assert!(page.contains("| nginx 1.26 | haproxy 2.6 |"), "{page}");
+}
+
 #[test]
 fn gateways_side_by_side() {
     let look = Look::default();

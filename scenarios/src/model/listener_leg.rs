@@ -2,19 +2,19 @@
 
 use super::Steps;
 use crate::{
-    claims::{ClaimName, Claims, PlainHttp, Unclaimed},
+    claims::{ClaimName, Claims, PlainHttp, Unclaimed, UnknownProtocols},
     expectation::{BackendSight, Connection, Expectation},
     profile::{ClientCertificatePolicy, ClientProfile, ListenerProfile, ServerNameSent},
     words::{Alert, Cause, CipherSuite, ClientCertificate, Party, Phase, TlsVersion},
 };
 
-/// Walks the client's handshake with the listener; `Err` holds where it stops.
+/// Walks the client's handshake with the listener to the application protocol that is spoken; `Err` holds where it stops.
 pub(super) fn walk(
     client: &ClientProfile,
     listener: &ListenerProfile,
     claims: &Claims,
     steps: &mut Steps,
-) -> Result<Result<(), Expectation>, Unclaimed> {
+) -> Result<Result<Protocol, Expectation>, Unclaimed> {
     if client.plaintext {
         steps.say("the client speaks HTTP where the listener expects TLS");
         return plain_http(claims).map(Err);
@@ -30,6 +30,22 @@ pub(super) fn walk(
         steps.say(format!("client and listener have nothing in common to go on with: {cause}"));
         return refused_in_tls(cause, Some(version), claims).map(Err);
     }
+    let protocol = application_protocol(client, listener, claims)?;
+    match &protocol {
+        Protocol::Agreed(protocol) => steps.say(format!("client and listener agree on {protocol}")),
+        Protocol::Refused => {
+            steps.say(format!(
+                "the client offers {}, of which the listener has none",
+                client.protocols.join(" and ")
+            ));
+            return refused_in_tls(Cause::AlpnMismatch, Some(version), claims).map(Err);
+        }
+        Protocol::Unoffered(protocol) => {
+            steps.say(format!("the listener answers with {protocol}, which the client has not offered"));
+            return Ok(Err(left_by_client()));
+        }
+        Protocol::None => {}
+    }
     if let Some(cause) = server_name_refusal(client, claims)? {
         steps.say("the gateway refuses the server name");
         return match claims.listener.server_name_status {
@@ -37,10 +53,20 @@ pub(super) fn walk(
             None => refused_in_tls(cause, Some(version), claims).map(Err),
         };
     }
-    if listener.client_certificate == ClientCertificatePolicy::OnDemand {
-        return on_demand(client, listener, version, claims, steps);
+    let refusal = certificate_refusal(client, listener, claims)?;
+    // In TLS 1.3 the client is done with the handshake before its certificate is looked at (RFC 8446 4.4.2.4).
+    let refused_before_the_end = refusal.is_some()
+        && version < TlsVersion::Tls13
+        && claims.listener.client_certificate_status.is_none();
+    if matches!(protocol, Protocol::None) && client.insists_on_protocol() && !refused_before_the_end {
+        let offered = client.protocols.join(" and ");
+        steps.say(format!("the listener goes on without {offered}, and the client does not"));
+        return Ok(Err(left_by_client()));
     }
-    if let Some(cause) = certificate_refusal(client, listener, claims)? {
+    if listener.client_certificate == ClientCertificatePolicy::OnDemand {
+        return Ok(on_demand(client, &protocol, listener, version, claims, steps)?.map(|()| protocol));
+    }
+    if let Some(cause) = refusal {
         steps.say(format!("the listener refuses the client: {cause}"));
         return refused_certificate(cause, version, claims).map(Err);
     }
@@ -50,7 +76,7 @@ pub(super) fn walk(
                 .say("the listener asks for certificates and the host of the request is not the server name");
             Err(refused)
         }
-        None => Ok(()),
+        None => Ok(protocol),
     })
 }
 
@@ -86,6 +112,64 @@ fn of_kind(list: Option<&[CipherSuite]>, version: TlsVersion) -> Option<Vec<Ciph
     (!suites.is_empty()).then_some(suites)
 }
 
+/// The client breaks off over the application protocol.
+fn left_by_client() -> Expectation {
+    Expectation { by: Some(Party::Client), may_close: true, ..stopped(Phase::Handshake, Cause::AlpnMismatch) }
+}
+
+/// What comes of the application protocols that the client offers.
+pub(super) enum Protocol {
+    /// This one is spoken.
+    Agreed(String),
+    /// None was offered, or the listener has not answered.
+    None,
+    /// The listener answers with this one, which was not offered.
+    Unoffered(&'static str),
+    /// The listener breaks the handshake off.
+    Refused,
+}
+
+impl Protocol {
+    /// The one that was agreed on.
+    pub(super) fn agreed(self) -> Option<String> {
+        match self {
+            Self::Agreed(protocol) => Some(protocol),
+            Self::None | Self::Unoffered(_) | Self::Refused => None,
+        }
+    }
+}
+
+/// The listener's choice (RFC 7301 3.2).
+fn application_protocol(
+    client: &ClientProfile,
+    listener: &ListenerProfile,
+    claims: &Claims,
+) -> Result<Protocol, Unclaimed> {
+    if client.protocols.is_empty() {
+        return Ok(Protocol::None);
+    }
+    let own = match &listener.protocols[..] {
+        [] => claims.listener.protocols.as_deref().ok_or(Unclaimed(ClaimName::ListenerProtocols))?,
+        told => told,
+    };
+    if let Some(protocol) = own.iter().find(|name| client.protocols.contains(name)) {
+        return Ok(Protocol::Agreed(protocol.clone()));
+    }
+    if own.is_empty() {
+        return Ok(Protocol::None);
+    }
+    let unknown = claims.listener.unknown_protocols.ok_or(Unclaimed(ClaimName::UnknownProtocols))?;
+    Ok(match unknown {
+        UnknownProtocols::AnsweredHttp11 if client.insists_on_protocol() => {
+            Protocol::Unoffered(ClientProfile::HTTP11)
+        }
+        UnknownProtocols::AnsweredHttp11 => Protocol::Agreed(ClientProfile::HTTP11.to_owned()),
+        UnknownProtocols::Ignored => Protocol::None,
+        UnknownProtocols::RefusedWithoutHttp11 if !client.insists_on_protocol() => Protocol::None,
+        UnknownProtocols::Refused | UnknownProtocols::RefusedWithoutHttp11 => Protocol::Refused,
+    })
+}
+
 fn plain_http(claims: &Claims) -> Result<Expectation, Unclaimed> {
     let mut stop = stopped(Phase::Handshake, Cause::NotTls);
     match claims.listener.plain_http.ok_or(Unclaimed(ClaimName::PlainHttp))? {
@@ -113,6 +197,7 @@ fn server_name_refusal(client: &ClientProfile, claims: &Claims) -> Result<Option
 /// A request that needs a client certificate has come.
 fn on_demand(
     client: &ClientProfile,
+    protocol: &Protocol,
     profile: &ListenerProfile,
     version: TlsVersion,
     claims: &Claims,
@@ -127,6 +212,16 @@ fn on_demand(
         let status = listener.late_certificate_status.ok_or(Unclaimed(ClaimName::LateCertificateStatus))?;
         Ok(Err(refused_in_http(cause, status)))
     };
+    if matches!(protocol, Protocol::Agreed(protocol) if protocol == "h2") {
+        steps.say("the request needs a client certificate, and HTTP/2 forbids to ask for it");
+        if listener.resets_late_http2.ok_or(Unclaimed(ClaimName::ResetsLateHttp2))? {
+            return Ok(Err(Expectation {
+                may_close: true,
+                ..stopped(Phase::Request, Cause::Http11Required)
+            }));
+        }
+        return refused(Cause::ClientCertMissing);
+    }
     if version >= TlsVersion::Tls13 {
         if !listener.asks_post_handshake.ok_or(Unclaimed(ClaimName::ListenerAsksPostHandshake))? {
             steps.say(

@@ -169,7 +169,7 @@ impl Leg<'_> {
         self.steps.say(format!("gateway and backend agree on {version}"));
         // In TLS 1.3 OpenSSL picks the suite before it looks at the extensions, up to TLS 1.2 after that.
         if version == TlsVersion::Tls13
-            && let Some(stop) = self.algorithms(version)?
+            && let Some(stop) = self.suites(version)?
         {
             return Ok(Some(stop));
         }
@@ -177,8 +177,11 @@ impl Leg<'_> {
             return Ok(Some(stop));
         }
         if version < TlsVersion::Tls13
-            && let Some(stop) = self.algorithms(version)?
+            && let Some(stop) = self.suites(version)?
         {
+            return Ok(Some(stop));
+        }
+        if let Some(stop) = self.keys(version)? {
             return Ok(Some(stop));
         }
         if self.backend.client_renegotiation == Some(ClientRenegotiation::NotIndicated)
@@ -256,9 +259,9 @@ impl Leg<'_> {
         self.claims.upstream_protocols.as_deref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))
     }
 
-    /// The one that the backend picks out of those that the gateway is told to offer.
-    fn picked_protocol(&self) -> Option<String> {
-        let picks = |name: &str| self.upstream.protocols.iter().any(|offered| offered == name);
+    /// The one that the backend picks out of those that it is offered.
+    fn picked_protocol(&self, offered: &[String]) -> Option<String> {
+        let picks = |name: &str| offered.iter().any(|offered| offered == name);
         let wanted: &[&str] = match self.backend.application_protocols {
             Some(ApplicationProtocols::Ignored) => &[],
             Some(ApplicationProtocols::H2Only) => &["h2"],
@@ -336,8 +339,8 @@ impl Leg<'_> {
         Ok(None)
     }
 
-    /// Cipher suite, group and parameters, where the backend is particular about them.
-    fn algorithms(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
+    /// The cipher suite, where the backend is particular about it.
+    fn suites(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
         let told = self.told_ciphers();
         if let Some(told) =
             told.as_ref().filter(|_| version < TlsVersion::Tls13 && self.backend.ciphers.is_none())
@@ -356,7 +359,15 @@ impl Leg<'_> {
                 return Ok(Some(self.refused_by_backend(Cause::NoCommonCipher)));
             }
         }
-        if let Some(accepted) = &self.backend.groups {
+        Ok(None)
+    }
+
+    /// Groups, parameters and signatures, where the backend is particular about them. No group is needed for a suite with static RSA.
+    fn keys(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
+        let is_ecdhe = |suite: &CipherSuite| suite.as_str().contains("_ECDHE_");
+        let needs_group = version == TlsVersion::Tls13
+            || self.backend.ciphers.as_ref().is_none_or(|accepted| accepted.iter().any(is_ecdhe));
+        if let Some(accepted) = self.backend.groups.as_ref().filter(|_| needs_group) {
             let claimed = || self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups));
             let offered = self.upstream.groups.as_ref().map_or_else(claimed, Ok)?;
             if !accepted.iter().any(|group| group.fits(version) && offered.contains(group)) {
@@ -575,7 +586,7 @@ impl Leg<'_> {
             sni: Vec::new(),
             client_certificate: Some(self.shown),
             renegotiations: Some(self.renegotiations),
-            alpn: (!self.upstream.protocols.is_empty()).then(|| self.picked_protocol()),
+            alpn: self.offered_protocols().ok().map(|offered| self.picked_protocol(offered)),
             ..BackendSight::default()
         }
     }

@@ -19,6 +19,10 @@ pub struct ClientProfile {
     /// Key-exchange groups it offers; all that have a use if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Group>>,
+    /// Application protocols it offers, in order (RFC 7301); the extension is left out if there are none. Where the server
+    /// agrees on none of them, it goes on if HTTP/1.1 is among them, and leaves if it is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<String>,
     /// The certificate it shows when asked; none if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
@@ -41,8 +45,17 @@ pub struct ClientProfile {
 }
 
 impl ClientProfile {
+    /// The protocol that needs no agreement (RFC 9112).
+    pub const HTTP11: &str = "http/1.1";
+
     /// Stands for the listener that it calls.
     pub const HERE: &str = "here";
+
+    /// Whether it leaves a server that agrees on none of its application protocols, as clients of gRPC do.
+    #[must_use]
+    pub fn insists_on_protocol(&self) -> bool {
+        !self.protocols.is_empty() && !self.protocols.iter().any(|name| name == Self::HTTP11)
+    }
 
     /// The listener at which it gets a session before it calls this one.
     #[must_use]

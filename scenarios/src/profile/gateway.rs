@@ -59,6 +59,9 @@ pub struct ClientSide {
     /// library where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ciphers: Option<Vec<CipherSuite>>,
+    /// The application protocols of a listener that is told none, in its order; it answers no such offer if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<String>,
     /// Whether it can ask for a client's certificate once an operation needs it, by renegotiation (RFC 5246 7.4.1.1).
     #[serde(default)]
     pub renegotiates: bool,
@@ -143,6 +146,9 @@ pub struct GatewayOption {
     /// Versions that it takes from clients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client_side_without: Vec<TlsVersion>,
+    /// The application protocols that it switches on for clients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_side_protocols: Vec<String>,
     /// Versions that it adds for backends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backend_side_with: Vec<TlsVersion>,
@@ -260,6 +266,9 @@ impl GatewayProfile {
             let client =
                 changed(&profile.client_side.versions, &switch.client_side_with, &switch.client_side_without);
             profile.client_side.versions = client.ok_or_else(|| nothing_left("clients"))?;
+            if !switch.client_side_protocols.is_empty() {
+                profile.client_side.protocols.clone_from(&switch.client_side_protocols);
+            }
             let backend = changed(
                 &profile.backend_side.versions,
                 &switch.backend_side_with,
@@ -297,6 +306,7 @@ impl GatewayProfile {
         claims.follows_renegotiation = Some(self.backend_side.follows_renegotiation);
         claims.answers_post_handshake_auth = Some(false);
         claims.listener.versions = Some(self.client_side.versions.clone());
+        claims.listener.protocols = Some(self.client_side.protocols.clone());
         claims.listener.renegotiates = Some(self.client_side.renegotiates);
         claims.listener.asks_post_handshake = Some(false);
         claims.listener.late_certificate_status = Some(self.failure.client_certificate_status);

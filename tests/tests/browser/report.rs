@@ -59,14 +59,19 @@ async fn text(browser: &Chromium, selector: &str) -> String {
     text.as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn it_is_filtered_searched_and_opened() {
+/// A record, its page, and a browser to look at it.
+async fn opened() -> Option<(RunRecord, Page, Chromium)> {
     if !is_installed() {
-        return;
+        return None;
     }
     let record = tokio::task::spawn_blocking(record).await.unwrap();
     let page = Page::of(&record);
-    let browser = Chromium::start().await;
+    Some((record, page, Chromium::start().await))
+}
+
+#[tokio::test]
+async fn it_is_filtered_searched_and_opened() {
+    let Some((record, page, browser)) = opened().await else { return };
     browser.open(&page.url).await;
     let all = record.cells.len() as u64;
     assert_eq!(shown(&browser).await, all);
@@ -115,12 +120,7 @@ async fn it_is_filtered_searched_and_opened() {
 
 #[tokio::test]
 async fn a_deep_link_opens_its_cell_and_keys_lead_on() {
-    if !is_installed() {
-        return;
-    }
-    let record = tokio::task::spawn_blocking(record).await.unwrap();
-    let page = Page::of(&record);
-    let browser = Chromium::start().await;
+    let Some((_, page, browser)) = opened().await else { return };
     browser.open(&page.cell(EXPIRED)).await;
     assert!(text(&browser, "#detail").await.contains("reached the backend; must be refused"));
     assert_eq!(browser.value("document.querySelector('[aria-current]').id").await, EXPIRED);
@@ -174,12 +174,7 @@ async fn a_deep_link_opens_its_cell_and_keys_lead_on() {
 
 #[tokio::test]
 async fn on_paper_what_is_wrong_comes_with_its_evidence() {
-    if !is_installed() {
-        return;
-    }
-    let record = tokio::task::spawn_blocking(record).await.unwrap();
-    let page = Page::of(&record);
-    let browser = Chromium::start().await;
+    let Some((record, page, browser)) = opened().await else { return };
     browser.open(&page.url).await;
     browser.on_paper().await;
     browser.picture("report-paper").await;

@@ -1,8 +1,8 @@
 //! What the reference gateway says of itself.
 
 use tls_gauntlet_scenarios::{
-    Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, UpstreamProfile,
-    Verifies, Versions, catalogue,
+    Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, UnknownProtocols,
+    UpstreamProfile, Verifies, Versions, catalogue,
 };
 
 use super::ReferenceKnobs;
@@ -50,10 +50,13 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
                 TlsVersion::Tls13,
             ])),
             ciphers: None,
+            protocols: Some(Vec::new()),
+            unknown_protocols: Some(UnknownProtocols::Refused),
             client_certificate_status: knobs.client_certificate_status,
             alert: vec![
                 alert(&[Cause::NoCommonVersion], None, Alert::ProtocolVersion),
                 alert(&[Cause::NoCommonCipher, Cause::NoCommonGroup], None, Alert::HandshakeFailure),
+                alert(&[Cause::AlpnMismatch], None, Alert::NoApplicationProtocol),
                 alert(&[Cause::ClientCertMissing], Some(TlsVersion::Tls13), Alert::CertificateRequired),
                 alert(&[Cause::ClientCertMissing], None, Alert::HandshakeFailure),
                 alert(&[Cause::ClientCertUntrusted], None, Alert::UnknownCa),
@@ -72,6 +75,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
             renegotiates: Some(knobs.renegotiates_late),
             asks_post_handshake: Some(false),
             late_certificate_status: Some(knobs.late_certificate_status),
+            resets_late_http2: Some(false),
             refuses_late_in_tls: false,
         },
     }
@@ -80,14 +84,8 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
 /// What no knob is for.
 pub(in crate::gateway) fn impossible() -> Vec<Impossible> {
     let because = |(name, profile): (&str, &UpstreamProfile)| {
-        let because = if profile.reuse {
-            "the reference gateway opens a connection for every request"
-        } else if !profile.protocols.is_empty() {
-            "the reference gateway speaks HTTP/1.1 to backends"
-        } else {
-            return None;
-        };
-        Some(Impossible::upstream(name, because.to_owned()))
+        let because = "the reference gateway opens a connection for every request";
+        profile.reuse.then(|| Impossible::upstream(name, because.to_owned()))
     };
     catalogue().upstreams().filter_map(because).collect()
 }

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod listener;
+
 use rstest::rstest;
 use tls_gauntlet_scenarios::{
     Alert, AlertClaim, Cause, CertificateClaim, CipherSuite, ClaimName, Claims, ClientCertificate,
     Connection, Expectation, Handling, ListenerClaims, NoSuiteLeft, Outcome, Party, Phase, PlainHttp,
-    Scenario, StatusClaim, TlsVersion, Verifies, Versions, catalogue, model,
+    Scenario, StatusClaim, TlsVersion, Unclaimed, UnknownProtocols, Verifies, Versions, catalogue, model,
 };
 
 /// What comes of a backend that breaks handshakes off: how often it is tried, and whether it is reached.
@@ -32,12 +34,13 @@ fn a_gateway_tries_again_as_often_as_it_is_told(
 }
 
 #[rstest]
-#[case::handshakes("stalls-before-handshake", Some(false), Some(true))]
-#[case::responses("stalls-after-request", Some(true), Some(false))]
+#[case::handshakes("stalls-before-handshake", Some(false), Some(true), ClaimName::GivesUpHandshakes)]
+#[case::responses("stalls-after-request", Some(true), Some(false), ClaimName::GivesUpResponses)]
 fn a_gateway_that_gives_nobody_up_waits_for_its_client(
     #[case] backend: &str,
     #[case] gives_up_handshakes: Option<bool>,
     #[case] gives_up_responses: Option<bool>,
+    #[case] unclaimed_name: ClaimName,
 ) {
     let scenario = scenario("default", "default", "strict", backend);
     let expected = |claims: &Claims| model::expect(&scenario, claims).unwrap();
@@ -46,7 +49,7 @@ fn a_gateway_that_gives_nobody_up_waits_for_its_client(
     let usual = expected(&claims());
     assert_eq!((usual.gives_up, usual.may_close, usual.statuses), (Some(true), false, vec![504]));
     let unclaimed = Claims { gives_up_handshakes: None, gives_up_responses: None, ..claims() };
-    assert!(model::expect(&scenario, &unclaimed).is_err());
+    assert_eq!(model::expect(&scenario, &unclaimed).unwrap_err(), Unclaimed(unclaimed_name));
 }
 
 #[rstest]
@@ -56,6 +59,23 @@ fn how_often_it_tries_again_is_a_claim(#[case] upstream: &str, #[case] claim: Cl
     let claims = Claims { retries_untold: None, retries_handshakes: None, ..claims() };
     let scenario = scenario("default", "default", upstream, "resets-in-handshake");
     assert_eq!(model::expect(&scenario, &claims).unwrap_err().0, claim);
+}
+
+/// What the backend agrees on is looked at, too, where the gateway offers what it does untold.
+#[rstest]
+#[case("strict", Some(vec![]), Some(None))]
+#[case("strict", Some(vec!["http/1.1"]), Some(Some("http/1.1")))]
+#[case("h2", Some(vec!["http/1.1"]), Some(Some("h2")))]
+#[case("strict", None, None)]
+fn application_protocols_towards_backends(
+    #[case] upstream: &str,
+    #[case] own: Option<Vec<&str>>,
+    #[case] agreed: Option<Option<&str>>,
+) {
+    let own = own.map(|own| own.into_iter().map(str::to_owned).collect());
+    let claims = Claims { upstream_protocols: own, ..claims() };
+    let expected = model::expect(&scenario("default", "default", upstream, "plain-good"), &claims).unwrap();
+    assert_eq!(expected.backend.alpn, agreed.map(|protocol| protocol.map(str::to_owned)));
 }
 
 /// A gateway that refuses in TLS, follows renegotiation, knows no post-handshake authentication: HAProxy's kind.
@@ -81,6 +101,8 @@ fn claims() -> Claims {
         listener: ListenerClaims {
             ciphers: None,
             versions: Some(all),
+            protocols: Some(Vec::new()),
+            unknown_protocols: Some(UnknownProtocols::Refused),
             alert: vec![
                 alert(&[Cause::NoCommonVersion], &[Alert::ProtocolVersion]),
                 alert(&[Cause::ClientCertMissing], &[Alert::CertificateRequired]),
@@ -93,6 +115,7 @@ fn claims() -> Claims {
             renegotiates: Some(true),
             asks_post_handshake: Some(false),
             late_certificate_status: Some(403),
+            resets_late_http2: Some(true),
             refuses_late_in_tls: false,
             client_certificate_status: None,
             server_name_status: None,
@@ -145,6 +168,7 @@ fn expect(client: &str, listener: &str, upstream: &str, backend: &str) -> Expect
 #[case("no-renegotiation", "plain-good", TlsVersion::Tls13, None, 0)]
 #[case("aes256-gcm-only", "aes256-gcm-only", TlsVersion::Tls12, None, 0)]
 #[case("p256-only", "p256-only", TlsVersion::Tls13, None, 0)]
+#[case("p256-only", "p384-only+static-rsa-cbc", TlsVersion::Tls12, None, 0)]
 fn what_must_work(
     #[case] upstream: &str,
     #[case] backend: &str,
@@ -193,6 +217,7 @@ fn what_must_work(
 #[case("no-renegotiation", "renegotiation-required", Party::Gateway, Phase::Request, Cause::RenegotiationRefused, &[503])]
 #[case("aes256-gcm-only", "aes128-gcm-only", Party::Backend, Phase::Handshake, Cause::NoCommonCipher, &[503])]
 #[case("p256-only", "x25519-only", Party::Backend, Phase::Handshake, Cause::NoCommonGroup, &[503])]
+#[case("other-name", "secp256r1mlkem768-only+sni-required", Party::Backend, Phase::Handshake, Cause::SniUnknown, &[503])]
 #[case("strict", "resets-in-response", Party::Backend, Phase::Response, Cause::Reset, &[503])]
 fn what_must_be_refused_behind_the_gateway(
     #[case] upstream: &str,
@@ -211,36 +236,6 @@ fn what_must_be_refused_behind_the_gateway(
 }
 
 #[rstest]
-#[case("tls10-only", "default", Some(Cause::NoCommonVersion))]
-#[case("tls10-only", "legacy", None)]
-#[case("tls13-only", "tls12-only", Some(Cause::NoCommonVersion))]
-#[case("default", "client-cert-required", Some(Cause::ClientCertMissing))]
-#[case("good-client-cert", "client-cert-required", None)]
-#[case("untrusted-client-cert", "client-cert-optional", Some(Cause::ClientCertUntrusted))]
-#[case("expired-client-cert", "client-cert-required", Some(Cause::ClientCertExpired))]
-#[case("expired-client-cert", "default", None)]
-#[case("not-yet-valid-client-cert", "client-cert-required", Some(Cause::ClientCertNotYetValid))]
-#[case("wrong-usage-client-cert", "client-cert-optional", Some(Cause::ClientCertWrongUsage))]
-#[case("weak-client-cert", "client-cert-required", Some(Cause::ClientCertWeak))]
-#[case("revoked-client-cert", "client-cert-unrevoked", Some(Cause::ClientCertRevoked))]
-#[case("revoked-client-cert", "client-cert-required", None)]
-#[case("wrong-sni", "default", None)]
-#[case("no-sni", "default", Some(Cause::SniMissing))]
-#[case("plaintext", "default", Some(Cause::NotTls))]
-#[case("aes128-gcm-only", "aes256-gcm-only", Some(Cause::NoCommonCipher))]
-#[case("aes128-gcm-only", "tls12-only", None)]
-#[case("p256-only", "x25519-only", Some(Cause::NoCommonGroup))]
-#[case("p256-only", "tls13-only", None)]
-fn what_the_listener_does(#[case] client: &str, #[case] listener: &str, #[case] cause: Option<Cause>) {
-    let expected = expect(client, listener, "strict", "plain-good");
-    assert_eq!(expected.cause, cause);
-    if cause.is_some() {
-        assert_eq!(expected.by, Some(Party::Gateway));
-        assert_eq!(expected.backend.connection, Some(Connection::None), "the backend hears nothing of it");
-    }
-}
-
-#[rstest]
 #[case("pooled", None)]
 #[case("strict", None)]
 #[case("no-client-cert-after-pooled", Some(false))]
@@ -248,48 +243,6 @@ fn what_the_listener_does(#[case] client: &str, #[case] listener: &str, #[case] 
 fn nothing_is_shared_between_upstreams(#[case] upstream: &str, #[case] shared: Option<bool>) {
     let sight = expect("default", "default", upstream, "plain-good").backend;
     assert_eq!((sight.reused, sight.resumed), (shared, shared));
-}
-
-#[rstest]
-#[case("resumes", "session-tickets", Some(true))]
-#[case("resumes", "no-session-tickets", Some(false))]
-#[case("resumes-from-elsewhere", "session-tickets", Some(true))]
-#[case("resumes-from-elsewhere", "no-session-tickets", None)]
-#[case("resumes", "default", None)]
-#[case("default", "session-tickets", None)]
-fn sessions_of_clients(#[case] client: &str, #[case] listener: &str, #[case] resumed: Option<bool>) {
-    assert_eq!(expect(client, listener, "strict", "plain-good").client_resumed, resumed);
-}
-
-#[test]
-fn a_server_name_may_be_refused_in_http() {
-    let mut strict = claims();
-    strict.listener.server_name_status = Some(421);
-    let cell = scenario("no-sni", "client-cert-required", "strict", "plain-good");
-    let expected = model::expect(&cell, &strict).unwrap();
-    assert_eq!((expected.phase, expected.cause), (Some(Phase::Request), Some(Cause::SniMissing)));
-    assert_eq!((&expected.statuses[..], &expected.alerts[..]), (&[421][..], &[][..]));
-}
-
-#[rstest]
-#[case("wrong-sni", "client-cert-optional", Some(Cause::SniUnknown))]
-#[case("no-sni", "client-cert-optional", Some(Cause::SniMissing))]
-#[case("no-sni", "client-cert-required", Some(Cause::ClientCertMissing))]
-#[case("wrong-sni", "default", None)]
-#[case("default", "client-cert-optional", None)]
-fn a_gateway_may_compare_host_and_server_name_where_it_asks_for_certificates(
-    #[case] client: &str,
-    #[case] listener: &str,
-    #[case] cause: Option<Cause>,
-) {
-    let mut comparing = claims();
-    comparing.listener.serves_missing_names = Some(true);
-    comparing.listener.misdirected_status = Some(421);
-    let expected = model::expect(&scenario(client, listener, "strict", "plain-good"), &comparing).unwrap();
-    assert_eq!(expected.cause, cause);
-    if matches!(cause, Some(Cause::SniUnknown | Cause::SniMissing)) {
-        assert_eq!((expected.phase, &expected.statuses[..]), (Some(Phase::Request), &[421][..]));
-    }
 }
 
 #[test]
@@ -415,40 +368,6 @@ fn a_missing_claim_is_named(
 }
 
 #[rstest]
-#[case("client-cert-per-path", "max-tls12", "default", 0)]
-#[case("client-cert-per-path", "max-tls12", "secure-path", 1)]
-#[case("renegotiation-per-path", "strict", "default", 0)]
-#[case("renegotiation-per-path", "strict", "secure-path", 1)]
-#[case("renegotiation-in-response", "strict", "default", 1)]
-#[case("hello-request-storm", "strict", "default", 1)]
-fn what_is_wanted_late(
-    #[case] backend: &str,
-    #[case] upstream: &str,
-    #[case] client: &str,
-    #[case] renegotiations: u32,
-) {
-    let cell = scenario(client, "default", upstream, backend);
-    let expected = model::expect(&cell, &claims()).unwrap();
-    assert_eq!((expected.outcome, expected.backend.renegotiations), (Outcome::Reach, Some(renegotiations)));
-    let direct = model::expect_called_directly(&cell, &Claims::openssl_client()).unwrap();
-    assert_eq!(direct.backend.renegotiations, Some(renegotiations));
-
-    let refusing = Claims { follows_renegotiation: Some(false), ..claims() };
-    let refused = model::expect(&cell, &refusing).unwrap();
-    let phase = if backend == "renegotiation-in-response" { Phase::Response } else { Phase::Request };
-    let wanted = (renegotiations > 0).then_some((phase, Cause::RenegotiationRefused));
-    assert_eq!(refused.phase.zip(refused.cause), wanted);
-}
-
-#[test]
-fn a_missing_certificate_may_be_refused_late() {
-    let expected = expect("default", "default", "no-client-cert", "client-cert-refused-late");
-    assert_eq!((expected.by, expected.phase), (Some(Party::Backend), Some(Phase::Request)));
-    assert_eq!(expected.cause, Some(Cause::ClientCertMissing));
-    assert_eq!(expected.backend.connection, Some(Connection::Request));
-}
-
-#[rstest]
 #[case("expired-intermediate", Some(Cause::ServerCertExpired), None)]
 #[case("path-length-exceeded", Some(Cause::ServerCertUntrusted), None)]
 #[case("intermediate-no-ca", Some(Cause::ServerCertUntrusted), Some(Cause::ServerCertWrongUsage))]
@@ -525,23 +444,6 @@ fn more_certificates_than_are_read_stop_every_gateway(
     assert_eq!(model::expect(&cell, &claims).unwrap().cause, cause);
 }
 
-/// A gateway that goes beyond a list of suites on neither side, whatever a listener or an upstream is told.
-#[rstest]
-#[case::nothing_in_common("aes128-gcm-only", "default", Some(Cause::NoCommonCipher))]
-#[case::one_in_common("default", "aes256-gcm-only", None)]
-#[case::the_other_kind_is_not_spoken_of("tls13-only", "default", None)]
-fn clients_get_no_suite_beyond_the_limit(
-    #[case] client: &str,
-    #[case] listener: &str,
-    #[case] cause: Option<Cause>,
-) {
-    let mut limited = claims();
-    limited.listener.ciphers = Some(vec![CipherSuite::EcdheEcdsaAes256Gcm]);
-    limited.listener.alert = claims().listener.alert;
-    let expected = model::expect(&scenario(client, listener, "strict", "plain-good"), &limited).unwrap();
-    assert_eq!(expected.cause, cause);
-}
-
 #[rstest]
 #[case("aes256-gcm-only", "strict", None)]
 #[case("aes128-gcm-only", "max-tls12", Some(Cause::NoCommonCipher))]
@@ -578,25 +480,4 @@ fn a_list_within_another(
     #[case] left: Result<Option<Vec<CipherSuite>>, NoSuiteLeft>,
 ) {
     assert_eq!(CipherSuite::limited(own, limit), left);
-}
-
-/// httpd asks late in both versions, and refuses in TLS what comes of it.
-#[rstest]
-#[case("renegotiating", None, None)]
-#[case("good-client-cert", None, None)]
-#[case("tls13-only", Some(Cause::ClientCertMissing), Some(Alert::CertificateRequired))]
-#[case("untrusted-client-cert", Some(Cause::ClientCertUntrusted), Some(Alert::UnknownCa))]
-fn a_late_demand_may_be_refused_in_tls(
-    #[case] client: &str,
-    #[case] cause: Option<Cause>,
-    #[case] alert: Option<Alert>,
-) {
-    let mut httpd = claims();
-    httpd.listener.asks_post_handshake = Some(true);
-    httpd.listener.refuses_late_in_tls = true;
-    httpd.listener.late_certificate_status = None;
-    let late = scenario(client, "client-cert-on-demand", "strict", "plain-good");
-    let expected = model::expect(&late, &httpd).unwrap();
-    assert_eq!((expected.cause, expected.alerts.first().copied()), (cause, alert));
-    assert_eq!(expected.statuses.is_empty(), cause.is_some());
 }
