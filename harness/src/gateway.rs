@@ -18,6 +18,7 @@ pub mod reference;
 mod render;
 mod running;
 pub mod upload;
+mod workers;
 
 use std::{
     fs,

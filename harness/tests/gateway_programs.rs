@@ -100,6 +100,47 @@ async fn a_gateway_takes_up_a_new_plan(
     assert_eq!(running.stop().await.died, None);
 }
 
+/// nginx starts new workers, and tells the old ones to go 100 ms later; until they have gone, both take connections. Here the
+/// old ones are late on top of that, as on a busy machine.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_reload_no_worker_is_left_from_before(
+    #[values("nginx", "haproxy", "nginx@1.26", "haproxy@3.0")] name: &str,
+) {
+    let Some(gateway) = installed(name) else { return };
+    let folder = RunFolder::new().unwrap();
+    let mut plan = plan(&gateway);
+    // Nothing is to be waited for but the workers.
+    plan.listeners.truncate(1);
+    let mut running = gateway.start(&plan, &folder).await.unwrap();
+    let started = running.processes();
+    let workers = move || {
+        let mut workers = members(started[0]);
+        workers.retain(|member| !started.contains(member));
+        workers
+    };
+    let before = workers();
+    assert!(!before.is_empty());
+    // HAProxy forks some that end by themselves.
+    let send_all = |signal: &str, workers: &[u32]| {
+        for &worker in workers {
+            let _was_there = send(signal, worker);
+        }
+    };
+    send_all("STOP", &before);
+    let (old, now) = (before.clone(), workers.clone());
+    let late = tokio::spawn(async move {
+        let new_ones = async || now().iter().any(|worker| !old.contains(worker)).then_some(());
+        wait::until(GONE, "new workers", new_ones).await.unwrap();
+        send_all("CONT", &old);
+    });
+    running.reload(&plan).await.unwrap();
+    let after = workers();
+    assert!(after.iter().all(|worker| !before.contains(worker)), "{before:?} {after:?}");
+    late.await.unwrap();
+    assert_eq!(running.stop().await.died, None);
+}
+
 /// Not a test of its own: the other half of the next one, which runs it in another process and kills that.
 #[tokio::test]
 async fn whoever_holds_a_gateway() {
@@ -306,7 +347,12 @@ async fn start_own(configuration: &str) -> String {
 }
 
 fn kill(process: u32) {
-    assert!(Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success());
+    assert!(send("KILL", process));
+}
+
+/// Whether it was there to be sent a signal.
+fn send(signal: &str, process: u32) -> bool {
+    Command::new("kill").args(["-s", signal, &process.to_string()]).status().unwrap().success()
 }
 
 /// The living processes of a group.

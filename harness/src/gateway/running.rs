@@ -1,6 +1,7 @@
 //! The program of a gateway while it runs: awaited, watched, told to reload, stopped.
 
 use std::{
+    collections::BTreeSet,
     fs,
     future::ready,
     net::SocketAddr,
@@ -21,6 +22,7 @@ use super::{
     port::Reservation,
     program::Program,
     ready::{Answer, Caller},
+    workers,
 };
 use crate::{limits::Limits, wait};
 
@@ -39,7 +41,7 @@ pub(super) struct RunningProgram {
     group: ProcessGroup,
     process: Child,
     // Dropped after the group with what is attached to it.
-    _container: Option<ContainerGuard>,
+    container: Option<ContainerGuard>,
     ended: Option<ExitStatus>,
     listeners: Vec<(String, Reservation)>,
     limits: Limits,
@@ -61,7 +63,7 @@ impl RunningProgram {
             dir: dir.to_owned(),
             group,
             process,
-            _container: container,
+            container,
             ended: None,
             listeners,
             limits,
@@ -128,6 +130,7 @@ impl RunningProgram {
         let Some(addresses) = addresses else {
             return Err(unable("the new plan has listeners that it was not started with".to_owned()));
         };
+        let before = self.workers();
         self.generation += 1;
         let program = self.program.clone();
         let facts = program.set_up_at(plan, &addresses, &self.dir, self.generation)?;
@@ -153,7 +156,27 @@ impl RunningProgram {
                 }
             }
         }
-        self.wait_ready(plan, facts.ready_path()).await
+        self.wait_ready(plan, facts.ready_path()).await?;
+        self.wait_replaced(&before).await;
+        Ok(())
+    }
+
+    /// Workers from before a reload listen on for a while beside the new ones (nginx: for 100 ms and more), on the same
+    /// sockets, with the old files. A program without new ones replaces none.
+    async fn wait_replaced(&self, before: &BTreeSet<u32>) {
+        let replaced = || {
+            let now = self.workers();
+            ready((now.is_subset(before) || now.is_disjoint(before)).then_some(()))
+        };
+        // One that does not go serves on with the old files: what it does then is for the verdicts to say.
+        let _late = wait::until(self.limits.settle, "old workers to go", replaced).await;
+    }
+
+    fn workers(&self) -> BTreeSet<u32> {
+        match &self.container {
+            Some(container) => workers::of_container(container.id()),
+            None => workers::of_group(self.group.id()),
+        }
     }
 
     /// Waits until every listener answers as `run.ready` says.
