@@ -54,4 +54,4 @@ pub use opened::{Unusable, authorities};
 pub use pfx::PfxEncryption;
 pub use pki::Pki;
 pub use recipe::{ClientRecipe, ServerRecipe, WRONG_NAME};
-pub use revocation::{CrlKind, OcspKind};
+pub use revocation::{CrlKind, OcspKind, crls_pem};

@@ -41,9 +41,14 @@ pub struct Pki {
     untrusted: Authority,
     expired: Authority,
     rsa: Slot,
-    rsa_intermediate: Mutex<Option<Arc<Link>>>,
+    rsa_intermediate: Kept,
+    revoked_intermediate: Kept,
+    revoked_client_intermediate: Kept,
     identities: Mutex<HashMap<Order, Arc<Identity>>>,
 }
+
+/// An authority that is made when it is first asked for.
+type Kept = Mutex<Option<Arc<Link>>>;
 
 /// What an identity is remembered by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -159,6 +164,17 @@ impl Pki {
         revocation::crl(self.client.intermediate(), kind, revoked, self.now)
     }
 
+    /// The revocation lists of every authority above sound server certificates and [`ServerRecipe::RevokedIntermediate`], in
+    /// DER: [`crl`](Self::crl) first. What is [`CrlKind::Revoked`] on them is what that lists, and the revoked intermediate.
+    pub fn crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
+        self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)
+    }
+
+    /// The same for [`client_crl`](Self::client_crl) and [`ClientRecipe::RevokedIntermediate`].
+    pub fn client_crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
+        self.all_crls(self.client_crl(kind)?, kind, &self.client, &*self.revoked_client_intermediate()?)
+    }
+
     /// The server root's own, empty revocation list: nginx, for one, wants a list of every authority of a chain.
     pub fn server_root_crl(&self) -> &X509Crl {
         self.server.root_crl()
@@ -209,7 +225,9 @@ impl Pki {
             untrusted: authority(UNTRUSTED)?,
             expired: authority(EXPIRED)?,
             rsa: Slot::default(),
-            rsa_intermediate: Mutex::default(),
+            rsa_intermediate: Kept::default(),
+            revoked_intermediate: Kept::default(),
+            revoked_client_intermediate: Kept::default(),
             identities: Mutex::default(),
         })
     }
@@ -269,22 +287,36 @@ impl Pki {
         Ok(Identity::new(subject, der, chain, shown, Some(issuer)))
     }
 
+    fn all_crls(
+        &self,
+        of_intermediate: Vec<u8>,
+        kind: CrlKind,
+        authority: &Authority,
+        revoked: &Link,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let number = serial_number(revoked.certificate())?;
+        let of_branch = revocation::crl(authority.branch(), kind, vec![number], self.now)?;
+        let of_revoked = revocation::crl(revoked, CrlKind::Empty, Vec::new(), self.now)?;
+        let of_root = authority.root_crl().to_der().map_err(Error::openssl("write a revocation list"))?;
+        Ok(vec![of_intermediate, of_branch, of_revoked, of_root])
+    }
+
     fn serials(&self) -> Serials {
         Serials::new(self.seed, self.now)
     }
 
     /// The numbers of what was issued so far to these orders, lowest first.
     fn serials_of(&self, is_meant: impl Fn(&Order) -> bool) -> Result<Vec<SerialNumber>, Error> {
-        let number = |identity: &Identity| Ok(identity.leaf().serial_number().to_bn()?.to_vec());
         let meant: Vec<Arc<Identity>> = lock(&self.identities)
             .iter()
             .filter(|(order, _)| is_meant(order))
             .map(|(_, identity)| Arc::clone(identity))
             .collect();
-        let numbers: Result<Vec<Vec<u8>>, ErrorStack> = meant.iter().map(|one| number(one)).collect();
-        let mut numbers = numbers.map_err(Error::openssl("read a serial number"))?;
-        numbers.sort();
-        Ok(numbers.into_iter().map(SerialNumber::from).collect())
+        let numbers: Result<Vec<SerialNumber>, Error> =
+            meant.iter().map(|one| serial_number(one.leaf())).collect();
+        let mut numbers = numbers?;
+        numbers.sort_by_key(SerialNumber::to_bytes);
+        Ok(numbers)
     }
 }
 
@@ -296,6 +328,11 @@ impl fmt::Debug for Pki {
             .field("identities", &lock(&self.identities).len())
             .finish_non_exhaustive()
     }
+}
+
+fn serial_number(certificate: &X509) -> Result<SerialNumber, Error> {
+    let number = certificate.serial_number().to_bn().map_err(Error::openssl("read a serial number"))?;
+    Ok(SerialNumber::from(number.to_vec()))
 }
 
 /// Does to a certificate what rcgen does not.

@@ -8,7 +8,7 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::Id;
 use openssl::sha::sha1;
 use openssl::sign::Signer;
-use openssl::x509::X509Ref;
+use openssl::x509::{X509Crl, X509Ref};
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, PublicKeyData, RevocationReason, RevokedCertParams,
     SerialNumber,
@@ -152,6 +152,12 @@ pub(crate) fn crl(
     let signed = params.signed_by(issuer.issuer());
     let list = signed.map_err(|source| Error::Encode { subject: "a revocation list".to_owned(), source })?;
     Ok(list.der().to_vec())
+}
+
+/// Revocation lists in PEM, one after the other, from DER.
+pub fn crls_pem(lists: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+    let pem = lists.iter().map(|list| X509Crl::from_der(list)?.to_pem()).collect::<Result<Vec<_>, _>>();
+    Ok(pem.map_err(Error::openssl("write a revocation list"))?.concat())
 }
 
 /// An OCSP response in DER, signed by the authority itself, which needs no certificate for it (RFC 6960 4.2.2.2).

@@ -84,6 +84,7 @@ impl ServerRecipe {
             Self::UnknownCriticalExtension => Shape { extension: Extension::UnknownCritical, ..SOUND },
             Self::MustStaple => Shape { extension: Extension::MustStaple, ..SOUND },
             Self::RevokedByCrl | Self::PointsToCrl => Shape { extension: Extension::CrlUrl, ..SOUND },
+            Self::RevokedIntermediate => Shape { issuer: IssuedBy::Revoked, ..SOUND },
             Self::RevokedByOcsp | Self::PointsToOcsp => Shape { extension: Extension::OcspUrl, ..SOUND },
 
             Self::X509V1 => Shape { form: Form::Version1, ..SOUND },
@@ -93,6 +94,7 @@ impl ServerRecipe {
 
             Self::SelfSigned => Shape { issuer: IssuedBy::Itself, ..SOUND },
             Self::UntrustedRoot => Shape { issuer: IssuedBy::Untrusted, ..SOUND },
+            Self::IssuedByClientCa => Shape { issuer: IssuedBy::Client, ..SOUND },
             Self::ExpiredRoot => Shape { issuer: IssuedBy::ExpiredRoot, ..SOUND },
             Self::ExpiredIntermediate => Shape { issuer: IssuedBy::ExpiredIntermediate, ..SOUND },
             Self::Sha1SignedIntermediate => Shape { issuer: IssuedBy::Sha1Intermediate, ..SOUND },
@@ -122,6 +124,8 @@ impl ClientRecipe {
             Self::Rsa => Shape { key: KeyKind::Rsa2048, ..SOUND_CLIENT },
             Self::Weak => Shape { key: KeyKind::Rsa1024, ..SOUND_CLIENT },
             Self::Untrusted => Shape { issuer: IssuedBy::Untrusted, ..SOUND_CLIENT },
+            Self::IssuedByServerCa => Shape { issuer: IssuedBy::Server, ..SOUND_CLIENT },
+            Self::RevokedIntermediate => Shape { issuer: IssuedBy::RevokedForClients, ..SOUND_CLIENT },
             Self::Expired => Shape { lifetime: Lifetime::EndedYesterday, ..SOUND_CLIENT },
             Self::NotYetValid => Shape { lifetime: Lifetime::BeginsTomorrow, ..SOUND_CLIENT },
             Self::SelfSigned => Shape { issuer: IssuedBy::Itself, ..SOUND_CLIENT },
@@ -215,6 +219,10 @@ pub(crate) enum IssuedBy {
     Rsa,
     Sha1Intermediate,
     ExpiredIntermediate,
+    /// An intermediate that is on the list of the branch, which issued it.
+    Revoked,
+    /// The same for clients.
+    RevokedForClients,
     /// An intermediate that may issue for the leaf's names only.
     Permitted,
     /// An intermediate that must not issue for the leaf's names.

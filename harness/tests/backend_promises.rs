@@ -61,6 +61,7 @@ async fn answers(#[case] backend: &str, #[case] arguments: &str, #[case] version
 #[case("not-yet-valid-leaf", "not yet valid", Alert::BadCertificate)]
 #[case("self-signed", "self-signed", Alert::UnknownCa)]
 #[case("untrusted-root", "issuer certificate", Alert::UnknownCa)]
+#[case("issued-by-client-ca", "issuer certificate", Alert::UnknownCa)]
 #[case("missing-intermediate", "issuer certificate", Alert::UnknownCa)]
 #[case("wrong-extended-key-usage", "unsuitable certificate purpose", Alert::UnsupportedCertificate)]
 #[tokio::test]

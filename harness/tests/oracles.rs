@@ -502,7 +502,9 @@ const RESUMPTION: &[Line] = &[
     ("tls12-only", SClient("-tls1_2 -reconnect"), &["New, TLSv1.2"], &["TLS session ticket:", "Reused"]),
 ];
 
-const CERTIFICATE_CHANGES: &[Line] = &[
+const CERTIFICATES: &[Line] = &[
+    ("issued-by-client-ca", Curl(""), &["unable to get local issuer certificate"], &["\n200 "]),
+    ("issued-by-client-ca", Curl("--cacert {folder}/client-root.pem"), &["\n200 "], &[]),
     (
         "certificate-renewed",
         Python("a, b, c = (shown(Call().getting()) for _ in range(3)); print(a == b, b == c)"),
@@ -594,6 +596,9 @@ const REVOCATION: &[Line] = &[
     ("plain-good", FETCH_CRL, &["Verify return code: 3 (unable to get certificate CRL)"], &[]),
     ("crl-current", FETCH_CRL, &["Verify return code: 0 (ok)"], &[]),
     ("revoked-by-crl", FETCH_CRL, &["Verify return code: 23 (certificate revoked)"], &[]),
+    ("revoked-intermediate", Curl("--crlfile {folder}/crl.pem"), &["certificate revoked"], &["\n200 "]),
+    ("revoked-intermediate", Curl(""), &["\n200 "], &[]),
+    ("plain-good", Curl("--crlfile {folder}/crl.pem"), &["\n200 "], &[]),
     ("crl-stale", FETCH_CRL, &["Verify return code: 12 (CRL has expired)"], &[]),
     ("crl-slow", Python("print(status('crlDistributionPoints'))"), &["TimeoutError"], &[]),
     ("crl-unreachable", Python("print(status('crlDistributionPoints'))"), &["ConnectionRefusedError"], &[]),
@@ -630,7 +635,7 @@ const REVOCATION: &[Line] = &[
 #[rstest]
 #[case::revocation(REVOCATION)]
 #[case::client_certificate(CLIENT_CERTIFICATE)]
-#[case::certificate_changes(CERTIFICATE_CHANGES)]
+#[case::certificates(CERTIFICATES)]
 #[case::renegotiation(RENEGOTIATION)]
 #[case::tls13(TLS13)]
 #[case::resumption(RESUMPTION)]
@@ -673,7 +678,7 @@ const TABLES: &[(&str, &[Line])] = &[
     ("client-certificate", CLIENT_CERTIFICATE),
     ("resumption", RESUMPTION),
     // Of the family "certificate", whose others are in `backend_certificates.rs`.
-    ("certificate that changes", CERTIFICATE_CHANGES),
+    ("some certificates", CERTIFICATES),
 ];
 
 /// Every backend of these families stands in a table.

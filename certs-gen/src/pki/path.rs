@@ -5,8 +5,8 @@ use std::sync::Arc;
 use openssl::x509::X509;
 use rcgen::{BasicConstraints, IsCa, NameConstraints};
 
-use super::Pki;
-use crate::authority::{Link, LinkPlan};
+use super::{Kept, Pki};
+use crate::authority::{Authority, Link, LinkPlan};
 use crate::covered::subtrees;
 use crate::key::Key;
 use crate::lock::lock;
@@ -25,10 +25,10 @@ impl Path {
         Self { issuer: Arc::clone(issuer), authorities: vec![issuer.certificate().clone()] }
     }
 
-    fn below(self, issuer: Link) -> Self {
+    fn below(self, issuer: Arc<Link>) -> Self {
         let mut authorities = vec![issuer.certificate().clone()];
         authorities.extend(self.authorities);
-        Self { issuer: Arc::new(issuer), authorities }
+        Self { issuer, authorities }
     }
 }
 
@@ -58,6 +58,10 @@ impl Pki {
             IssuedBy::ExpiredIntermediate => {
                 let plan = LinkPlan { lifetime: Lifetime::AuthorityEnded, ..authority };
                 below_branch("Expired Intermediate", &plan)?
+            }
+            IssuedBy::Revoked => Path::of(self.server.branch()).below(self.revoked_intermediate()?),
+            IssuedBy::RevokedForClients => {
+                Path::of(self.client.branch()).below(self.revoked_client_intermediate()?)
             }
             IssuedBy::Permitted => {
                 let constraints =
@@ -130,25 +134,40 @@ impl Pki {
         let name = format!("Gauntlet Server {name} {:08x}", self.seed);
         let key = Key::p256()?;
         let link = Link::below(&path.issuer, &name, key, plan, self.serials(), self.now, words)?;
-        Ok(path.below(link))
+        Ok(path.below(Arc::new(link)))
     }
 
     /// The intermediate with an RSA key; made when it is first asked for, because the key takes long.
     fn rsa_path(&self) -> Result<Path, Error> {
-        let mut kept = lock(&self.rsa_intermediate);
-        let link = match kept.take() {
-            Some(link) => link,
-            None => {
-                let plan = LinkPlan::new(BasicConstraints::Unconstrained);
-                let name = format!("Gauntlet Server RSA Intermediate {:08x}", self.seed);
-                let branch = self.server.branch();
-                let key = Key::rsa2048()?;
-                Arc::new(Link::below(branch, &name, key, &plan, self.serials(), self.now, &[])?)
-            }
-        };
-        let link = kept.insert(link);
-        let mut path = Path::of(self.server.branch());
-        path.authorities.insert(0, link.certificate().clone());
-        Ok(Path { issuer: Arc::clone(link), ..path })
+        let link = self.intermediate(&self.rsa_intermediate, &self.server, "Server RSA", Key::rsa2048)?;
+        Ok(Path::of(self.server.branch()).below(link))
+    }
+
+    /// The intermediate of servers that is on the list of its issuer.
+    pub(super) fn revoked_intermediate(&self) -> Result<Arc<Link>, Error> {
+        self.intermediate(&self.revoked_intermediate, &self.server, "Server Revoked", Key::p256)
+    }
+
+    /// The intermediate of clients that is on the list of its issuer.
+    pub(super) fn revoked_client_intermediate(&self) -> Result<Arc<Link>, Error> {
+        self.intermediate(&self.revoked_client_intermediate, &self.client, "Client Revoked", Key::p256)
+    }
+
+    /// A sound intermediate below a branch, made once.
+    fn intermediate(
+        &self,
+        kept: &Kept,
+        authority: &Authority,
+        title: &str,
+        key: impl FnOnce() -> Result<Key, Error>,
+    ) -> Result<Arc<Link>, Error> {
+        let mut kept = lock(kept);
+        if let Some(link) = &*kept {
+            return Ok(Arc::clone(link));
+        }
+        let plan = LinkPlan::new(BasicConstraints::Unconstrained);
+        let name = format!("Gauntlet {title} Intermediate {:08x}", self.seed);
+        let made = Link::below(authority.branch(), &name, key()?, &plan, self.serials(), self.now, &[])?;
+        Ok(Arc::clone(kept.insert(Arc::new(made))))
     }
 }

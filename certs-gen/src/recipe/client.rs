@@ -17,6 +17,8 @@ pub enum ClientRecipe {
     AnotherTenant,
     /// A sound chain below a root that nobody is given.
     Untrusted,
+    /// A sound chain, below the server root: for whoever trusts that for clients too.
+    IssuedByServerCa,
     /// The leaf ended yesterday.
     Expired,
     /// The leaf begins tomorrow.
@@ -27,6 +29,8 @@ pub enum ClientRecipe {
     WrongExtendedKeyUsage,
     /// [`Pki::client_crl`](crate::Pki::client_crl) lists the leaf.
     Revoked,
+    /// [`Pki::client_crls`](crate::Pki::client_crls) list the intermediate that issued the leaf.
+    RevokedIntermediate,
     /// The key is RSA-1024.
     Weak,
 }
@@ -38,11 +42,13 @@ impl ClientRecipe {
         Self::Rsa,
         Self::AnotherTenant,
         Self::Untrusted,
+        Self::IssuedByServerCa,
         Self::Expired,
         Self::NotYetValid,
         Self::SelfSigned,
         Self::WrongExtendedKeyUsage,
         Self::Revoked,
+        Self::RevokedIntermediate,
         Self::Weak,
     ];
 
@@ -88,6 +94,11 @@ impl ClientRecipe {
                 summary: "The client's chain is complete, but its root is not trusted.",
                 clause: "RFC 5280 6.1 (b)",
             },
+            Self::IssuedByServerCa => Words {
+                name: "issued-by-server-ca",
+                summary: "The client's chain is complete, but its root is trusted for servers only.",
+                clause: "RFC 5280 6.1.1 (d)",
+            },
             Self::Expired => Words {
                 name: "expired",
                 summary: "The client certificate expired yesterday.",
@@ -111,6 +122,11 @@ impl ClientRecipe {
             Self::Revoked => Words {
                 name: "revoked",
                 summary: "The client certificate is on the revocation list of its issuer.",
+                clause: "RFC 5280 6.1.3 (a)(3)",
+            },
+            Self::RevokedIntermediate => Words {
+                name: "revoked-intermediate",
+                summary: "The intermediate that issued the client certificate is on the revocation list of its own issuer.",
                 clause: "RFC 5280 6.1.3 (a)(3)",
             },
             Self::Weak => Words {

@@ -96,6 +96,8 @@ pub enum ServerRecipe {
     SelfSigned,
     /// A sound chain below a root that nobody is given.
     UntrustedRoot,
+    /// A sound chain, below the client root: for whoever trusts that for servers too.
+    IssuedByClientCa,
     /// A sound chain below [`Pki::expired_root`](crate::Pki::expired_root), which ended half a day ago.
     ExpiredRoot,
     /// The leaf is sent without the intermediate that issued it.
@@ -135,6 +137,8 @@ pub enum ServerRecipe {
     Sha1SignedIntermediate,
     /// [`Pki::crl`](crate::Pki::crl) lists the leaf, which points to [`crl_url`](crate::Circumstances::crl_url).
     RevokedByCrl,
+    /// [`Pki::crls`](crate::Pki::crls) list the intermediate that issued the leaf.
+    RevokedIntermediate,
     /// [`Pki::ocsp`](crate::Pki::ocsp) can say so at [`ocsp_url`](crate::Circumstances::ocsp_url), where the leaf points to.
     RevokedByOcsp,
 }
@@ -183,6 +187,7 @@ impl ServerRecipe {
         Self::UriSan,
         Self::SelfSigned,
         Self::UntrustedRoot,
+        Self::IssuedByClientCa,
         Self::ExpiredRoot,
         Self::MissingIntermediate,
         Self::ExpiredIntermediate,
@@ -202,6 +207,7 @@ impl ServerRecipe {
         Self::Md5SignedLeaf,
         Self::Sha1SignedIntermediate,
         Self::RevokedByCrl,
+        Self::RevokedIntermediate,
         Self::RevokedByOcsp,
     ];
 
@@ -265,6 +271,7 @@ impl ServerRecipe {
             | Self::UriSan
             | Self::SelfSigned
             | Self::UntrustedRoot
+            | Self::IssuedByClientCa
             | Self::ExpiredRoot
             | Self::MissingIntermediate
             | Self::ExpiredIntermediate
@@ -284,6 +291,7 @@ impl ServerRecipe {
             | Self::Md5SignedLeaf
             | Self::Sha1SignedIntermediate
             | Self::RevokedByCrl
+            | Self::RevokedIntermediate
             | Self::RevokedByOcsp => host.to_owned(),
         }
     }
@@ -495,6 +503,11 @@ impl ServerRecipe {
                 summary: "The chain is complete, but its root is not trusted.",
                 clause: "RFC 5280 6.1 (b)",
             },
+            Self::IssuedByClientCa => Words {
+                name: "issued-by-client-ca",
+                summary: "The chain is complete, but its root is trusted for clients only.",
+                clause: "RFC 5280 6.1.1 (d)",
+            },
             Self::ExpiredRoot => Words {
                 name: "expired-root",
                 summary: "The root that the chain leads to expired half a day ago.",
@@ -588,6 +601,11 @@ impl ServerRecipe {
             Self::RevokedByCrl => Words {
                 name: "revoked-by-crl",
                 summary: "The leaf certificate is on the revocation list that it points to.",
+                clause: "RFC 5280 6.1.3 (a)(3)",
+            },
+            Self::RevokedIntermediate => Words {
+                name: "revoked-intermediate",
+                summary: "The intermediate that issued the leaf is on the revocation list of its own issuer.",
                 clause: "RFC 5280 6.1.3 (a)(3)",
             },
             Self::RevokedByOcsp => Words {

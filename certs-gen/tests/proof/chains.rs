@@ -25,6 +25,8 @@ fn sent(pki: &Pki, recipe: ServerRecipe) -> Vec<String> {
 #[rstest]
 #[case(ServerRecipe::Good, &["Server Intermediate"])]
 #[case(ServerRecipe::UntrustedRoot, &["Untrusted Intermediate"])]
+#[case(ServerRecipe::IssuedByClientCa, &["Client Intermediate"])]
+#[case(ServerRecipe::RevokedIntermediate, &["Server Revoked Intermediate", "Server Branch"])]
 #[case(ServerRecipe::MissingIntermediate, &[])]
 #[case(ServerRecipe::SelfSigned, &[])]
 #[case(ServerRecipe::ExpiredRoot, &["Expired Intermediate"])]

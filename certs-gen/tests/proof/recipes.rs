@@ -16,11 +16,13 @@ fn a_client_is_refused_for_its_flaw_alone(
         ClientRecipe::Rsa,
         ClientRecipe::AnotherTenant,
         ClientRecipe::Untrusted,
+        ClientRecipe::IssuedByServerCa,
         ClientRecipe::Expired,
         ClientRecipe::NotYetValid,
         ClientRecipe::SelfSigned,
         ClientRecipe::WrongExtendedKeyUsage,
         ClientRecipe::Revoked,
+        ClientRecipe::RevokedIntermediate,
         ClientRecipe::Weak
     )]
     recipe: ClientRecipe,
@@ -30,11 +32,13 @@ fn a_client_is_refused_for_its_flaw_alone(
     let asked = || Question::client(&identity, pki.client_root());
 
     let (openssl, webpki) = match recipe {
-        // Nobody was given the list that the revoked one is on; `revocation` does that.
-        ClientRecipe::Good | ClientRecipe::Rsa | ClientRecipe::AnotherTenant | ClientRecipe::Revoked => {
-            (None, None)
-        }
-        ClientRecipe::Untrusted => {
+        // Nobody was given the lists that the revoked ones are on; `revocation` does that.
+        ClientRecipe::Good
+        | ClientRecipe::Rsa
+        | ClientRecipe::AnotherTenant
+        | ClientRecipe::Revoked
+        | ClientRecipe::RevokedIntermediate => (None, None),
+        ClientRecipe::Untrusted | ClientRecipe::IssuedByServerCa => {
             (Some("unable to get local issuer certificate at 1"), Some("UnknownIssuer"))
         }
         ClientRecipe::Expired => (Some("certificate has expired at 0"), Some("CertExpired")),
@@ -49,9 +53,12 @@ fn a_client_is_refused_for_its_flaw_alone(
     asked().must_answer(openssl, webpki);
 
     let overlooked = match recipe {
-        ClientRecipe::Good | ClientRecipe::Rsa | ClientRecipe::AnotherTenant | ClientRecipe::Revoked => {
-            asked()
-        }
+        ClientRecipe::Good
+        | ClientRecipe::Rsa
+        | ClientRecipe::AnotherTenant
+        | ClientRecipe::Revoked
+        | ClientRecipe::RevokedIntermediate => asked(),
+        ClientRecipe::IssuedByServerCa => Question { trusted: pki.server_root(), ..asked() },
         ClientRecipe::Untrusted => Question { trusted: pki.untrusted_root(), ..asked() },
         ClientRecipe::Expired => Question { at: asked().at - Duration::days(2), ..asked() },
         ClientRecipe::NotYetValid => Question { at: asked().at + Duration::days(2), ..asked() },

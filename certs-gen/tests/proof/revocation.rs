@@ -56,6 +56,40 @@ fn a_client_on_the_list_is_refused(
     asked.must_answer(refusal.map(|(openssl, _)| openssl), refusal.map(|(_, webpki)| webpki));
 }
 
+#[rstest]
+#[case::revoked(ServerRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
+#[case::leaf(ServerRecipe::RevokedByCrl, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
+#[case::not_on_any(ServerRecipe::Good, CrlKind::Revoked, None)]
+#[case::empty(ServerRecipe::RevokedIntermediate, CrlKind::Empty, None)]
+fn a_server_below_an_authority_on_a_list_is_refused(
+    #[case] recipe: ServerRecipe,
+    #[case] kind: CrlKind,
+    #[case] refusal: Option<(&str, &str)>,
+) {
+    let pki = pki();
+    let identity = server(&pki, recipe);
+    let lists = pki.crls(kind).unwrap();
+    let asked = Question { lists: &lists, ..Question::server(&identity, pki.server_root()) };
+    asked.must_answer(refusal.map(|(openssl, _)| openssl), refusal.map(|(_, webpki)| webpki));
+}
+
+#[rstest]
+#[case::revoked(ClientRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
+#[case::leaf(ClientRecipe::Revoked, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
+#[case::not_on_any(ClientRecipe::Good, CrlKind::Revoked, None)]
+#[case::empty(ClientRecipe::RevokedIntermediate, CrlKind::Empty, None)]
+fn a_client_below_an_authority_on_a_list_is_refused(
+    #[case] recipe: ClientRecipe,
+    #[case] kind: CrlKind,
+    #[case] refusal: Option<(&str, &str)>,
+) {
+    let pki = pki();
+    let identity = pki.client(recipe).unwrap();
+    let lists = pki.client_crls(kind).unwrap();
+    let asked = Question { lists: &lists, ..Question::client(&identity, pki.client_root()) };
+    asked.must_answer(refusal.map(|(openssl, _)| openssl), refusal.map(|(_, webpki)| webpki));
+}
+
 #[test]
 fn the_list_grows_with_what_is_issued() {
     let pki = pki();

@@ -51,6 +51,7 @@ fn a_server_is_refused_for_its_flaw_alone(
         ServerRecipe::UriSan,
         ServerRecipe::SelfSigned,
         ServerRecipe::UntrustedRoot,
+        ServerRecipe::IssuedByClientCa,
         ServerRecipe::ExpiredRoot,
         ServerRecipe::MissingIntermediate,
         ServerRecipe::ExpiredIntermediate,
@@ -70,6 +71,7 @@ fn a_server_is_refused_for_its_flaw_alone(
         ServerRecipe::Md5SignedLeaf,
         ServerRecipe::Sha1SignedIntermediate,
         ServerRecipe::RevokedByCrl,
+        ServerRecipe::RevokedIntermediate,
         ServerRecipe::RevokedByOcsp
     )]
     recipe: ServerRecipe,
@@ -98,6 +100,7 @@ fn a_server_is_refused_for_its_flaw_alone(
         ServerRecipe::NulInName | ServerRecipe::UriSan => Question { name: None, ..asked() },
         ServerRecipe::SelfSigned => Question { trusted: identity.leaf(), ..asked() },
         ServerRecipe::UntrustedRoot => Question { trusted: pki.untrusted_root(), ..asked() },
+        ServerRecipe::IssuedByClientCa => Question { trusted: pki.client_root(), ..asked() },
         ServerRecipe::MissingIntermediate => {
             Question { chain: vec![identity.leaf().clone(), good.chain()[1].clone()], ..asked() }
         }
@@ -152,6 +155,7 @@ fn verdicts(recipe: ServerRecipe) -> (&'static [&'static str], &'static [&'stati
         | ServerRecipe::PointsToCrl
         | ServerRecipe::PointsToOcsp
         | ServerRecipe::RevokedByCrl
+        | ServerRecipe::RevokedIntermediate
         | ServerRecipe::RevokedByOcsp
         | ServerRecipe::ExpiresDuringRun => (&[], &[]),
 
@@ -185,7 +189,9 @@ fn verdicts(recipe: ServerRecipe) -> (&'static [&'static str], &'static [&'stati
         ServerRecipe::CnOnly => (&[], &["CertNotValidForName"]),
 
         ServerRecipe::SelfSigned => (&["self-signed certificate at 0"], &["UnknownIssuer"]),
-        ServerRecipe::UntrustedRoot => (&["unable to get local issuer certificate at 1"], &["UnknownIssuer"]),
+        ServerRecipe::UntrustedRoot | ServerRecipe::IssuedByClientCa => {
+            (&["unable to get local issuer certificate at 1"], &["UnknownIssuer"])
+        }
         ServerRecipe::MissingIntermediate => {
             (&["unable to get local issuer certificate at 0"], &["UnknownIssuer"])
         }

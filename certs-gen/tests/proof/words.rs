@@ -46,8 +46,8 @@ fn every_recipe_says_what_it_is_and_where_that_is_written() {
 fn a_typo_is_told_what_there_is() {
     assert_eq!(
         "expird".parse::<ClientRecipe>().unwrap_err().to_string(),
-        "unknown client recipe `expird`, expected one of good, rsa, another-tenant, untrusted, expired, not-yet-valid, \
-         self-signed, wrong-extended-key-usage, revoked, weak"
+        "unknown client recipe `expird`, expected one of good, rsa, another-tenant, untrusted, issued-by-server-ca, expired, not-yet-valid, \
+         self-signed, wrong-extended-key-usage, revoked, revoked-intermediate, weak"
     );
     let typo = "good ".parse::<ServerRecipe>().unwrap_err().to_string();
     assert!(

@@ -19,13 +19,16 @@ pub(crate) struct Files {
     pub(crate) certificate: String,
     /// Its key.
     pub(crate) key: String,
+    /// The revocation lists of every authority of servers.
+    pub(crate) crl: String,
 }
 
 impl Files {
     /// By the names that the control API gives them.
     pub(crate) fn as_fetched() -> Self {
-        let [ca, certificate, key] = ["ca.pem", "client-good.pem", "client-good.key"].map(str::to_owned);
-        Self { ca, certificate, key }
+        let names = ["ca.pem", "client-good.pem", "client-good.key", "crl.pem"];
+        let [ca, certificate, key, crl] = names.map(str::to_owned);
+        Self { ca, certificate, key, crl }
     }
 }
 
@@ -143,15 +146,23 @@ pub(crate) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: 
     words.join(" ")
 }
 
-/// A line that asks for the status of the certificate where that points to, if it points anywhere.
+/// A line that asks for the status of the certificate where that points to, if it points anywhere, or else looks the whole
+/// chain up in the revocation lists, if they list any of it.
 pub(crate) fn status(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> Option<String> {
-    Some(match profile.certificate().points_to()? {
-        StatusSource::Crl => {
+    let certificate = profile.certificate();
+    Some(match (certificate.points_to(), certificate.revoked_by()) {
+        (Some(StatusSource::Crl), _) => {
             format!("{} -crl_check -crl_download </dev/null", s_client(profile, host, port, files))
         }
-        StatusSource::Ocsp => {
+        (Some(StatusSource::Ocsp), _) => {
             format!("gnutls-cli --ocsp --x509cafile {} --port {port} {host} </dev/null", quoted(&files.ca))
         }
+        (None, Some(_)) => {
+            let line = curl(profile, &format!("https://{}:{port}/", called(profile, host)), files);
+            let rest = line.strip_prefix("curl ").unwrap_or(&line);
+            format!("curl --crlfile {} {rest}", quoted(&files.crl))
+        }
+        (None, None) => return None,
     })
 }
 
@@ -247,6 +258,7 @@ mod tests {
             ca: "/run/ca.pem".to_owned(),
             certificate: "/run/client.pem".to_owned(),
             key: "/run/client.key".to_owned(),
+            crl: "/run/crl.pem".to_owned(),
         };
         let mut lines = String::new();
         for (name, _, profile) in catalogue().backends() {

@@ -34,10 +34,12 @@ pub(super) fn install(
     goes_on: bool,
     pki: &Pki,
 ) -> Result<(), Error> {
-    let revoked = names(pki.client(ClientRecipe::Revoked)?.leaf());
+    let leaf = pki.client(ClientRecipe::Revoked)?;
+    let below = pki.client(ClientRecipe::RevokedIntermediate)?;
+    let revoked = [leaf.leaf(), &below.chain()[1]].map(|one| names(one));
     context.set_verify_callback(mode, move |accepted, verification| {
         note(verification);
-        let flaw = if accepted { leaf_flaw(verification, &revoked) } else { None };
+        let flaw = if accepted { flaw(verification, &revoked) } else { None };
         if let Some(flaw) = flaw {
             verification.set_error(ffi::verify_result(flaw));
         }
@@ -46,14 +48,15 @@ pub(super) fn install(
     Ok(())
 }
 
-/// What is wrong with a leaf whose chain holds: that it was revoked, whichever run of the authority issued it, or that
-/// its key is weak, which OpenSSL does not mind at security level 0.
-fn leaf_flaw(verification: &X509StoreContextRef, revoked: &[String; 2]) -> Option<i32> {
+/// What is wrong with a certificate of a chain that holds: that it was revoked, whichever run of the authority issued it, or
+/// that the key of a leaf is weak, which OpenSSL does not mind at security level 0.
+fn flaw(verification: &X509StoreContextRef, revoked: &[[String; 2]]) -> Option<i32> {
     const STRONG: u32 = 2048;
-    let leaf = verification.current_cert().filter(|_| verification.error_depth() == 0)?;
-    if names(leaf) == *revoked {
+    let certificate = verification.current_cert()?;
+    if revoked.contains(&names(certificate)) {
         return Some(openssl_sys::X509_V_ERR_CERT_REVOKED);
     }
+    let leaf = Some(certificate).filter(|_| verification.error_depth() == 0)?;
     let bits = leaf.public_key().and_then(|key| key.rsa()).map(|key| key.n().num_bits());
     let is_weak = bits.is_ok_and(|bits| bits.unsigned_abs() < STRONG);
     is_weak.then_some(openssl_sys::X509_V_ERR_EE_KEY_TOO_SMALL)

@@ -285,14 +285,15 @@ fn sentence(statement: &Statement) -> String {
 }
 
 fn by_hand_lines(page: &mut Page, backend: &Composed) {
-    let files = Files { ca: "CA".to_owned(), certificate: "CERTIFICATE".to_owned(), key: "KEY".to_owned() };
+    let [ca, certificate, key, crl] = ["CA", "CERTIFICATE", "KEY", "CRL"].map(str::to_owned);
+    let files = Files { ca, certificate, key, crl };
     page.command("by hand", &format!("gauntlet serve {}", quoted(&backend.name)));
     page.entry("", "and, with the port and the files that it prints, the backend called without a gateway:");
     let url = format!("https://{}:PORT/", by_hand::called(&backend.profile, "localhost"));
     page.command("", &by_hand::curl(&backend.profile, &url, &files));
     page.command("", &by_hand::s_client(&backend.profile, "localhost", "PORT", &files));
     if let Some(status) = by_hand::status(&backend.profile, "localhost", "PORT", &files) {
-        page.entry("", "and the status of its certificate, where that points to:");
+        page.entry("", "and the status of its certificate:");
         page.command("", &status);
     }
     if let Some(expect) = by_hand::what_to_expect(&backend.profile) {

@@ -14,7 +14,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
-use tls_gauntlet_certs::{ClientRecipe, Pki};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, Pki, crls_pem};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 
 use super::{
@@ -281,10 +281,12 @@ fn write_files(pki: &Pki, folder: &Path) -> Result<Files, Failure> {
     };
     let client = pki.client(ClientRecipe::Good).map_err(Failure::work)?;
     let root = pki.server_root().to_pem().map_err(Failure::work)?;
+    let lists = pki.crls(CrlKind::Revoked).and_then(|lists| crls_pem(&lists)).map_err(Failure::work)?;
     Ok(Files {
         ca: put("ca.pem", root)?,
         certificate: put("client.pem", client.chain_pem().into())?,
         key: put("client.key", client.key_pem().into())?,
+        crl: put("crl.pem", lists)?,
     })
 }
 
@@ -393,6 +395,7 @@ mod tests {
             ca: "/run/ca.pem".to_owned(),
             certificate: "/run/client.pem".to_owned(),
             key: "/run/client.key".to_owned(),
+            crl: "/run/crl.pem".to_owned(),
         };
         let plan = [
             "plain-good",

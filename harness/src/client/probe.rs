@@ -288,9 +288,7 @@ fn lists(check: Option<RevocationCheck>, pki: &Pki) -> Result<Vec<Vec<u8>>, Cann
     if check != Some(RevocationCheck::CrlFile) {
         return Ok(Vec::new());
     }
-    let what = "the revocation lists";
-    let intermediate = pki.crl(CrlKind::Revoked).map_err(CannotSetUp::because(what))?;
-    Ok(vec![intermediate, pki.server_root_crl().to_der().map_err(CannotSetUp::because(what))?])
+    pki.crls(CrlKind::Revoked).map_err(CannotSetUp::because("the revocation lists"))
 }
 
 fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Identity>>, CannotSetUp> {

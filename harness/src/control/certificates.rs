@@ -1,11 +1,14 @@
 //! The PKI as files to fetch.
 
-use tls_gauntlet_certs::{ClientRecipe, PfxEncryption, Pki};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, PfxEncryption, Pki, crls_pem};
 
 use super::PFX_PASSWORD;
 
 /// The roots, by the file that holds each.
 const ROOTS: [&str; 3] = ["ca.pem", "client-ca.pem", "untrusted-ca.pem"];
+
+/// The revocation lists of every authority of servers, and of clients.
+const LISTS: [&str; 2] = ["crl.pem", "client-crl.pem"];
 
 /// What there is of each client's identity.
 const SUFFIXES: [&str; 4] = ["pem", "key", "pfx", "legacy.pfx"];
@@ -22,13 +25,18 @@ pub(super) fn names() -> Vec<String> {
     let clients = ClientRecipe::ALL
         .iter()
         .flat_map(|recipe| SUFFIXES.iter().map(move |suffix| format!("client-{recipe}.{suffix}")));
-    ROOTS.iter().map(|&root| root.to_owned()).chain(clients).collect()
+    ROOTS.iter().chain(&LISTS).map(|&file| file.to_owned()).chain(clients).collect()
 }
 
 /// A file by its name; none if there is no such file.
 pub(super) fn file(pki: &Pki, name: &str) -> Result<Option<File>, Box<dyn std::error::Error + Send + Sync>> {
     let pem = |content| Some(File { kind: "application/x-pem-file", content });
     let pfx = |content| Some(File { kind: "application/x-pkcs12", content });
+    match name {
+        "crl.pem" => return Ok(pem(crls_pem(&pki.crls(CrlKind::Revoked)?)?)),
+        "client-crl.pem" => return Ok(pem(crls_pem(&pki.client_crls(CrlKind::Revoked)?)?)),
+        _ => {}
+    }
     let root = match name {
         "ca.pem" => Some(pki.server_root()),
         "client-ca.pem" => Some(pki.client_root()),

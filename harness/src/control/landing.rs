@@ -36,7 +36,7 @@ GET  /backends/NAME          one of them
 PUT  /backends/NAME          starts one more, also a composition: tls12-only+expired-leaf
 POST /backends/NAME/script   faults for its next connections
 GET  /certs                  the names of the files below
-GET  /certs/FILE             roots and client certificates: ca.pem, client-good.pfx (password: gauntlet)
+GET  /certs/FILE             roots, revocation lists and client certificates: ca.pem, crl.pem, client-good.pfx (password: gauntlet)
 GET  /ledger                 what the backends saw: ?nonce= ?since= ?backend= ?wait_ms=
 GET  /ledger/stream          the same as server-sent events
 GET  /hello                  what each caller's ClientHello offered: ?since= ?backend= and so on, as for the ledger

@@ -52,7 +52,7 @@ pub(super) struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     curl_by_name: Option<String>,
     s_client: String,
-    /// Asks for the status of its certificate, where that points to.
+    /// Asks for the status of its certificate, where that points to, or looks its chain up in `crl.pem`.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
 }

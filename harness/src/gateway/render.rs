@@ -8,9 +8,9 @@ use std::{
 };
 
 use minijinja::{Environment, UndefinedBehavior};
-use openssl::x509::{X509, X509Crl, X509CrlRef};
+use openssl::x509::X509;
 use serde::Serialize;
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Identity, Name, ServerRecipe};
+use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Identity, Name, ServerRecipe, crls_pem};
 use tls_gauntlet_scenarios::{
     CipherSuite, ClientCertificate, ClientCertificatePolicy, Group, ListenerProfile, RevocationCheck,
     TlsVersion, UpstreamProfile, Versions,
@@ -197,12 +197,11 @@ impl Facts {
         // What is to be on the list has to be issued first; what backends show, has been.
         plan.pki.client(ClientRecipe::Revoked).map_err(certificates)?;
         let server_crl = dir.join("server-crl.pem");
-        for (file, issuers, roots) in [
-            (&client_crl, plan.pki.client_crl(CrlKind::Revoked), plan.pki.client_root_crl()),
-            (&server_crl, plan.pki.crl(plan.keyring.revoked), plan.pki.server_root_crl()),
+        for (file, lists) in [
+            (&client_crl, plan.pki.client_crls(CrlKind::Revoked)),
+            (&server_crl, plan.pki.crls(plan.keyring.revoked)),
         ] {
-            let lists =
-                issuers.and_then(|issuers| revocation_lists(&issuers, roots)).map_err(certificates)?;
+            let lists = lists.and_then(|lists| crls_pem(&lists)).map_err(certificates)?;
             replace(file, &lists).map_err(files)?;
         }
 
@@ -429,25 +428,18 @@ fn write_identity(
     Ok(files)
 }
 
-/// In PEM, that of the leaves' issuer, in DER, and the root's own: OpenSSL in most gateways wants one for every authority of
-/// a chain.
-fn revocation_lists(issuers: &[u8], roots: &X509CrlRef) -> Result<Vec<u8>, tls_gauntlet_certs::Error> {
-    let failed = |source| tls_gauntlet_certs::Error::OpenSsl { doing: "write a revocation list", source };
-    let mut lists = X509Crl::from_der(issuers).and_then(|list| list.to_pem()).map_err(failed)?;
-    lists.extend(roots.to_pem().map_err(failed)?);
-    Ok(lists)
-}
-
 const fn recipe(shown: ClientCertificate) -> ClientRecipe {
     match shown {
         ClientCertificate::Good => ClientRecipe::Good,
         ClientCertificate::AnotherTenant => ClientRecipe::AnotherTenant,
         ClientCertificate::Untrusted => ClientRecipe::Untrusted,
+        ClientCertificate::IssuedByServerCa => ClientRecipe::IssuedByServerCa,
         ClientCertificate::Expired => ClientRecipe::Expired,
         ClientCertificate::SelfSigned => ClientRecipe::SelfSigned,
         ClientCertificate::NotYetValid => ClientRecipe::NotYetValid,
         ClientCertificate::WrongExtendedKeyUsage => ClientRecipe::WrongExtendedKeyUsage,
         ClientCertificate::Revoked => ClientRecipe::Revoked,
+        ClientCertificate::RevokedIntermediate => ClientRecipe::RevokedIntermediate,
         ClientCertificate::Weak => ClientRecipe::Weak,
     }
 }

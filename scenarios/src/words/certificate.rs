@@ -19,6 +19,8 @@ closed_list! {
         SelfSigned = "self-signed",
         /// A sound chain below a root that nobody trusts.
         UntrustedRoot = "untrusted-root",
+        /// A sound chain below the root that is trusted for clients, and for nobody else.
+        IssuedByClientCa = "issued-by-client-ca",
         /// Sent without its intermediate.
         MissingIntermediate = "missing-intermediate",
         /// For clients only.
@@ -81,6 +83,8 @@ closed_list! {
         PointsToOcsp = "points-to-ocsp",
         /// The leaf certificate is on the revocation list that it points to.
         RevokedByCrl = "revoked-by-crl",
+        /// The intermediate that issued the leaf is on the revocation list of its own issuer.
+        RevokedIntermediate = "revoked-intermediate",
         /// The OCSP responder that the leaf certificate points to says that it was revoked.
         RevokedByOcsp = "revoked-by-ocsp",
         /// The leaf certificate is sound now and expires soon.
@@ -167,6 +171,7 @@ impl ServerCertificate {
             | Self::PointsToCrl
             | Self::PointsToOcsp
             | Self::RevokedByCrl
+            | Self::RevokedIntermediate
             | Self::RevokedByOcsp
             | Self::ExpiresDuringRun
             | Self::CnOnly
@@ -188,6 +193,7 @@ impl ServerCertificate {
             Self::NotYetValid => Some(Cause::ServerCertNotYetValid),
             Self::SelfSigned
             | Self::UntrustedRoot
+            | Self::IssuedByClientCa
             | Self::ExpiredRoot
             | Self::MissingIntermediate
             | Self::PathLengthExceeded
@@ -229,6 +235,7 @@ impl ServerCertificate {
                 | Self::WrongName
                 | Self::SelfSigned
                 | Self::UntrustedRoot
+                | Self::IssuedByClientCa
                 | Self::MissingIntermediate
                 | Self::WrongExtendedKeyUsage
         )
@@ -280,11 +287,11 @@ impl ServerCertificate {
         }
     }
 
-    /// Who says that it was revoked.
+    /// Who says that it was revoked, or what issued it.
     #[must_use]
     pub const fn revoked_by(self) -> Option<StatusSource> {
         match self {
-            Self::RevokedByCrl => Some(StatusSource::Crl),
+            Self::RevokedByCrl | Self::RevokedIntermediate => Some(StatusSource::Crl),
             Self::RevokedByOcsp => Some(StatusSource::Ocsp),
             _ => None,
         }
@@ -297,13 +304,14 @@ impl ServerCertificate {
     }
 
     /// Whether there is a revocation list of every authority between it and the root: the shipped lists are those of the
-    /// server root and of the intermediate below it.
+    /// server root, of the intermediate below it, and of those above the revoked intermediate and itself.
     #[must_use]
     pub const fn is_below_listed_authorities(self) -> bool {
         !matches!(
             self,
             Self::SelfSigned
                 | Self::UntrustedRoot
+                | Self::IssuedByClientCa
                 | Self::ExpiredRoot
                 | Self::MissingIntermediate
                 | Self::ExpiredIntermediate
@@ -346,6 +354,8 @@ closed_list! {
         AnotherTenant = "another-tenant",
         /// From an authority nobody trusts.
         Untrusted = "untrusted",
+        /// From the authority that is trusted for servers, and for nobody else.
+        IssuedByServerCa = "issued-by-server-ca",
         /// Expired yesterday.
         Expired = "expired",
         /// Signed by itself.
@@ -356,6 +366,8 @@ closed_list! {
         WrongExtendedKeyUsage = "wrong-extended-key-usage",
         /// On the revocation list of its issuer.
         Revoked = "revoked",
+        /// From an intermediate on the revocation list of its own issuer.
+        RevokedIntermediate = "revoked-intermediate",
         /// With an RSA-1024 key.
         Weak = "weak",
     }
@@ -367,11 +379,11 @@ impl ClientCertificate {
     pub const fn flaw(self) -> Option<Cause> {
         match self {
             Self::Good | Self::AnotherTenant => None,
-            Self::Untrusted | Self::SelfSigned => Some(Cause::ClientCertUntrusted),
+            Self::Untrusted | Self::IssuedByServerCa | Self::SelfSigned => Some(Cause::ClientCertUntrusted),
             Self::Expired => Some(Cause::ClientCertExpired),
             Self::NotYetValid => Some(Cause::ClientCertNotYetValid),
             Self::WrongExtendedKeyUsage => Some(Cause::ClientCertWrongUsage),
-            Self::Revoked => Some(Cause::ClientCertRevoked),
+            Self::Revoked | Self::RevokedIntermediate => Some(Cause::ClientCertRevoked),
             Self::Weak => Some(Cause::ClientCertWeak),
         }
     }
@@ -386,8 +398,9 @@ impl ClientCertificate {
             | Self::NotYetValid
             | Self::WrongExtendedKeyUsage
             | Self::Revoked
+            | Self::RevokedIntermediate
             | Self::Weak => true,
-            Self::Untrusted | Self::SelfSigned => false,
+            Self::Untrusted | Self::IssuedByServerCa | Self::SelfSigned => false,
         }
     }
 }

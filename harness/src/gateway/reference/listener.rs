@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::{
     error::ErrorStack,
     ssl::{AlpnError, Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode},
-    x509::{X509Crl, X509CrlRef, store::X509StoreBuilder, verify::X509VerifyFlags},
+    x509::{X509Crl, store::X509StoreBuilder, verify::X509VerifyFlags},
 };
 use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{Cause, ClientCertificatePolicy, ListenerProfile, Phase};
@@ -251,11 +251,12 @@ impl std::fmt::Debug for Context {
     }
 }
 
-/// The revocation list of whoever issues client certificates.
-fn revoked(pki: &Pki) -> Result<X509Crl, Box<dyn std::error::Error + Send + Sync>> {
+/// The revocation lists of whoever issues client certificates, and of those above.
+fn revoked(pki: &Pki) -> Result<Vec<X509Crl>, Box<dyn std::error::Error + Send + Sync>> {
     // What is to be on the list has to be issued first.
     pki.client(ClientRecipe::Revoked)?;
-    Ok(X509Crl::from_der(&pki.client_crl(CrlKind::Revoked)?)?)
+    let lists = pki.client_crls(CrlKind::Revoked)?;
+    Ok(lists.iter().map(|list| X509Crl::from_der(list)).collect::<Result<_, _>>()?)
 }
 
 /// The first of these protocols that the client offers (RFC 7301 3.2).
@@ -281,7 +282,7 @@ fn context<'a>(
     profile: &ListenerProfile,
     identities: impl Iterator<Item = &'a Identity>,
     pki: &Pki,
-    revoked: Option<&X509CrlRef>,
+    revoked: Option<&[X509Crl]>,
     knobs: ReferenceKnobs,
 ) -> Result<SslContext, ErrorStack> {
     let mut context = tls::allow(SslMethod::tls_server(), &profile.versions, None)?;
@@ -320,10 +321,9 @@ fn context<'a>(
     };
     let mut store = X509StoreBuilder::new()?;
     store.add_cert(pki.client_root().to_owned())?;
-    if let Some(list) = revoked {
-        ffi::add_crl(&mut store, list)?;
-        // The list of the leaf's issuer; that of the root is empty.
-        store.set_flags(X509VerifyFlags::CRL_CHECK)?;
+    if let Some(lists) = revoked {
+        lists.iter().try_for_each(|list| ffi::add_crl(&mut store, list))?;
+        store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
     }
     context.set_cert_store(store.build());
     context.add_client_ca(pki.client_root())?;

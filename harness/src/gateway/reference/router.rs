@@ -263,9 +263,8 @@ fn settings(
     if profile.client_certificate == Some(ClientCertificate::Good) && plan.keyring.client.is_some() {
         settings.identity.clone_from(&plan.keyring.client);
     }
-    if let Some(list) = settings.lists.first_mut() {
-        // The list of who issues leaves comes first.
-        *list = plan.pki.crl(plan.keyring.revoked).map_err(CannotSetUp::because(name))?;
+    if !settings.lists.is_empty() {
+        settings.lists = plan.pki.crls(plan.keyring.revoked).map_err(CannotSetUp::because(name))?;
     }
     Ok(settings)
 }
