@@ -253,7 +253,7 @@ fn refusal_seen(evidence: &Evidence, seen: &BackendSaw) -> Refusal {
     }
     if let Some(alert) = seen.alert_received {
         let allowed = server_refusals(alert);
-        let both = common(allowed, said);
+        let both = common(&[allowed, also_said_of(alert)].concat(), said);
         let causes = match (allowed, said.is_empty()) {
             // An alert that says nothing (internal_error) leaves the word to the log.
             ([Cause::Unexplained], false) => said.clone(),
@@ -422,6 +422,15 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
         Alert::NoRenegotiation => &[Cause::RenegotiationRefused],
         Alert::NoApplicationProtocol => &[Cause::AlpnMismatch],
         _ => &[Cause::Unexplained],
+    }
+}
+
+/// What an alert to a server can stand for too, where a log says so: to OpenSSL and BoringSSL a revocation list that is not
+/// there is an unknown authority, and one that is out of date an expired certificate (OpenSSL's ssl_x509err2alert).
+const fn also_said_of(alert: Alert) -> &'static [Cause] {
+    match alert {
+        Alert::UnknownCa | Alert::CertificateExpired => &[Cause::ServerCertStatusUnknown],
+        _ => &[],
     }
 }
 

@@ -143,6 +143,18 @@ fn diagnosed(evidence: &Evidence) -> (Party, Phase, Cause) {
     evidence(gateway_answers(502), vec![], &[Cause::ServerCertExpired]),
     (Party::Gateway, Phase::Close, Cause::Unexplained)
 )]
+#[case::no_list_is_told_as_an_unknown_authority(
+    evidence(gateway_answers(502), vec![refused_by_alert(Alert::UnknownCa)], &[Cause::ServerCertStatusUnknown]),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertStatusUnknown)
+)]
+#[case::an_old_list_is_told_as_an_expired_certificate(
+    evidence(gateway_answers(502), vec![refused_by_alert(Alert::CertificateExpired)], &[Cause::ServerCertStatusUnknown]),
+    (Party::Gateway, Phase::Handshake, Cause::ServerCertStatusUnknown)
+)]
+#[case::no_list_is_not_told_as_a_revoked_certificate(
+    evidence(gateway_answers(502), vec![refused_by_alert(Alert::CertificateRevoked)], &[Cause::ServerCertStatusUnknown]),
+    (Party::Gateway, Phase::Handshake, Cause::Unexplained)
+)]
 #[case::witnesses_that_contradict_each_other_explain_nothing(
     evidence(gateway_answers(502), vec![refused_by_alert(Alert::BadCertificate)], &[Cause::Timeout]),
     (Party::Gateway, Phase::Handshake, Cause::Unexplained)

@@ -21,8 +21,15 @@ impl Leg<'_> {
         let stop = self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest);
         // Which comes first, the list that is not there, the flaw that is or the name, is the library's own affair.
         let listed = self.listed_refusal(certificate).filter(|listed| *listed != cause);
+        // A list that is not there is told to the backend as an authority that is not known.
+        let told = (cause == Cause::ServerCertStatusUnknown).then_some(Cause::ServerCertUntrusted);
         let name = self.name_flaw(certificate).filter(|name| self.upstream.verify_name && *name != cause);
-        Ok(Some(Stop { or_cause: certificate.other_flaw().or(listed).or(name), handshake, exact, ..stop }))
+        Ok(Some(Stop {
+            or_cause: certificate.other_flaw().or(listed).or(told).or(name),
+            handshake,
+            exact,
+            ..stop
+        }))
     }
 
     /// What this gateway holds against the backend's certificate.
