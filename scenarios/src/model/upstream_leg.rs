@@ -421,7 +421,10 @@ impl Leg<'_> {
         }
         // A list that was set by hand says itself what it has for older versions.
         if let Some(ciphers) = offers::told_ciphers(self.upstream, self.claims)
-            && !accepted.iter().any(|version| ciphers.iter().any(|cipher| cipher.fits(version)))
+            && !accepted
+                .iter()
+                .filter(|version| *version < offered.max())
+                .any(|version| ciphers.iter().any(|cipher| cipher.fits(version)))
         {
             return Ok((Party::Backend, Cause::NoCommonCipher));
         }

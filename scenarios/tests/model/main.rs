@@ -330,6 +330,16 @@ fn who_refuses_a_version_depends_on_the_ciphers(
     );
 }
 
+/// TLS 1.3, which it does not offer, has suites, but the server does not answer with that.
+#[test]
+fn suites_of_a_version_that_is_not_offered_do_not_help_an_older_one() {
+    let profile = catalogue().profile("azure-apim-classic@2025-08+without-cbc+without-static-rsa").unwrap();
+    let limited = profile.claims(claims());
+    let expected =
+        model::expect(&scenario("default", "default", "strict", "tls11-and-13"), &limited).unwrap();
+    assert_eq!((expected.by, expected.cause), (Some(Party::Backend), Some(Cause::NoCommonCipher)));
+}
+
 #[rstest]
 #[case("wrong-client-cert", "client-cert-required", Some(Cause::ClientCertMissing), None)]
 #[case("wrong-client-cert", "client-cert-optional", None, None)]
