@@ -63,13 +63,13 @@ pub struct BackendSight {
     /// How far the gateway came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
-    /// The versions of which each ClientHello may offer some, and no other.
+    /// The versions that a ClientHello may offer, and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered_versions: Option<Versions>,
-    /// The same for cipher suites; where there is none of TLS 1.3, or no older one, nothing is known of those.
+    /// The cipher suites that it may offer; of TLS 1.3, or older, any where none of that kind is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offered_ciphers: Vec<CipherSuite>,
-    /// The same for groups.
+    /// The groups that it may offer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offered_groups: Vec<Group>,
     /// Whether the handshake was completed.

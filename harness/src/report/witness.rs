@@ -130,10 +130,10 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
     let BackendSight {
         connections,
         connection,
-        // The upstream's own words say which versions it is told.
+        // What may be offered is the upstream's own setting; a mismatch names what is beyond it.
         offered_versions: _,
-        offered_ciphers,
-        offered_groups,
+        offered_ciphers: _,
+        offered_groups: _,
         handshake,
         tls_version,
         server_name,
@@ -153,8 +153,6 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         Some(Connection::Request) => facts.push("the request".to_owned()),
     }
     facts.extend(connections.map(|tries| count(tries as usize, "connection")));
-    facts.extend(no_other("cipher suite", offered_ciphers));
-    facts.extend(no_other("group", offered_groups));
     facts.extend(handshake.map(|handshake| match handshake {
         Handling::Accepted => "a handshake that ends well".to_owned(),
         Handling::Refused => "a handshake that breaks off".to_owned(),
@@ -181,12 +179,6 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         format!("{asked} for the status of its certificate")
     }));
     (!facts.is_empty()).then(|| format!("the backend sees {}", facts.join(", ")))
-}
-
-/// A list that may be offered, if there is one.
-fn no_other(what: &str, offered: &[impl ToString]) -> Option<String> {
-    let names: Vec<String> = offered.iter().map(ToString::to_string).collect();
-    (!names.is_empty()).then(|| format!("no {what} offered but {}", names.join(" and ")))
 }
 
 fn client_saw(saw: &ClientSaw) -> String {
