@@ -258,6 +258,12 @@ impl ClientHelloFacts {
         let lists = [&self.ciphers, &self.groups, &self.signature_algorithms, &self.alpn];
         versions.chain(lists.into_iter().flatten().cloned())
     }
+
+    /// Whether a name in its lists stands for something that could be picked: neither a signal (RFC 5746 3.3, RFC 7507 4) nor
+    /// GREASE (RFC 8701).
+    pub(crate) fn is_offer(name: &str) -> bool {
+        name != "GREASE" && !name.ends_with("_SCSV")
+    }
 }
 
 /// Who refuses, where a witness names a cause on the leg between gateway and backend and no alert shows the sender.

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Handling;
-use crate::words::{Alert, Cause, ClientCertificate, Outcome, Party, Phase, TlsVersion, closed_list};
+use crate::words::{
+    Alert, Cause, CipherSuite, ClientCertificate, Group, Outcome, Party, Phase, TlsVersion, Versions,
+    closed_list,
+};
 
 /// What must happen: who may stop the request, when, why, and what each side must have seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -60,6 +63,15 @@ pub struct BackendSight {
     /// How far the gateway came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
+    /// The versions that a ClientHello may offer, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_versions: Option<Versions>,
+    /// The cipher suites that it may offer; of TLS 1.3, or older, any where none of that kind is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offered_ciphers: Vec<CipherSuite>,
+    /// The groups that it may offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offered_groups: Vec<Group>,
     /// Whether the handshake was completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handshake: Option<Handling>,

@@ -2,10 +2,10 @@
 
 use crate::{
     diagnosis::Diagnosis,
-    evidence::{BackendSaw, Ended, Evidence, Handling},
-    expectation::{Connection, Expectation},
+    evidence::{BackendSaw, ClientHelloFacts, Ended, Evidence, Handling},
+    expectation::{BackendSight, Connection, Expectation},
     verdict::{Deviation, Verdict, VerdictKind},
-    words::{Cause, Outcome, Phase},
+    words::{Cause, CipherSuite, Outcome, Phase, TlsVersion, Versions},
 };
 
 /// The verdict on one cell, before deviations and controls are looked at.
@@ -31,6 +31,11 @@ pub fn judge(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> V
         Verdict::Pass => status_mismatch(expected, evidence)
             .map_or(Verdict::Pass, |mismatch| Verdict::WrongCause { mismatch }),
         other => other,
+    };
+    let verdict = match (verdict, surplus(expected, evidence)) {
+        // This backend may not have taken it, but another would.
+        (Verdict::Pass | Verdict::WrongCause { .. }, Some(mismatch)) => Verdict::FailOpen { mismatch },
+        (verdict, _) => verdict,
     };
     match (verdict, &evidence.gateway_died) {
         // A dead gateway refuses everything, and proves nothing.
@@ -202,6 +207,36 @@ fn status_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String
     }
 }
 
+/// What the gateway offered to the backend beyond what it was told to, whatever the backend made of it.
+fn surplus(expected: &Expectation, evidence: &Evidence) -> Option<String> {
+    let hellos = evidence.backend_saw.iter().filter_map(|seen| seen.client_hello.as_ref());
+    let surplus = hellos.map(|hello| beyond(&expected.backend, hello)).find(|surplus| !surplus.is_empty())?;
+    Some(format!("the gateway offered {}, which it was told not to", listed(&surplus)))
+}
+
+/// What a ClientHello offers beyond this.
+fn beyond(sight: &BackendSight, hello: &ClientHelloFacts) -> Vec<String> {
+    let is_told = |version: &TlsVersion| {
+        sight.offered_versions.as_ref().is_none_or(|offered| offered.contains(*version))
+    };
+    let versions = hello.versions.iter().flat_map(Versions::iter).filter(|version| !is_told(version));
+    // Suites of TLS 1.3 and older ones are two settings; of groups there is one.
+    let ciphers = sight.offered_ciphers.iter().map(|suite| suite.as_str());
+    let (latest, older): (Vec<&str>, Vec<&str>) = ciphers.partition(|name| CipherSuite::is_tls13(name));
+    let groups: Vec<&str> = sight.offered_groups.iter().map(|group| group.as_str()).collect();
+    let ciphers = hello.ciphers.iter().filter(|name| {
+        let told = if CipherSuite::is_tls13(name) { &latest } else { &older };
+        is_beyond(told, name)
+    });
+    let groups = hello.groups.iter().filter(|name| is_beyond(&groups, name));
+    versions.map(|version| version.to_string()).chain(ciphers.chain(groups).cloned()).collect()
+}
+
+/// Whether this is an offer that is not on the list, if there is one.
+fn is_beyond(told: &[&str], name: &str) -> bool {
+    !told.is_empty() && ClientHelloFacts::is_offer(name) && !told.contains(&name)
+}
+
 /// It was refused, as it must be; but by whom, when, why, and with what words?
 fn refused(expected: &Expectation, seen: &Diagnosis, evidence: &Evidence) -> Verdict {
     if let Some(mismatch) = handed_over(expected, evidence) {
@@ -345,6 +380,16 @@ fn refusal_in_words(seen: &Diagnosis, evidence: &Evidence) -> String {
 
 fn any_of(causes: &[Cause]) -> String {
     causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// As many as a reader takes in.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 3;
+    let shown = &names[..names.len().min(MOST)];
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn or_none(word: Option<impl ToString>) -> String {

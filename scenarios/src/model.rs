@@ -43,8 +43,8 @@ pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Uncla
         },
         Err(stop) => stop.through_gateway(claims)?,
     };
-    expectation.backend.status_asked =
-        status_asked(&scenario.upstream.1, &scenario.backend.profile, expectation.cause);
+    expectation.backend = upstream_leg::offers(upstream, claims, expectation.backend);
+    expectation.backend.status_asked = status_asked(upstream, &scenario.backend.profile, expectation.cause);
     Ok(Expectation { steps: steps.0, ..expectation })
 }
 
@@ -79,6 +79,7 @@ fn directly(
         Ok(sight) => Expectation::reach(sight),
         Err(stop) => stop.seen_directly(),
     };
+    expectation.backend = upstream_leg::offers(upstream, claims, expectation.backend);
     expectation.backend.status_asked = status_asked(upstream, &backend.profile, expectation.cause);
     Ok(Expectation { steps: steps.0, ..expectation })
 }

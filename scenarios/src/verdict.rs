@@ -9,7 +9,7 @@ use crate::{claims::ClaimName, words::closed_list};
 pub enum Verdict {
     /// What had to happen, happened, for the reason it had to.
     Pass,
-    /// The gateway accepted what must be refused: the dangerous kind.
+    /// The gateway accepted, or offered a backend, what it must not: the dangerous kind.
     FailOpen {
         /// What was seen against what had to be.
         mismatch: String,

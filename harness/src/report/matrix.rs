@@ -215,7 +215,7 @@ impl Mark {
         match self {
             Self::Reached => "comes through, as it must",
             Self::Refused => "refused, as it must be, and for the right reason",
-            Self::FailOpen => "fail-open: accepted what must be refused",
+            Self::FailOpen => "fail-open: accepted or offered what it must not",
             Self::FailClosed => "fail-closed: refused what must work",
             Self::WrongCause => "wrong-cause: the right outcome for another reason",
             Self::StaleDeviation => "stale-deviation: listed, no longer true",

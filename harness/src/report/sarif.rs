@@ -31,11 +31,13 @@ const RULES: &[Rule] = &[
         verdict: VerdictKind::FailOpen,
         name: "FailOpen",
         level: "error",
-        short: "The gateway accepted what must be refused.",
+        short: "The gateway accepted or offered what it must not.",
         full: "A connection or a request came through that had to be refused: a certificate that is not to be trusted, a \
-               client without the certificate it needs, a version or cipher suite that is switched off.",
+               client without the certificate it needs, a version or cipher suite that is switched off. Or a backend was \
+               offered a version, cipher suite or group that is not among those that the gateway was told.",
         help: "See which check did not take place: the steps in the message say where the model expects the refusal. \
-               Turn that check on in the gateway's configuration for this upstream or listener, and run the cell again.",
+               Turn that check on in the gateway's configuration for this upstream or listener, or take out of it what \
+               the message says was offered, and run the cell again.",
         severity: Some("8.1"),
     },
     Rule {

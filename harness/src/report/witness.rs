@@ -130,6 +130,10 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
     let BackendSight {
         connections,
         connection,
+        // What may be offered is the upstream's own setting; a mismatch names what is beyond it.
+        offered_versions: _,
+        offered_ciphers: _,
+        offered_groups: _,
         handshake,
         tls_version,
         server_name,

@@ -1,7 +1,10 @@
 //! The second leg: the gateway is the client, the backend the server.
 
 mod certificates;
+mod offers;
 mod revocation;
+
+pub(super) use offers::offers;
 
 use super::{Asks, FORBIDDEN, MISDIRECTED, Says, Steps, Stop};
 use crate::{
@@ -11,7 +14,7 @@ use crate::{
         ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
         FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
-    words::{Alert, Cause, CipherSuite, ClientCertificate, NoSuiteLeft, Party, Phase, TlsVersion, Versions},
+    words::{Alert, Cause, CipherSuite, ClientCertificate, Party, Phase, TlsVersion, Versions},
 };
 
 /// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
@@ -341,7 +344,7 @@ impl Leg<'_> {
 
     /// The cipher suite, where the backend is particular about it.
     fn suites(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
-        let told = self.told_ciphers();
+        let told = offers::told_ciphers(self.upstream, self.claims);
         if let Some(told) =
             told.as_ref().filter(|_| version < TlsVersion::Tls13 && self.backend.ciphers.is_none())
             && !told.iter().any(|suite| suite.fits(version))
@@ -397,13 +400,6 @@ impl Leg<'_> {
         Ok(None)
     }
 
-    /// The cipher suites up to TLS 1.2 that it is told to offer, or must not go beyond.
-    fn told_ciphers(&self) -> Option<Vec<CipherSuite>> {
-        let limit = self.claims.upstream_ciphers.as_deref().filter(|_| self.claims.limits_upstream_ciphers);
-        let left = CipherSuite::limited(self.upstream.ciphers.as_deref(), limit);
-        left.unwrap_or_else(|NoSuiteLeft| Some(Vec::new()))
-    }
-
     fn refused_by_backend(&self, cause: Cause) -> Stop {
         self.stop(Party::Backend, Phase::Handshake, cause, Connection::NoRequest)
     }
@@ -424,8 +420,11 @@ impl Leg<'_> {
             return Ok((Party::Backend, Cause::NoCommonVersion));
         }
         // A list that was set by hand says itself what it has for older versions.
-        if let Some(ciphers) = self.told_ciphers()
-            && !accepted.iter().any(|version| ciphers.iter().any(|cipher| cipher.fits(version)))
+        if let Some(ciphers) = offers::told_ciphers(self.upstream, self.claims)
+            && !accepted
+                .iter()
+                .filter(|version| *version < offered.max())
+                .any(|version| ciphers.iter().any(|cipher| cipher.fits(version)))
         {
             return Ok((Party::Backend, Cause::NoCommonCipher));
         }

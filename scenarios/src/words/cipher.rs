@@ -100,7 +100,7 @@ impl CipherSuite {
     #[must_use]
     pub fn fits(self, version: TlsVersion) -> bool {
         let name = self.as_str();
-        if !name.contains("_WITH_") {
+        if Self::is_tls13(name) {
             return version == TlsVersion::Tls13;
         }
         let least = if name.ends_with("_SHA") {
@@ -109,6 +109,11 @@ impl CipherSuite {
             TlsVersion::Tls12
         };
         (least..=TlsVersion::Tls12).contains(&version)
+    }
+
+    /// Whether a suite of this name is one of TLS 1.3, which names no key exchange (RFC 8446 B.4).
+    pub(crate) fn is_tls13(name: &str) -> bool {
+        name.starts_with("TLS_") && !name.contains("_WITH_")
     }
 
     /// What is left of a list that must not go beyond another. Suites of TLS 1.3 and older ones are two settings: where a list
