@@ -425,7 +425,7 @@ fn server_refusals(alert: Alert) -> &'static [Cause] {
     }
 }
 
-/// What an alert to a server can stand for too, where a log says so: to OpenSSL and BoringSSL a revocation list that is not
+/// What an alert to a server can stand for too, where a log says so: to OpenSSL and `BoringSSL` a revocation list that is not
 /// there is an unknown authority, and one that is out of date an expired certificate (OpenSSL's `ssl_x509err2alert`).
 const fn also_said_of(alert: Alert) -> &'static [Cause] {
     match alert {
