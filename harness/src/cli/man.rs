@@ -73,6 +73,7 @@ fn page(command: Command) -> Result<String, Failure> {
     let mut roff = Vec::new();
     Man::new(command)
         .manual("Gauntlet")
+        .source(concat!("gauntlet ", env!("CARGO_PKG_VERSION")))
         .render(&mut roff)
         .map_err(|error| work_error!("cannot write the manual page: {error}"))?;
     // An empty date is left out by the crate, so that what follows is taken for one.

@@ -95,7 +95,8 @@ fn every_command_has_a_page_without_fault() {
         assert!(text.is_ascii(), "{page}");
         // Name, section, no date, a source, and what it belongs to (`man(7)`).
         let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
-        assert!(title.contains(" 1 \"\" \"") && title.ends_with(" Gauntlet"), "{page}: {title}");
+        let source = concat!(" 1 \"\" \"gauntlet ", env!("CARGO_PKG_VERSION"), "\" Gauntlet");
+        assert!(title.ends_with(source), "{page}: {title}");
         if is_there("groff") {
             without_fault(
                 Command::new("groff").args(["-man", "-ww", "-z", "-rCHECKSTYLE=3"]).arg(&path),
