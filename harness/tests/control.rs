@@ -160,7 +160,11 @@ async fn every_certificate_can_be_fetched_and_read() {
         assert_eq!(said.status, StatusCode::OK, "{name}");
         match name.rsplit('.').next().unwrap() {
             "pem" if name.ends_with("crl.pem") => {
-                assert_eq!(String::from_utf8(said.body).unwrap().matches("BEGIN X509 CRL").count(), 4, "{name}");
+                assert_eq!(
+                    String::from_utf8(said.body).unwrap().matches("BEGIN X509 CRL").count(),
+                    4,
+                    "{name}"
+                );
             }
             "pem" => assert!(!X509::stack_from_pem(&said.body).unwrap().is_empty(), "{name}"),
             "key" => assert!(PKey::private_key_from_pem(&said.body).is_ok(), "{name}"),

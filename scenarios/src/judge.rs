@@ -207,11 +207,26 @@ fn status_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String
     }
 }
 
-/// What the gateway offered to the backend beyond what it was told to, whatever the backend made of it.
+/// What the gateway offered to the backend beyond what it was told to, or what nobody is to offer, whatever the backend made
+/// of it.
 fn surplus(expected: &Expectation, evidence: &Evidence) -> Option<String> {
-    let hellos = evidence.backend_saw.iter().filter_map(|seen| seen.client_hello.as_ref());
-    let surplus = hellos.map(|hello| beyond(&expected.backend, hello)).find(|surplus| !surplus.is_empty())?;
-    Some(format!("the gateway offered {}, which it was told not to", listed(&surplus)))
+    let hellos = || evidence.backend_saw.iter().filter_map(|seen| seen.client_hello.as_ref());
+    if let Some(surplus) = hellos().map(|hello| beyond(&expected.backend, hello)).find(|one| !one.is_empty())
+    {
+        return Some(format!("the gateway offered {}, which it was told not to", listed(&surplus)));
+    }
+    let forbidden = hellos().map(|hello| forbidden(&expected.backend, hello)).find(|one| !one.is_empty())?;
+    Some(format!("the gateway offered {}, which nobody is to offer (RFC 9325 4.1)", listed(&forbidden)))
+}
+
+/// The suites in a ClientHello that must never be negotiated, since they do not encrypt, do not authenticate or are broken, but
+/// for those that it was told by name.
+fn forbidden(sight: &BackendSight, hello: &ClientHelloFacts) -> Vec<String> {
+    let is_broken = |name: &str| {
+        ["_NULL_", "_anon_", "_EXPORT_", "_RC4_", "_DES_"].iter().any(|part| name.contains(part))
+    };
+    let is_told = |name: &str| sight.offered_ciphers.iter().any(|suite| suite.as_str() == name);
+    hello.ciphers.iter().filter(|name| is_broken(name) && !is_told(name)).cloned().collect()
 }
 
 /// What a ClientHello offers beyond this.

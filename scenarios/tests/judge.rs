@@ -561,7 +561,34 @@ fn more_is_offered_than_was_told(#[case] hello: ClientHelloFacts, #[case] surplu
     let mismatch = surplus.map(|surplus| format!("the gateway offered {surplus}, which it was told not to"));
     let verdict = mismatch.map_or(Verdict::Pass, |mismatch| Verdict::FailOpen { mismatch });
     assert_eq!(judged(&told(must_reach()), &seen), verdict);
-    assert_eq!(judged(&must_reach(), &seen), Verdict::Pass, "nothing is known of what it may offer");
+}
+
+#[rstest]
+#[case::nothing_is_known_of_what_it_may_offer(
+    offering(Some("TLS_RSA_WITH_AES_128_CBC_SHA"), Some("x448"), Some(TlsVersion::Tls10)),
+    None
+)]
+#[case::without_encryption(
+    offering(Some("TLS_RSA_WITH_NULL_SHA256"), None, None),
+    Some("TLS_RSA_WITH_NULL_SHA256")
+)]
+#[case::without_authentication(
+    offering(Some("TLS_ECDH_anon_WITH_AES_128_CBC_SHA"), None, None),
+    Some("TLS_ECDH_anon_WITH_AES_128_CBC_SHA")
+)]
+#[case::weakened(
+    offering(Some("TLS_RSA_EXPORT_WITH_RC2_CBC_40_MD5"), None, None),
+    Some("TLS_RSA_EXPORT_WITH_RC2_CBC_40_MD5")
+)]
+#[case::broken(offering(Some("TLS_RSA_WITH_RC4_128_SHA"), None, None), Some("TLS_RSA_WITH_RC4_128_SHA"))]
+#[case::too_short(offering(Some("TLS_RSA_WITH_DES_CBC_SHA"), None, None), Some("TLS_RSA_WITH_DES_CBC_SHA"))]
+#[case::long_enough(offering(Some("TLS_RSA_WITH_3DES_EDE_CBC_SHA"), None, None), None)]
+fn what_nobody_is_to_offer(#[case] hello: ClientHelloFacts, #[case] forbidden: Option<&str>) {
+    let seen = evidence(answered(200, Responder::Backend), vec![greeted(served(), hello)], &[]);
+    let mismatch = forbidden
+        .map(|suite| format!("the gateway offered {suite}, which nobody is to offer (RFC 9325 4.1)"));
+    let verdict = mismatch.map_or(Verdict::Pass, |mismatch| Verdict::FailOpen { mismatch });
+    assert_eq!(judged(&must_reach(), &seen), verdict);
 }
 
 /// Whatever comes of the request otherwise; in the direction in which nothing gets in, that counts first.
