@@ -118,8 +118,9 @@ impl RunningProgram {
 
     /// Makes it read its files again, made anew for a plan with the same listeners.
     pub(super) async fn reload(&mut self, plan: &GatewayPlan) -> Result<(), GatewayError> {
+        let name = self.program.manifest.name.clone();
         let unable = |because: String| GatewayError::Unable {
-            gateway: self.program.manifest.name.clone(),
+            gateway: name.clone(),
             task: "reload".to_owned(),
             because,
         };
@@ -156,7 +157,15 @@ impl RunningProgram {
                 }
             }
         }
-        self.wait_ready(plan, facts.ready_path()).await?;
+        self.wait_ready(plan, facts.ready_path()).await.map_err(|error| match error {
+            GatewayError::NotReady { late, last_try, last_words, .. } => {
+                unable(format!("{late} (last try: {last_try}); {last_words}"))
+            }
+            GatewayError::Ended { status, last_words, .. } => {
+                unable(format!("it ended ({status}); {last_words}"))
+            }
+            other => other,
+        })?;
         self.wait_replaced(&before).await;
         Ok(())
     }
