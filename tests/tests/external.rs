@@ -52,8 +52,8 @@ impl Elsewhere {
         let nginx = Gateway::resolve("nginx").unwrap().start(&plan, &run_folder).await.unwrap();
 
         request.gateways = vec![format!("https://{}", nginx.listener("default").unwrap())];
-        // What nginx says goes to standard error, which is a file of its run folder.
-        request.log = with_log.then(|| run_folder.path().join("output.log"));
+        // A file of its run folder.
+        request.log = with_log.then(|| run_folder.path().join("error.log"));
         Self { request, nginx, _folders: (run_folder, folder) }
     }
 }

@@ -39,6 +39,22 @@ fn a_gateway_that_answers_everything_with_404_refuses_nothing() {
     assert_eq!(with_verdict(&record, VerdictKind::WrongCause), strict_cells(&["expired-leaf"]));
 }
 
+/// No server has to keep a connection (RFC 9112 9.3).
+#[test]
+fn a_gateway_that_keeps_no_connection_of_a_client_is_not_blamed() {
+    if !installed("nginx") {
+        return;
+    }
+    let right = Mutant::of("nginx").with(
+        "nginx.conf.j2",
+        "    access_log off;\n",
+        "    access_log off;\n    keepalive_timeout 0;\n",
+    );
+    let record = run(&right.path(), &["shared/*"]);
+    let verdicts: Vec<_> = record.cells.iter().map(|cell| (cell.verdict, &cell.because)).collect();
+    assert!(verdicts.iter().all(|(verdict, _)| *verdict == VerdictKind::Pass), "{verdicts:?}");
+}
+
 #[test]
 fn a_refusal_without_its_positive_control_is_skipped() {
     if !installed("nginx") {

@@ -3,7 +3,10 @@
 use std::{
     future::pending,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::{Bytes, BytesMut};
@@ -91,18 +94,20 @@ impl Dialed {
     /// # Errors
     /// [`Failure`] if no response head comes until `deadline`.
     pub async fn call(self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Answer, Failure> {
-        self.call_after(None, request, deadline).await
+        self.call_after(None, request, deadline, &AtomicBool::new(true)).await
     }
 
     /// As [`call`](Self::call), with another request sent, and its response read, before this one.
     ///
     /// # Errors
-    /// As [`call`](Self::call); and when the connection does not outlast the first request.
+    /// As [`call`](Self::call); and when the connection does not outlast the first request, which is then said in `kept`: no server
+    /// has to keep one (RFC 9112 9.3).
     pub(crate) async fn call_after(
         self,
         first: Option<Request<Full<Bytes>>>,
         request: Request<Full<Bytes>>,
         deadline: Instant,
+        kept: &AtomicBool,
     ) -> Result<Answer, Failure> {
         let Self { stream, watch } = self;
         let (leg, broken) = Leg::new(stream);
@@ -117,7 +122,10 @@ impl Dialed {
                 if let Some(cut) = read(response, &watch, &broken, deadline).await.cut {
                     return Err(cut);
                 }
-                sender.ready().await.map_err(|error| failed(&error))?;
+                sender.ready().await.map_err(|error| {
+                    kept.store(false, Ordering::Relaxed);
+                    failed(&error)
+                })?;
             }
             let response = match timeout_at(deadline, sender.send(request)).await {
                 Ok(Ok(response)) => response,

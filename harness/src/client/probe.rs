@@ -1,6 +1,9 @@
 //! A client with one TLS behaviour, that calls once and says what it saw.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -184,7 +187,13 @@ impl Probe {
                 None
             }
         };
-        self.open(&kept, target.address, deadline).await?.call_after(first, request, deadline).await
+        let is_kept = AtomicBool::new(true);
+        let opened = self.open(&kept, target.address, deadline).await?;
+        let answer = opened.call_after(first, request.clone(), deadline, &is_kept).await;
+        if is_kept.into_inner() {
+            return answer;
+        }
+        self.open(&kept, target.address, deadline).await?.call(request, deadline).await
     }
 
     async fn open(
