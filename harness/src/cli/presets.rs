@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use tls_gauntlet_scenarios::catalogue;
-use tokio::{net::lookup_host, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 
 use super::{
     failure::{Failure, work_error},
@@ -84,6 +87,17 @@ fn of_server(target: &Target) -> Result<Vec<Fate>, Failure> {
         let address = found.ok().and_then(Result::ok).and_then(|mut addresses| addresses.next());
         let address =
             address.ok_or_else(|| work_error!("cannot resolve {}; name an address", target.host))?;
-        Ok(presets::at_server(address, target.name(), limits).await)
+        // Where nobody listens, every client is refused, and that says nothing.
+        let connected = timeout(limits.scan_connect, TcpStream::connect(address)).await;
+        let because = match connected {
+            Ok(Ok(_)) => return Ok(presets::at_server(address, target.name(), limits).await),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "nobody answers".to_owned(),
+        };
+        Err(work_error!(
+            "cannot reach {}:{}: {because}; name a server that listens",
+            target.host,
+            target.port
+        ))
     })
 }

@@ -244,6 +244,14 @@ fn presets_tell_who_dies_when_old_versions_go() {
     assert!(listed.as_array().unwrap().iter().all(|entry| entry["hello"]["ja4"].is_string()));
 }
 
+/// Nobody gets through to a server that is not there, and that says nothing of the clients.
+#[test]
+fn presets_have_nothing_to_say_of_a_server_that_is_not_there() {
+    let Ran { code, out, err } = gauntlet("presets 127.0.0.1:1");
+    let because = "Connection refused (os error 111); name a server that listens";
+    assert_eq!((code, out.as_str(), err), (3, "", format!("error: cannot reach 127.0.0.1:1: {because}\n")));
+}
+
 #[test]
 fn diff_of_two_scans_tells_what_got_worse() {
     let dir = tempdir().unwrap();
