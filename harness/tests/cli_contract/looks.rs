@@ -145,8 +145,21 @@ fn colour_is_there_if_asked_for(
 }
 
 fn wide(dir: &Path, arguments: &str, width: usize) -> Ran {
-    in_dir_with(dir, arguments, &[("COLUMNS", &width.to_string())])
+    let width = width.to_string();
+    let mut environment = vec![("COLUMNS", width.as_str())];
+    environment.extend(GATEWAYS.map(|variable| (variable, "/nowhere")));
+    in_dir_with(dir, arguments, &environment)
 }
+
+/// What is installed, and in which version, is not to show.
+const GATEWAYS: [&str; 6] = [
+    "GAUNTLET_NGINX",
+    "GAUNTLET_HAPROXY",
+    "GAUNTLET_ENVOY",
+    "GAUNTLET_CADDY",
+    "GAUNTLET_TRAEFIK",
+    "GAUNTLET_HTTPD",
+];
 
 fn name(command: &str, width: usize, colour: &str) -> String {
     let words: String = command
