@@ -10,7 +10,7 @@ use std::slice;
 use std::sync::{Arc, Mutex};
 
 use openssl::error::ErrorStack;
-use openssl::x509::{X509, X509Crl};
+use openssl::x509::X509;
 use rcgen::SerialNumber;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -154,35 +154,22 @@ impl Pki {
         revocation::crl(self.server.intermediate(), kind, revoked, self.now)
     }
 
-    /// The revocation list of what issues sound client certificates, in DER. What is
-    /// [`CrlKind::Revoked`] on it is [`ClientRecipe::Revoked`], once it was asked for.
-    pub fn client_crl(&self, kind: CrlKind) -> Result<Vec<u8>, Error> {
-        let revoked = self.serials_of(|order| match order {
-            Order::Client(recipe) => *recipe == ClientRecipe::Revoked,
-            Order::Server(..) => false,
-        })?;
-        revocation::crl(self.client.intermediate(), kind, revoked, self.now)
-    }
-
     /// The revocation lists of every authority above sound server certificates and [`ServerRecipe::RevokedIntermediate`], in
-    /// DER: [`crl`](Self::crl) first. What is [`CrlKind::Revoked`] on them is what that lists, and the revoked intermediate.
+    /// DER, because most gateways want one for every authority of a chain: [`crl`](Self::crl) first, the root's own, empty one
+    /// last. What is [`CrlKind::Revoked`] on them is what the first one lists, and the revoked intermediate.
     pub fn crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
         self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)
     }
 
-    /// The same for [`client_crl`](Self::client_crl) and [`ClientRecipe::RevokedIntermediate`].
+    /// The same for client certificates: what is [`CrlKind::Revoked`] is [`ClientRecipe::Revoked`], once it was asked for, and the
+    /// intermediate of [`ClientRecipe::RevokedIntermediate`].
     pub fn client_crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
-        self.all_crls(self.client_crl(kind)?, kind, &self.client, &*self.revoked_client_intermediate()?)
-    }
-
-    /// The server root's own, empty revocation list: nginx, for one, wants a list of every authority of a chain.
-    pub fn server_root_crl(&self) -> &X509Crl {
-        self.server.root_crl()
-    }
-
-    /// The client root's own, empty revocation list.
-    pub fn client_root_crl(&self) -> &X509Crl {
-        self.client.root_crl()
+        let revoked = self.serials_of(|order| match order {
+            Order::Client(recipe) => *recipe == ClientRecipe::Revoked,
+            Order::Server(..) => false,
+        })?;
+        let of_intermediate = revocation::crl(self.client.intermediate(), kind, revoked, self.now)?;
+        self.all_crls(of_intermediate, kind, &self.client, &*self.revoked_client_intermediate()?)
     }
 
     /// An OCSP response about the leaf of `identity`, in DER and signed by its issuer, to be stapled or served.

@@ -20,7 +20,7 @@ pub struct Limits {
     pub patient: Duration,
     /// What a gateway is told to wait for a backend that stalls.
     pub impatient: Duration,
-    /// What remains of connections once their gateway has gone.
+    /// What remains of connections once their gateway has gone; and the workers of one from before it was reloaded.
     pub settle: Duration,
     /// A TCP connection to a server that is scanned.
     pub scan_connect: Duration,

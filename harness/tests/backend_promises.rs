@@ -181,6 +181,8 @@ async fn accepts_a_good_client_certificate(
 #[case("not-yet-valid", Some((Cause::ClientCertNotYetValid, Alert::BadCertificate)))]
 #[case("wrong-extended-key-usage", Some((Cause::ClientCertWrongUsage, Alert::UnsupportedCertificate)))]
 #[case("revoked", Some((Cause::ClientCertRevoked, Alert::CertificateRevoked)))]
+#[case("revoked-intermediate", Some((Cause::ClientCertRevoked, Alert::CertificateRevoked)))]
+#[case("issued-by-server-ca", Some((Cause::ClientCertUntrusted, Alert::UnknownCa)))]
 #[tokio::test]
 async fn refuses_a_bad_client_certificate(
     #[case] shown: &str,

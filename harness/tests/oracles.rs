@@ -548,6 +548,8 @@ const CLIENT_CERTIFICATE: &[Line] = &[
     ("client-cert-required", shows!("", "expired"), &["alert certificate expired"], &["200 OK"]),
     ("client-cert-required", shows!("", "untrusted"), &["alert unknown ca"], &["200 OK"]),
     ("client-cert-required", shows!("", "not-yet-valid"), &["alert bad certificate"], &["200 OK"]),
+    ("client-cert-required", shows!("", "issued-by-server-ca"), &["alert unknown ca"], &["200 OK"]),
+    ("client-cert-required", shows!("", "revoked-intermediate"), &["alert certificate revoked"], &["200 OK"]),
     (
         "client-cert-required",
         shows!("", "wrong-extended-key-usage"),

@@ -116,6 +116,8 @@ async fn lets_sound_clients_in(
 #[case("not-yet-valid-client-cert", "client-cert-required", Cause::ClientCertNotYetValid)]
 #[case("wrong-usage-client-cert", "client-cert-required", Cause::ClientCertWrongUsage)]
 #[case("revoked-client-cert", "client-cert-unrevoked", Cause::ClientCertRevoked)]
+#[case("revoked-intermediate-client-cert", "client-cert-unrevoked", Cause::ClientCertRevoked)]
+#[case("client-cert-of-server-ca", "client-cert-required", Cause::ClientCertUntrusted)]
 #[case("h1-only", "h2-only", Cause::AlpnMismatch)]
 #[case("h2-only", "h1-only", Cause::AlpnMismatch)]
 #[case("unknown-protocol", "h2-and-h1", Cause::AlpnMismatch)]

@@ -219,14 +219,10 @@ fn surplus(expected: &Expectation, evidence: &Evidence) -> Option<String> {
     Some(format!("the gateway offered {}, which nobody is to offer (RFC 9325 4.1)", listed(&forbidden)))
 }
 
-/// The suites in a ClientHello that must never be negotiated, since they do not encrypt, do not authenticate or are broken, but
-/// for those that it was told by name.
+/// The suites in a ClientHello that must never be negotiated, but for those that the gateway was told by name.
 fn forbidden(sight: &BackendSight, hello: &ClientHelloFacts) -> Vec<String> {
-    let is_broken = |name: &str| {
-        ["_NULL_", "_anon_", "_EXPORT_", "_RC4_", "_DES_"].iter().any(|part| name.contains(part))
-    };
     let is_told = |name: &str| sight.offered_ciphers.iter().any(|suite| suite.as_str() == name);
-    hello.ciphers.iter().filter(|name| is_broken(name) && !is_told(name)).cloned().collect()
+    hello.ciphers.iter().filter(|name| CipherSuite::is_broken(name) && !is_told(name)).cloned().collect()
 }
 
 /// What a ClientHello offers beyond this.

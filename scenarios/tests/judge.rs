@@ -591,6 +591,18 @@ fn what_nobody_is_to_offer(#[case] hello: ClientHelloFacts, #[case] forbidden: O
     assert_eq!(judged(&must_reach(), &seen), verdict);
 }
 
+#[test]
+fn whoever_was_told_a_broken_suite_may_offer_it() {
+    let mut expected = must_reach();
+    expected.backend.offered_ciphers = vec![CipherSuite::RsaNullSha256];
+    let hello = ClientHelloFacts {
+        ciphers: vec!["TLS_RSA_WITH_NULL_SHA256".to_owned()],
+        ..ClientHelloFacts::default()
+    };
+    let seen = evidence(answered(200, Responder::Backend), vec![greeted(served(), hello)], &[]);
+    assert_eq!(judged(&expected, &seen), Verdict::Pass);
+}
+
 /// Whatever comes of the request otherwise; in the direction in which nothing gets in, that counts first.
 #[rstest]
 #[case::refused_as_it_must_be(must_refuse(Cause::ServerCertExpired), gateway_answers(502), &[Cause::ServerCertExpired], VerdictKind::FailOpen)]

@@ -27,7 +27,7 @@ pub enum ClientRecipe {
     SelfSigned,
     /// The leaf is for server authentication only.
     WrongExtendedKeyUsage,
-    /// [`Pki::client_crl`](crate::Pki::client_crl) lists the leaf.
+    /// [`Pki::client_crls`](crate::Pki::client_crls) list the leaf.
     Revoked,
     /// [`Pki::client_crls`](crate::Pki::client_crls) list the intermediate that issued the leaf.
     RevokedIntermediate,

@@ -24,44 +24,12 @@ fn server(pki: &Pki, recipe: ServerRecipe) -> Arc<Identity> {
 
 #[rstest]
 #[case::revoked(ServerRecipe::RevokedByCrl, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
+#[case::issuer(ServerRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
 #[case::not_on_it(ServerRecipe::Good, CrlKind::Revoked, None)]
 #[case::empty(ServerRecipe::RevokedByCrl, CrlKind::Empty, None)]
+#[case::issuer_on_none(ServerRecipe::RevokedIntermediate, CrlKind::Empty, None)]
 #[case::stale(ServerRecipe::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
 fn a_server_on_the_list_is_refused(
-    #[case] recipe: ServerRecipe,
-    #[case] kind: CrlKind,
-    #[case] refusal: Option<(&str, &str)>,
-) {
-    let pki = pki();
-    let identity = server(&pki, recipe);
-    let lists = [pki.crl(kind).unwrap(), pki.server_root_crl().to_der().unwrap()];
-    let asked = Question { lists: &lists, ..Question::server(&identity, pki.server_root()) };
-    asked.must_answer(refusal.map(|(openssl, _)| openssl), refusal.map(|(_, webpki)| webpki));
-}
-
-#[rstest]
-#[case::revoked(ClientRecipe::Revoked, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
-#[case::not_on_it(ClientRecipe::Good, CrlKind::Revoked, None)]
-#[case::empty(ClientRecipe::Revoked, CrlKind::Empty, None)]
-#[case::stale(ClientRecipe::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
-fn a_client_on_the_list_is_refused(
-    #[case] recipe: ClientRecipe,
-    #[case] kind: CrlKind,
-    #[case] refusal: Option<(&str, &str)>,
-) {
-    let pki = pki();
-    let identity = pki.client(recipe).unwrap();
-    let lists = [pki.client_crl(kind).unwrap(), pki.client_root_crl().to_der().unwrap()];
-    let asked = Question { lists: &lists, ..Question::client(&identity, pki.client_root()) };
-    asked.must_answer(refusal.map(|(openssl, _)| openssl), refusal.map(|(_, webpki)| webpki));
-}
-
-#[rstest]
-#[case::revoked(ServerRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
-#[case::leaf(ServerRecipe::RevokedByCrl, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
-#[case::not_on_any(ServerRecipe::Good, CrlKind::Revoked, None)]
-#[case::empty(ServerRecipe::RevokedIntermediate, CrlKind::Empty, None)]
-fn a_server_below_an_authority_on_a_list_is_refused(
     #[case] recipe: ServerRecipe,
     #[case] kind: CrlKind,
     #[case] refusal: Option<(&str, &str)>,
@@ -74,11 +42,13 @@ fn a_server_below_an_authority_on_a_list_is_refused(
 }
 
 #[rstest]
-#[case::revoked(ClientRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
-#[case::leaf(ClientRecipe::Revoked, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
-#[case::not_on_any(ClientRecipe::Good, CrlKind::Revoked, None)]
-#[case::empty(ClientRecipe::RevokedIntermediate, CrlKind::Empty, None)]
-fn a_client_below_an_authority_on_a_list_is_refused(
+#[case::revoked(ClientRecipe::Revoked, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
+#[case::issuer(ClientRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
+#[case::not_on_it(ClientRecipe::Good, CrlKind::Revoked, None)]
+#[case::empty(ClientRecipe::Revoked, CrlKind::Empty, None)]
+#[case::issuer_on_none(ClientRecipe::RevokedIntermediate, CrlKind::Empty, None)]
+#[case::stale(ClientRecipe::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
+fn a_client_on_the_list_is_refused(
     #[case] recipe: ClientRecipe,
     #[case] kind: CrlKind,
     #[case] refusal: Option<(&str, &str)>,

@@ -32,19 +32,16 @@ pub(super) fn names() -> Vec<String> {
 pub(super) fn file(pki: &Pki, name: &str) -> Result<Option<File>, Box<dyn std::error::Error + Send + Sync>> {
     let pem = |content| Some(File { kind: "application/x-pem-file", content });
     let pfx = |content| Some(File { kind: "application/x-pkcs12", content });
-    match name {
-        "crl.pem" => return Ok(pem(crls_pem(&pki.crls(CrlKind::Revoked)?)?)),
-        "client-crl.pem" => return Ok(pem(crls_pem(&pki.client_crls(CrlKind::Revoked)?)?)),
-        _ => {}
-    }
-    let root = match name {
-        "ca.pem" => Some(pki.server_root()),
-        "client-ca.pem" => Some(pki.client_root()),
-        "untrusted-ca.pem" => Some(pki.untrusted_root()),
+    let shared = match name {
+        "ca.pem" => Some(pki.server_root().to_pem()?),
+        "client-ca.pem" => Some(pki.client_root().to_pem()?),
+        "untrusted-ca.pem" => Some(pki.untrusted_root().to_pem()?),
+        "crl.pem" => Some(crls_pem(&pki.crls(CrlKind::Revoked)?)?),
+        "client-crl.pem" => Some(crls_pem(&pki.client_crls(CrlKind::Revoked)?)?),
         _ => None,
     };
-    if let Some(root) = root {
-        return Ok(pem(root.to_pem()?));
+    if let Some(content) = shared {
+        return Ok(pem(content));
     }
     let Some((recipe, suffix)) = name.strip_prefix("client-").and_then(|stem| stem.split_once('.')) else {
         return Ok(None);

@@ -147,7 +147,13 @@ impl CipherSuite {
     #[must_use]
     pub fn is_openssl_default(self) -> bool {
         let name = self.as_str();
-        !["_RC4_", "_3DES_", "_NULL_", "_anon_", "_CCM"].iter().any(|part| name.contains(part))
+        !Self::is_broken(name) && !["_3DES_", "_CCM"].iter().any(|part| name.contains(part))
+    }
+
+    /// Whether a suite of this name must never be negotiated: it does not encrypt, does not authenticate, is weakened for export
+    /// or broken (RFC 9325 4.1).
+    pub(crate) fn is_broken(name: &str) -> bool {
+        ["_NULL_", "_anon_", "_EXPORT_", "_RC4_", "_DES_"].iter().any(|part| name.contains(part))
     }
 }
 
