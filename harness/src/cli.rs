@@ -36,6 +36,7 @@ mod serve;
 mod setting;
 mod signals;
 mod streams;
+mod world;
 
 use std::{env, process::ExitCode};
 
@@ -79,6 +80,8 @@ enum Command {
     Completions(completions::Arguments),
     Man(man::Arguments),
     Presets(presets::Arguments),
+    #[command(hide = true)]
+    World(world::Arguments),
 }
 
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
         Command::Presets(arguments) => presets::presets(&arguments),
+        Command::World(arguments) => world::world(arguments),
     };
     outcome.unwrap_or_else(|failure| {
         streams::complain(&failure);

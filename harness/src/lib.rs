@@ -66,6 +66,8 @@ pub mod wait;
 #[doc(hidden)] // Evidence of the other modules, in their signatures; nothing to begin with.
 #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
 pub mod wire;
+#[cfg(all(feature = "matrix", target_os = "linux"))]
+pub mod world;
 
 pub use tls_gauntlet_certs as certs;
 pub use tls_gauntlet_scenarios as scenarios;
