@@ -55,6 +55,7 @@ for tool in "$@"; do
     man) package=man-db ;;
     groff) package=groff-base ;;
     script) package=bsdutils ;;
+    ip) package=iproute2 ;;
     node) package=nodejs ;;
     java) package=default-jdk-headless ;;
     # A Python library, which needs no place on PATH; with it the schema of SARIF.
