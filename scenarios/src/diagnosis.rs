@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    evidence::{BackendSaw, ClientSaw, Ended, Evidence, Handling, Responder, usual_refuser},
+    evidence::{BackendSaw, ClientSaw, Ended, Evidence, Handling, Responder},
     words::{Alert, Cause, Outcome, Party, Phase, TlsVersion},
 };
 
@@ -120,7 +120,9 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
     }
     // The gateway answered in HTTP and its log says why. Nobody called the backend, so it can only be something that
     // the gateway held against its own client, or that it could not connect.
-    let said: Vec<Cause> = said.iter().copied().filter(|cause| needs_no_backend(*cause, client)).collect();
+    let is_possible =
+        |cause: &Cause| cause.is_before_backend() || (*cause == Cause::NotTls && client.plaintext);
+    let said: Vec<Cause> = said.iter().copied().filter(is_possible).collect();
     if said.is_empty() {
         // HTTP where TLS was expected is answered below the gateway's HTTP, where not every gateway has a log.
         let plain = client.plaintext && client.status == Some(BAD_REQUEST);
@@ -136,48 +138,6 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
         refusal.phase = Phase::Request;
     }
     refusal
-}
-
-/// Whether a gateway can have this cause to refuse a request without having called the backend.
-fn needs_no_backend(cause: Cause, client: &ClientSaw) -> bool {
-    match cause {
-        Cause::ClientCertMissing
-        | Cause::ClientCertUntrusted
-        | Cause::ClientCertExpired
-        | Cause::ClientCertNotYetValid
-        | Cause::ClientCertWrongUsage
-        | Cause::ClientCertWeak
-        | Cause::ClientCertRevoked
-        | Cause::SniMissing
-        | Cause::SniUnknown
-        | Cause::Misdirected
-        | Cause::ConnectionRefused => true,
-        Cause::NotTls => client.plaintext,
-        Cause::NoCommonVersion
-        | Cause::NoCommonCipher
-        | Cause::NoCommonGroup
-        | Cause::NoCommonSignature
-        | Cause::ServerCertExpired
-        | Cause::ServerCertNotYetValid
-        | Cause::ServerCertUntrusted
-        | Cause::ServerCertNameMismatch
-        | Cause::ServerCertWrongUsage
-        | Cause::ServerCertWeak
-        | Cause::ServerCertRevoked
-        | Cause::ServerCertStatusUnknown
-        | Cause::ServerCertTooLarge
-        | Cause::ServerCertMalformed
-        | Cause::RenegotiationRefused
-        | Cause::RenegotiationInsecure
-        | Cause::PostHandshakeAuthRefused
-        | Cause::AlpnMismatch
-        | Cause::Http11Required
-        | Cause::Aborted
-        | Cause::Timeout
-        | Cause::Reset
-        | Cause::Truncated
-        | Cause::Unexplained => false,
-    }
 }
 
 /// What the client alone can say.
@@ -252,7 +212,7 @@ fn refusal_seen(evidence: &Evidence, seen: &BackendSaw) -> Refusal {
         return Refusal { by: refuser(cause, seen), phase: seen.phase, causes: vec![cause] };
     }
     if let Some(alert) = seen.alert_received {
-        let allowed = server_refusals(alert);
+        let allowed = explained(alert.meant_by_client());
         let both = common(&[allowed, also_said_of(alert)].concat(), said);
         let causes = match (allowed, said.is_empty()) {
             // An alert that says nothing (internal_error) leaves the word to the log.
@@ -277,75 +237,19 @@ fn refusal_seen(evidence: &Evidence, seen: &BackendSaw) -> Refusal {
 /// What the gateway's log alone can say.
 fn by_log(said: &[Cause], otherwise: Phase) -> Refusal {
     let Some(&cause) = said.first() else { return Refusal::unexplained(otherwise) };
-    Refusal {
-        by: usual_refuser(cause),
-        phase: usual_phase(cause).unwrap_or(otherwise),
-        causes: said.to_vec(),
-    }
-}
-
-/// The phase to which a cause belongs, where there is only one.
-fn usual_phase(cause: Cause) -> Option<Phase> {
-    match cause {
-        Cause::ConnectionRefused => Some(Phase::Connect),
-        Cause::NoCommonVersion
-        | Cause::NoCommonCipher
-        | Cause::NoCommonGroup
-        | Cause::NoCommonSignature
-        | Cause::ServerCertExpired
-        | Cause::ServerCertNotYetValid
-        | Cause::ServerCertUntrusted
-        | Cause::ServerCertNameMismatch
-        | Cause::ServerCertWrongUsage
-        | Cause::ServerCertWeak
-        | Cause::ServerCertRevoked
-        | Cause::ServerCertStatusUnknown
-        | Cause::ServerCertTooLarge
-        | Cause::ServerCertMalformed
-        | Cause::RenegotiationInsecure
-        | Cause::AlpnMismatch
-        | Cause::SniMissing
-        | Cause::SniUnknown
-        | Cause::NotTls => Some(Phase::Handshake),
-        Cause::RenegotiationRefused | Cause::PostHandshakeAuthRefused | Cause::Http11Required => {
-            Some(Phase::Request)
-        }
-        Cause::ClientCertMissing
-        | Cause::ClientCertUntrusted
-        | Cause::ClientCertExpired
-        | Cause::ClientCertNotYetValid
-        | Cause::ClientCertWrongUsage
-        | Cause::ClientCertWeak
-        | Cause::ClientCertRevoked
-        | Cause::Timeout
-        | Cause::Reset
-        | Cause::Truncated
-        | Cause::Aborted
-        | Cause::Misdirected
-        | Cause::Unexplained => None,
-    }
+    Refusal { by: cause.refuser(), phase: cause.phase().unwrap_or(otherwise), causes: said.to_vec() }
 }
 
 /// Who refused, going by the alert if there is one.
 fn refuser(cause: Cause, seen: &BackendSaw) -> Party {
-    let usual = usual_refuser(cause);
+    let usual = cause.refuser();
     match (seen.alert_sent, seen.alert_received) {
         // The backend's own answer to a peer that will not renegotiate is an alert too.
         _ if usual == Party::Gateway => Party::Gateway,
         (None, Some(_)) => Party::Gateway,
         // A server that finds nothing in common says so. One that has said nothing was left by its peer: OpenSSL
         // drops an alert whose record has a version that it does not accept ("wrong version number").
-        (None, None)
-            if matches!(
-                cause,
-                Cause::NoCommonVersion
-                    | Cause::NoCommonCipher
-                    | Cause::NoCommonGroup
-                    | Cause::NoCommonSignature
-            ) =>
-        {
-            Party::Gateway
-        }
+        (None, None) if cause.is_nothing_in_common() => Party::Gateway,
         (Some(_), _) | (None, None) => usual,
     }
 }
@@ -356,73 +260,18 @@ fn common(left: &[Cause], right: &[Cause]) -> Vec<Cause> {
 
 /// What a server means by an alert to its client.
 fn client_refusals(alert: Alert, client: &ClientSaw) -> Vec<Cause> {
-    let asked_for_certificate = client.certificate_requested;
-    match alert {
-        Alert::ProtocolVersion => vec![Cause::NoCommonVersion],
-        Alert::CertificateRequired => vec![Cause::ClientCertMissing],
-        // Up to TLS 1.2 a missing certificate is a handshake_failure (RFC 5246 7.4.6).
-        Alert::HandshakeFailure if asked_for_certificate && client.tls_version < Some(TlsVersion::Tls13) => {
-            vec![Cause::ClientCertMissing]
-        }
-        Alert::HandshakeFailure => {
-            vec![Cause::NoCommonCipher, Cause::NoCommonGroup, Cause::NoCommonSignature]
-        }
-        Alert::InsufficientSecurity => vec![Cause::NoCommonCipher],
-        Alert::UnknownCa => vec![Cause::ClientCertUntrusted],
-        // As `server_refusals` says of servers' certificates.
-        Alert::CertificateExpired => vec![Cause::ClientCertExpired, Cause::ClientCertNotYetValid],
-        Alert::CertificateRevoked => vec![Cause::ClientCertRevoked],
-        Alert::UnsupportedCertificate => vec![Cause::ClientCertWrongUsage],
-        // Some libraries say bad_certificate to every fault in a client's certificate.
-        Alert::BadCertificate | Alert::CertificateUnknown | Alert::AccessDenied if asked_for_certificate => {
-            vec![
-                Cause::ClientCertUntrusted,
-                Cause::ClientCertExpired,
-                Cause::ClientCertNotYetValid,
-                Cause::ClientCertWrongUsage,
-                Cause::ClientCertWeak,
-                Cause::ClientCertRevoked,
-                Cause::ClientCertMissing,
-            ]
-        }
-        Alert::UnrecognizedName => vec![Cause::SniUnknown, Cause::SniMissing],
-        Alert::NoApplicationProtocol => vec![Cause::AlpnMismatch],
-        Alert::NoRenegotiation => vec![Cause::RenegotiationRefused],
-        _ => vec![Cause::Unexplained],
-    }
+    let is_old = client.tls_version < Some(TlsVersion::Tls13);
+    explained(if client.certificate_requested {
+        alert.meant_by_server_that_asked(is_old)
+    } else {
+        alert.meant_by_server()
+    })
+    .to_vec()
 }
 
-/// What a client means by an alert to its server: which faults of a server's certificate it can stand for.
-fn server_refusals(alert: Alert) -> &'static [Cause] {
-    match alert {
-        Alert::ProtocolVersion => &[Cause::NoCommonVersion],
-        Alert::UnknownCa => &[Cause::ServerCertUntrusted],
-        // "Has expired or is not currently valid" (RFC 8446 6.2): BoringSSL says it to one that is not valid yet.
-        Alert::CertificateExpired => &[Cause::ServerCertExpired, Cause::ServerCertNotYetValid],
-        Alert::CertificateRevoked => &[Cause::ServerCertRevoked],
-        // RFC 6066 section 8.
-        Alert::BadCertificateStatusResponse => &[Cause::ServerCertStatusUnknown, Cause::ServerCertRevoked],
-        Alert::UnsupportedCertificate => &[Cause::ServerCertWrongUsage],
-        // OpenSSL's ssl_x509err2alert says bad_certificate to one that is not valid yet; Go and BoringSSL say it to
-        // almost everything.
-        Alert::BadCertificate | Alert::CertificateUnknown => &[
-            Cause::ServerCertNotYetValid,
-            Cause::ServerCertNameMismatch,
-            Cause::ServerCertMalformed,
-            Cause::ServerCertWeak,
-            Cause::ServerCertUntrusted,
-            Cause::ServerCertExpired,
-            Cause::ServerCertWrongUsage,
-            Cause::ServerCertRevoked,
-        ],
-        // A signature that the certificate's key did not make (RFC 8446 4.4.3).
-        Alert::DecryptError => &[Cause::ServerCertMalformed],
-        // Some message of the handshake was none (RFC 8446 6.2), or the certificate in it was not.
-        Alert::DecodeError => &[Cause::NotTls, Cause::ServerCertMalformed],
-        Alert::NoRenegotiation => &[Cause::RenegotiationRefused],
-        Alert::NoApplicationProtocol => &[Cause::AlpnMismatch],
-        _ => &[Cause::Unexplained],
-    }
+/// An alert that says nothing of its cause leaves it unexplained.
+const fn explained(causes: &'static [Cause]) -> &'static [Cause] {
+    if causes.is_empty() { &[Cause::Unexplained] } else { causes }
 }
 
 /// What an alert to a server can stand for too, where a log says so: to OpenSSL and `BoringSSL` a revocation list that is not
@@ -431,44 +280,5 @@ const fn also_said_of(alert: Alert) -> &'static [Cause] {
     match alert {
         Alert::UnknownCa | Alert::CertificateExpired => &[Cause::ServerCertStatusUnknown],
         _ => &[],
-    }
-}
-
-/// The alerts by which an OpenSSL server names a cause.
-#[must_use]
-pub const fn alerts_of(cause: Cause) -> &'static [Alert] {
-    match cause {
-        Cause::NoCommonVersion => &[Alert::ProtocolVersion],
-        Cause::NoCommonCipher | Cause::NoCommonGroup | Cause::NoCommonSignature => &[Alert::HandshakeFailure],
-        Cause::ClientCertMissing => &[Alert::CertificateRequired, Alert::HandshakeFailure],
-        Cause::ClientCertUntrusted => &[Alert::UnknownCa],
-        Cause::ClientCertExpired => &[Alert::CertificateExpired],
-        Cause::ClientCertNotYetValid | Cause::ClientCertWeak => &[Alert::BadCertificate],
-        Cause::ClientCertWrongUsage => &[Alert::UnsupportedCertificate],
-        Cause::ClientCertRevoked => &[Alert::CertificateRevoked],
-        Cause::AlpnMismatch => &[Alert::NoApplicationProtocol],
-        Cause::SniMissing | Cause::SniUnknown => &[Alert::UnrecognizedName],
-        Cause::ServerCertExpired
-        | Cause::ServerCertNotYetValid
-        | Cause::ServerCertUntrusted
-        | Cause::ServerCertNameMismatch
-        | Cause::ServerCertWrongUsage
-        | Cause::ServerCertWeak
-        | Cause::ServerCertRevoked
-        | Cause::ServerCertStatusUnknown
-        | Cause::ServerCertTooLarge
-        | Cause::ServerCertMalformed
-        | Cause::RenegotiationRefused
-        | Cause::RenegotiationInsecure
-        | Cause::PostHandshakeAuthRefused
-        | Cause::Http11Required
-        | Cause::ConnectionRefused
-        | Cause::Timeout
-        | Cause::Reset
-        | Cause::Truncated
-        | Cause::Aborted
-        | Cause::Misdirected
-        | Cause::NotTls
-        | Cause::Unexplained => &[],
     }
 }

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{
-    Alert, Cause, ClientCertificate, Party, Phase, StatusSource, TlsVersion, Versions, closed_list,
-};
+use crate::words::{Alert, Cause, ClientCertificate, Phase, StatusSource, TlsVersion, Versions, closed_list};
 
 /// Everything that was seen of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -263,47 +261,5 @@ impl ClientHelloFacts {
     /// GREASE (RFC 8701).
     pub(crate) fn is_offer(name: &str) -> bool {
         name != "GREASE" && !name.ends_with("_SCSV")
-    }
-}
-
-/// Who refuses, where a witness names a cause on the leg between gateway and backend and no alert shows the sender.
-#[must_use]
-pub(crate) const fn usual_refuser(cause: Cause) -> Party {
-    match cause {
-        Cause::ServerCertExpired
-        | Cause::ServerCertNotYetValid
-        | Cause::ServerCertUntrusted
-        | Cause::ServerCertNameMismatch
-        | Cause::ServerCertWrongUsage
-        | Cause::ServerCertWeak
-        | Cause::ServerCertRevoked
-        | Cause::ServerCertStatusUnknown
-        | Cause::ServerCertTooLarge
-        | Cause::ServerCertMalformed
-        | Cause::RenegotiationRefused
-        | Cause::RenegotiationInsecure
-        | Cause::PostHandshakeAuthRefused
-        | Cause::Http11Required
-        | Cause::Timeout
-        | Cause::NotTls => Party::Gateway,
-        Cause::NoCommonVersion
-        | Cause::NoCommonCipher
-        | Cause::NoCommonGroup
-        | Cause::NoCommonSignature
-        | Cause::ClientCertMissing
-        | Cause::ClientCertUntrusted
-        | Cause::ClientCertExpired
-        | Cause::ClientCertNotYetValid
-        | Cause::ClientCertWrongUsage
-        | Cause::ClientCertWeak
-        | Cause::ClientCertRevoked
-        | Cause::AlpnMismatch
-        | Cause::SniMissing
-        | Cause::SniUnknown
-        | Cause::Reset
-        | Cause::Truncated
-        | Cause::Aborted
-        | Cause::Misdirected => Party::Backend,
-        Cause::ConnectionRefused | Cause::Unexplained => Party::Network,
     }
 }

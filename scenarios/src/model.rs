@@ -217,7 +217,7 @@ impl Stop {
             Says::Alert(alert) => vec![alert],
             // With it a server answers to a refused renegotiation (RFC 5746 4.5).
             Says::Usual if self.cause == Cause::RenegotiationRefused => vec![Alert::HandshakeFailure],
-            Says::Usual | Says::Status(_) | Says::Head => crate::diagnosis::alerts_of(self.cause).to_vec(),
+            Says::Usual | Says::Status(_) | Says::Head => self.cause.alerts().to_vec(),
         };
         expectation.may_close = expectation.by != Some(Party::Backend) || expectation.alerts.is_empty();
         expectation.statuses = match self.says {

@@ -17,7 +17,7 @@ use hyper::{
     http::{Version, request::Parts, uri::Authority},
 };
 use openssl::{ssl::SslVersion, x509::X509VerifyResult};
-use tls_gauntlet_scenarios::{Alert, Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy, diagnosis};
+use tls_gauntlet_scenarios::{Alert, Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy};
 
 use super::{
     BACKEND_HEADER, cause,
@@ -128,7 +128,7 @@ impl Exchange {
         let Some(cause) = flaw else { return false };
         self.story.refuse(cause, Phase::Request);
         let is_tls13 = self.tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3));
-        let alerts = diagnosis::alerts_of(cause);
+        let alerts = cause.alerts();
         // Where there are two, the first one is of TLS 1.3.
         let alert = if is_tls13 { alerts.first() } else { alerts.last() };
         self.tls.shut_with(alert.copied().unwrap_or(Alert::AccessDenied)).await;
