@@ -10,15 +10,10 @@ mod leg;
 mod probe;
 mod revocation;
 mod session;
-pub(crate) mod tls;
-mod verification;
 
 pub use call::{Answer, Dialed};
 pub use dialer::{Dialer, DialerSettings};
 pub use failure::{Failure, Side};
 pub use probe::{Before, ClientTrust, Probe, Target};
-pub use tls::CannotSetUp;
 
-pub(crate) use failure::{Break, Circumstances, Role};
-#[cfg(feature = "matrix")]
-pub(crate) use verification::{client_cause, server_cause};
+pub(crate) use failure::{Break, Circumstances};

@@ -37,13 +37,18 @@ use tokio::{
 use tokio_openssl::SslStream;
 
 use crate::{
-    client::{Break, CannotSetUp, Circumstances, Failure, Role},
+    client::{Break, Circumstances, Failure},
     ffi,
     limits::Limits,
+    tls::{
+        CannotSetUp,
+        context::{add_key, identify},
+        old_ciphers,
+        reason::Role,
+    },
     wire::{
         client_hello,
         observer::{self, Observer},
-        old_ciphers,
     },
 };
 use kept::Kept;
@@ -286,12 +291,10 @@ fn context(pki: &Pki, names: &[Name]) -> Result<SslContext, CannotSetUp> {
         context.set_num_tickets(0)?;
         for recipe in [ServerRecipe::GoodRsa, ServerRecipe::Good] {
             let identity: Arc<Identity> = pki.server(recipe, names)?;
-            context.set_certificate(identity.leaf())?;
-            context.set_private_key(identity.key())?;
             if recipe == ServerRecipe::Good {
-                for above in &identity.chain()[1..] {
-                    context.add_extra_chain_cert(above.clone())?;
-                }
+                identify(&mut context, &identity)?;
+            } else {
+                add_key(&mut context, &identity)?;
             }
         }
         context.set_alpn_select_callback(|_, offered| {

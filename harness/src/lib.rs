@@ -58,6 +58,8 @@ pub mod rotation;
 pub mod runner;
 #[cfg(feature = "matrix")]
 pub mod scan;
+#[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
+pub mod tls;
 #[cfg(feature = "matrix")]
 pub mod trials;
 #[cfg(feature = "matrix")]

@@ -24,7 +24,7 @@ pub(crate) use line::{Line, NoAnswer};
 pub use target::{BadTarget, Target};
 pub use visitor::Roots;
 
-use crate::{client::CannotSetUp, limits::Limits};
+use crate::{limits::Limits, tls::CannotSetUp};
 use examine::Examiner;
 use record::TargetRecord;
 

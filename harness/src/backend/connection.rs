@@ -34,11 +34,13 @@ use super::{
     story::{Stop, Story, Witnesses},
     tickets::{self, Keys},
 };
-use crate::wire::{
-    gate::{Gate, LastMessage},
-    observer,
-    shared_tls::SharedTls,
-    tap::{Tap, Traffic},
+use crate::{
+    tls::shared_tls::SharedTls,
+    wire::{
+        gate::{Gate, LastMessage},
+        observer,
+        tap::{Tap, Traffic},
+    },
 };
 
 /// Serves a connection. Leaves one entry in the ledger, however it ends.

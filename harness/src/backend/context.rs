@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use openssl::ssl::{
     AlpnError, ClientHelloResponse, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod,
-    SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
+    SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, select_next_proto,
 };
 use openssl::{
+    error::ErrorStack,
     nid::Nid,
     stack::Stack,
-    x509::{X509, X509Name, store::X509StoreBuilder},
+    x509::{X509, X509Name},
 };
 use time::Duration;
 use tls_gauntlet_certs::{Identity, Name, OcspKind, Pki, ServerRecipe};
@@ -22,7 +23,12 @@ use tls_gauntlet_scenarios::{
 use super::{shown, status, tickets};
 use crate::{
     ffi,
-    wire::{algorithms, observer, old_ciphers},
+    tls::{
+        algorithms,
+        context::{identify, limit_versions, trust},
+        old_ciphers,
+    },
+    wire::observer,
 };
 
 /// What a backend shows, and whose clients it trusts.
@@ -161,6 +167,40 @@ pub(super) fn server_with(
     pki: &Pki,
     names: &Arc<[Name]>,
 ) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
+    let mut context = offers(settings)?;
+    keep_sessions(&mut context, settings)?;
+    allow_renegotiation(&mut context, settings.client_renegotiation);
+    if settings.pads_records {
+        ffi::pad_records(&mut context, 4096)?;
+    }
+    identify(&mut context, &held.identity)?;
+    if let Some(staple) = settings.staple {
+        let response = pki.ocsp(&held.identity, response(staple))?;
+        context.set_status_callback(move |ssl| ssl.set_ocsp_status(&response).map(|()| true))?;
+    }
+    if let Some((asked, need)) = settings.client_certificate {
+        trust_clients(&mut context, &held.client_roots, settings.authority_hints)?;
+        let mode = match asked {
+            DemandTime::Handshake if settings.refuses_after_handshake => SslVerifyMode::PEER,
+            DemandTime::Handshake => verify_mode(need),
+            DemandTime::AfterRequest => SslVerifyMode::NONE,
+        };
+        shown::install(&mut context, mode, settings.refuses_after_handshake, pki)?;
+    }
+    if let Some(policy) = settings.server_name {
+        look_at_server_name(&mut context, policy, settings, pki, names)?;
+    }
+    if settings.stops_at_client_hello {
+        // The handshake then returns to its caller, which never takes it up again.
+        context.set_client_hello_callback(|_, _| Ok(ClientHelloResponse::RETRY));
+    }
+    select_protocol(&mut context, settings);
+    observer::install(&mut context);
+    Ok(context.build())
+}
+
+/// A context with the versions, cipher suites and groups of the settings, and without sessions.
+fn offers(settings: &Settings) -> Result<SslContextBuilder, ErrorStack> {
     old_ciphers::load()?;
     let mut context = SslContext::builder(SslMethod::tls_server())?;
     // Level 0 and "ALL": a backend must be able to do what no current server would; what it does is then set.
@@ -172,17 +212,20 @@ pub(super) fn server_with(
     if let Some(groups) = &settings.groups {
         algorithms::set_groups(&mut context, groups)?;
     }
-    ffi::dh_auto(
-        &mut context,
-        match settings.dh_parameters {
-            None => ffi::DhStrength::AsCertificate,
-            Some(DhParameters::Bits1024) => ffi::DhStrength::Bits1024,
-        },
-    )?;
+    let strength = match settings.dh_parameters {
+        None => ffi::DhStrength::AsCertificate,
+        Some(DhParameters::Bits1024) => ffi::DhStrength::Bits1024,
+    };
+    ffi::dh_auto(&mut context, strength)?;
     context
         .set_mode(SslMode::AUTO_RETRY | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::ENABLE_PARTIAL_WRITE);
-    set_versions(&mut context, &settings.versions)?;
+    limit_versions(&mut context, settings.versions.iter().copied())?;
     forget_sessions(&mut context)?;
+    Ok(context)
+}
+
+/// Resumption, where the settings want it.
+fn keep_sessions(context: &mut SslContextBuilder, settings: &Settings) -> Result<(), ErrorStack> {
     match settings.sessions {
         None => {}
         Some(Sessions::Ids) => {
@@ -192,9 +235,9 @@ pub(super) fn server_with(
             context.clear_options(SslOptions::NO_TICKET);
             context.set_num_tickets(2)?;
             if kind == Sessions::TicketsRefused {
-                ffi::refuse_tickets(&mut context)?;
+                ffi::refuse_tickets(context)?;
             } else {
-                tickets::install(&mut context)?;
+                tickets::install(context)?;
             }
         }
     }
@@ -203,7 +246,11 @@ pub(super) fn server_with(
         // Else tickets would be numbers of sessions that are kept here, each for one use (SSL_read_early_data(3)).
         context.set_options(NO_ANTI_REPLAY);
     }
-    match settings.client_renegotiation {
+    Ok(())
+}
+
+fn allow_renegotiation(context: &mut SslContextBuilder, asked_by_client: Option<ClientRenegotiation>) {
+    match asked_by_client {
         None => {}
         Some(ClientRenegotiation::Allowed) => {
             context.set_options(ALLOW_CLIENT_RENEGOTIATION);
@@ -211,68 +258,57 @@ pub(super) fn server_with(
         Some(ClientRenegotiation::UnsafeAllowed) => {
             context.set_options(ALLOW_CLIENT_RENEGOTIATION | SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
         }
-        Some(ClientRenegotiation::NotIndicated) => ffi::forget_secure_renegotiation(&mut context),
+        Some(ClientRenegotiation::NotIndicated) => ffi::forget_secure_renegotiation(context),
     }
-    if settings.pads_records {
-        ffi::pad_records(&mut context, 4096)?;
-    }
+}
 
-    let identity = &held.identity;
-    context.set_certificate(identity.leaf())?;
-    context.set_private_key(identity.key())?;
-    for above in &identity.chain()[1..] {
-        context.add_extra_chain_cert(above.clone())?;
-    }
-
-    if let Some(staple) = settings.staple {
-        let response = pki.ocsp(identity, response(staple))?;
-        context.set_status_callback(move |ssl| ssl.set_ocsp_status(&response).map(|()| true))?;
-    }
-
-    if let Some((asked, need)) = settings.client_certificate {
-        trust_clients(&mut context, &held.client_roots, settings.authority_hints)?;
-        let mode = match asked {
-            DemandTime::Handshake if settings.refuses_after_handshake => SslVerifyMode::PEER,
-            DemandTime::Handshake => verify_mode(need),
-            DemandTime::AfterRequest => SslVerifyMode::NONE,
-        };
-        shown::install(&mut context, mode, settings.refuses_after_handshake, pki)?;
-    }
-    match settings.server_name {
-        None | Some(ServerNamePolicy::HostMustMatch) => {}
-        Some(ServerNamePolicy::Required) => require_server_name(&mut context, known_names(settings, names)?),
-        Some(ServerNamePolicy::RequiredCloses) => {
+/// What the server name that a client sends leads to.
+fn look_at_server_name(
+    context: &mut SslContextBuilder,
+    policy: ServerNamePolicy,
+    settings: &Settings,
+    pki: &Pki,
+    names: &Arc<[Name]>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    match policy {
+        ServerNamePolicy::HostMustMatch => {}
+        ServerNamePolicy::Required => require_server_name(context, known_names(settings, names)?),
+        ServerNamePolicy::RequiredCloses => {
             let names = known_names(settings, names)?;
             context.set_client_hello_callback(move |ssl, _| {
                 let known = offered_name(ssl).is_some_and(|name| is_known(&names, name));
-                // Who is told to come back finds the connection closed.
+                // RETRY pauses the handshake; the connection is closed in that pause.
                 Ok(if known { ClientHelloResponse::SUCCESS } else { ClientHelloResponse::RETRY })
             });
         }
-        Some(ServerNamePolicy::CertificatePerName) => {
+        ServerNamePolicy::CertificatePerName => {
             let other = server(&settings.showing(ServerCertificate::WrongName), pki, names)?;
-            context.set_servername_callback(move |ssl, _| {
-                if ssl.servername(NameType::HOST_NAME) == Some(tls_gauntlet_certs::WRONG_NAME) {
-                    // Fails only without memory; the connection then goes on with the other certificate.
-                    let _ = ssl.set_ssl_context(&other);
-                }
-                Ok(())
-            });
+            show_other_certificate(context, other, |name| name == Some(tls_gauntlet_certs::WRONG_NAME));
         }
-        Some(ServerNamePolicy::WrongCertificateWithout) => {
+        ServerNamePolicy::WrongCertificateWithout => {
             let other = server(&settings.showing(ServerCertificate::WrongName), pki, names)?;
-            context.set_servername_callback(move |ssl, _| {
-                if ssl.servername(NameType::HOST_NAME).is_none() {
-                    let _ = ssl.set_ssl_context(&other);
-                }
-                Ok(())
-            });
+            show_other_certificate(context, other, |name| name.is_none());
         }
     }
-    if settings.stops_at_client_hello {
-        // The handshake then returns to its caller, who never takes it up again.
-        context.set_client_hello_callback(|_, _| Ok(ClientHelloResponse::RETRY));
-    }
+    Ok(())
+}
+
+/// Goes on with another context where the server name is one of these.
+fn show_other_certificate(
+    context: &mut SslContextBuilder,
+    other: SslContext,
+    is_for: fn(Option<&str>) -> bool,
+) {
+    context.set_servername_callback(move |ssl, _| {
+        if is_for(ssl.servername(NameType::HOST_NAME)) {
+            // Fails only without memory; the connection then goes on with the first certificate.
+            let _without_memory = ssl.set_ssl_context(&other);
+        }
+        Ok(())
+    });
+}
+
+fn select_protocol(context: &mut SslContextBuilder, settings: &Settings) {
     let protocols = settings.protocols();
     match settings.application_protocols {
         Some(ApplicationProtocols::Ignored) => {}
@@ -289,8 +325,6 @@ pub(super) fn server_with(
             select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
         }),
     }
-    observer::install(&mut context);
-    Ok(context.build())
 }
 
 const fn response(staple: Staple) -> OcspKind {
@@ -302,32 +336,9 @@ const fn response(staple: Staple) -> OcspKind {
     }
 }
 
-fn set_versions(
-    context: &mut SslContextBuilder,
-    versions: &[TlsVersion],
-) -> Result<(), openssl::error::ErrorStack> {
-    let number = |version| match version {
-        TlsVersion::Ssl3 => (SslVersion::SSL3, SslOptions::NO_SSLV3),
-        TlsVersion::Tls10 => (SslVersion::TLS1, SslOptions::NO_TLSV1),
-        TlsVersion::Tls11 => (SslVersion::TLS1_1, SslOptions::NO_TLSV1_1),
-        TlsVersion::Tls12 => (SslVersion::TLS1_2, SslOptions::NO_TLSV1_2),
-        TlsVersion::Tls13 => (SslVersion::TLS1_3, SslOptions::NO_TLSV1_3),
-    };
-    context.set_min_proto_version(versions.iter().min().map(|version| number(*version).0))?;
-    context.set_max_proto_version(versions.iter().max().map(|version| number(*version).0))?;
-    for hole in TlsVersion::ALL.iter().filter(|version| !versions.contains(version)) {
-        context.set_options(number(*hole).1);
-    }
-    // OpenSSL switches SSL 3.0 off by default.
-    if versions.contains(&TlsVersion::Ssl3) {
-        context.clear_options(SslOptions::NO_SSLV3);
-    }
-    Ok(())
-}
-
 /// A resumed handshake checks no client certificate, so nobody may resume; nor may a renegotiation be a resumption,
 /// or the client is never asked for its certificate.
-fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), openssl::error::ErrorStack> {
+fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_num_tickets(0)?;
     context.set_options(SslOptions::NO_TICKET | SslOptions::NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
@@ -348,12 +359,8 @@ fn trust_clients(
     context: &mut SslContextBuilder,
     roots: &[X509],
     hints: Option<AuthorityHints>,
-) -> Result<(), openssl::error::ErrorStack> {
-    let mut store = X509StoreBuilder::new()?;
-    for root in roots {
-        store.add_cert(root.clone())?;
-    }
-    context.set_cert_store(store.build());
+) -> Result<(), ErrorStack> {
+    trust(context, roots)?;
     let mut names = Stack::new()?;
     let right = |names: &mut Stack<X509Name>| {
         roots.iter().try_for_each(|root| names.push(root.subject_name().to_owned()?))
@@ -373,7 +380,7 @@ fn trust_clients(
     Ok(())
 }
 
-fn authority(name: &str) -> Result<X509Name, openssl::error::ErrorStack> {
+fn authority(name: &str) -> Result<X509Name, ErrorStack> {
     let mut builder = X509Name::builder()?;
     builder.append_entry_by_nid(Nid::COMMONNAME, name)?;
     Ok(builder.build())

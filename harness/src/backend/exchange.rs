@@ -16,18 +16,18 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
     http::{Version, request::Parts, uri::Authority},
 };
-use openssl::{ssl::SslVersion, x509::X509VerifyResult};
+use openssl::ssl::SslVersion;
 use tls_gauntlet_scenarios::{Alert, Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy};
 
 use super::{
-    BACKEND_HEADER, cause,
+    BACKEND_HEADER,
     cue::Cue,
     echo,
     late::{self, Demanded},
     port::Port,
     story::Story,
 };
-use crate::wire::{shared_tls::SharedTls, tap::Tap};
+use crate::{tls::shared_tls::SharedTls, tls::verification::client_cause, wire::tap::Tap};
 
 /// What the handlers of one connection's requests share.
 #[derive(Debug)]
@@ -141,7 +141,7 @@ impl Exchange {
         if self.story.client_chain().is_empty() {
             return Some(Cause::ClientCertMissing);
         }
-        (verdict != X509VerifyResult::OK).then(|| cause::of_verdict(verdict))
+        client_cause(verdict.as_raw())
     }
 
     /// Whether the request is for another host than the one that the connection was made to.

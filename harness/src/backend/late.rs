@@ -6,10 +6,7 @@ use openssl::ssl::SslVersion;
 use tls_gauntlet_scenarios::{BackendProfile, DemandTime, KeyUpdate, LateFor, Need, Renegotiation};
 
 use super::{context::verify_mode, port::Port, story::Story};
-use crate::{
-    ffi,
-    wire::{observer::Observer, shared_tls::SharedTls},
-};
+use crate::{ffi, tls::shared_tls::SharedTls, wire::observer::Observer};
 
 /// How a late demand ended.
 pub(super) enum Demanded {

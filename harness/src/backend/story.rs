@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     ffi,
+    tls::shared_tls::SharedTls,
     wire::{
         client_hello,
         observer::{Direction, HandshakeType, Observer},
-        shared_tls::SharedTls,
         tap::{PeerEnd, Traffic},
     },
 };

@@ -25,10 +25,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_openssl::SslStream;
 
 use super::{
-    failure::{Break, Circumstances, Failure, Role},
+    failure::{Break, Circumstances, Failure},
     leg::{Leg, Remembered, Stream},
 };
-use crate::wire::{observer::Observer, tap::Tap};
+use crate::{
+    tls::reason::Role,
+    wire::{observer::Observer, tap::Tap},
+};
 
 /// An open connection, with its first handshake behind it.
 #[derive(Debug)]

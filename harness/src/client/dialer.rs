@@ -24,15 +24,14 @@ use tokio_openssl::SslStream;
 
 use super::{
     call::Dialed,
-    failure::{Break, Circumstances, Failure, Role},
+    failure::{Break, Circumstances, Failure},
     revocation,
     session::{self, KeptSession},
-    tls::{self, CannotSetUp},
-    verification::is_about_the_name,
 };
 use crate::{
     ffi,
-    wire::{algorithms, observer, recorder::Recorder, tap::Tap},
+    tls::{CannotSetUp, algorithms, context::allow, reason::Role, verification::is_about_the_name},
+    wire::{observer, recorder::Recorder, tap::Tap},
 };
 
 /// How a connection is opened.
@@ -243,7 +242,7 @@ async fn connect(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Fa
 }
 
 fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
-    let mut context = tls::allow(SslMethod::tls_client(), &settings.versions, settings.identity.as_deref())?;
+    let mut context = allow(SslMethod::tls_client(), &settings.versions, settings.identity.as_deref())?;
     if let Some(ciphers) = &settings.ciphers {
         algorithms::set_ciphers(&mut context, ciphers)?;
     }

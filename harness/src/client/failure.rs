@@ -5,7 +5,10 @@ use std::{error::Error, io};
 use openssl::{error::ErrorStack, ssl, x509::X509VerifyResult};
 use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, TlsVersion};
 
-use super::verification::{client_cause, server_cause};
+use crate::tls::{
+    reason::{Reasons, Role, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING},
+    verification::{client_cause, server_cause},
+};
 
 /// A connection that came to nothing, or a response that was cut. What the peer did is data, not an error of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,19 +190,6 @@ impl Failure {
     }
 }
 
-/// Which end of the connection tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// The one that connected.
-    Client,
-    /// The one that accepted.
-    #[cfg_attr(
-        not(feature = "matrix"),
-        allow(dead_code, reason = "the embedded gateway is the one that accepts")
-    )]
-    Server,
-}
-
 /// What was known of a connection when it failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Circumstances {
@@ -263,7 +253,7 @@ impl Circumstances {
 
     /// Why this end itself gave up.
     fn cause_within(&self, reasons: &Reasons) -> Cause {
-        if reasons.has(CERTIFICATE_VERIFY_FAILED) {
+        if reasons.has(SSL_R_CERTIFICATE_VERIFY_FAILED) {
             let refused = match self.role {
                 Role::Client => server_cause(self.verified.as_raw()),
                 Role::Server => client_cause(self.verified.as_raw()),
@@ -271,79 +261,29 @@ impl Circumstances {
             return refused.unwrap_or(Cause::Unexplained);
         }
         // Without an alert of ours OpenSSL has found no TLS at all (`tlsany_meth.c`: "doesn't look like TLS").
-        if reasons.any(NOT_TLS) && self.alert_sent.is_none() {
+        if reasons.is_not_tls() && self.alert_sent.is_none() {
             return Cause::NotTls;
         }
-        if reasons.any(NO_COMMON_VERSION) {
-            return Cause::NoCommonVersion;
-        }
-        if reasons.has(UNSAFE_LEGACY_RENEGOTIATION_DISABLED) {
-            return Cause::RenegotiationInsecure;
-        }
-        if reasons.any(NO_COMMON_GROUP) {
-            return Cause::NoCommonGroup;
-        }
-        if reasons.any(NO_COMMON_CIPHER) {
-            return Cause::NoCommonCipher;
-        }
-        if reasons.has(NO_APPLICATION_PROTOCOL) || reasons.unoffered_protocol {
-            return Cause::AlpnMismatch;
-        }
-        if reasons.has(PEER_DID_NOT_RETURN_A_CERTIFICATE) {
-            return Cause::ClientCertMissing;
-        }
-        if reasons.has(EXCESSIVE_MESSAGE_SIZE) && self.role == Role::Client {
-            // No other message of a server's comes near the limit.
-            return Cause::ServerCertTooLarge;
-        }
-        if reasons.any(MALFORMED) || reasons.asn1 {
-            return match self.role {
-                Role::Client => Cause::ServerCertMalformed,
-                Role::Server => Cause::ClientCertUntrusted,
-            };
-        }
-        Cause::Unexplained
+        reasons.cause(self.role).unwrap_or(match self.role {
+            Role::Server if reasons.is_malformed() => Cause::ClientCertUntrusted,
+            Role::Server | Role::Client => Cause::Unexplained,
+        })
     }
 
-    /// What a received alert most likely stands for (RFC 8446 6.2), given what had passed.
+    /// What a received alert most likely stands for, given what had passed.
     fn cause_of(&self, alert: Alert) -> Cause {
-        match (self.role, alert) {
-            (_, Alert::ProtocolVersion) => Cause::NoCommonVersion,
-            (_, Alert::NoApplicationProtocol) => Cause::AlpnMismatch,
-            (_, Alert::InsufficientSecurity) => Cause::NoCommonCipher,
-            (_, Alert::NoRenegotiation) => Cause::RenegotiationRefused,
-            (_, Alert::UnrecognizedName) if self.sends_server_name => Cause::SniUnknown,
-            (_, Alert::UnrecognizedName) => Cause::SniMissing,
-            (Role::Client, Alert::CertificateRequired | Alert::NoCertificate) => Cause::ClientCertMissing,
-            (Role::Client, Alert::HandshakeFailure)
-                if self.certificate_requested && !self.has_certificate =>
-            {
-                Cause::ClientCertMissing
+        let meant = match self.role {
+            Role::Server => alert.meant_by_client(),
+            Role::Client if self.certificate_requested => {
+                alert.meant_by_server_that_asked(!self.has_certificate)
             }
-            (Role::Client, Alert::HandshakeFailure) => Cause::NoCommonCipher,
-            (Role::Client, Alert::CertificateExpired) => Cause::ClientCertExpired,
-            (Role::Client, Alert::CertificateRevoked) => Cause::ClientCertRevoked,
-            (Role::Client, Alert::UnsupportedCertificate) => Cause::ClientCertWrongUsage,
-            (
-                Role::Client,
-                Alert::UnknownCa
-                | Alert::BadCertificate
-                | Alert::CertificateUnknown
-                | Alert::AccessDenied
-                | Alert::DecryptError,
-            ) if self.certificate_requested => {
-                if self.has_certificate {
-                    Cause::ClientCertUntrusted
-                } else {
-                    Cause::ClientCertMissing
-                }
-            }
-            (Role::Server, Alert::CertificateExpired) => Cause::ServerCertExpired,
-            (Role::Server, Alert::CertificateRevoked) => Cause::ServerCertRevoked,
-            (Role::Server, Alert::UnsupportedCertificate) => Cause::ServerCertWrongUsage,
-            (Role::Server, Alert::UnknownCa | Alert::CertificateUnknown) => Cause::ServerCertUntrusted,
-            (Role::Server, Alert::BadCertificate) => Cause::ServerCertMalformed,
-            _ => Cause::Unexplained,
+            Role::Client => alert.meant_by_server(),
+        };
+        match meant.first() {
+            Some(Cause::SniUnknown) if !self.sends_server_name => Cause::SniMissing,
+            Some(Cause::ClientCertUntrusted) if !self.has_certificate => Cause::ClientCertMissing,
+            Some(cause) => *cause,
+            None => Cause::Unexplained,
         }
     }
 }
@@ -398,7 +338,7 @@ impl Break {
             return Self::of_socket(&error);
         }
         let reasons = Reasons::of(stack);
-        if reasons.has(UNEXPECTED_EOF) { Self::Truncated } else { Self::Tls(reasons) }
+        if reasons.has(SSL_R_UNEXPECTED_EOF_WHILE_READING) { Self::Truncated } else { Self::Tls(reasons) }
     }
 
     fn ended(&self, known: &Circumstances) -> Ended {
@@ -416,10 +356,10 @@ impl Break {
             Self::Closed => "the peer closed the connection".to_owned(),
             Self::Truncated => "the peer closed the connection without close_notify".to_owned(),
             Self::Reset => "connection reset by peer".to_owned(),
-            Self::Tls(reasons) if reasons.has(CERTIFICATE_VERIFY_FAILED) => {
-                format!("{}: {}", reasons.text, known.verified)
+            Self::Tls(reasons) if reasons.has(SSL_R_CERTIFICATE_VERIFY_FAILED) => {
+                format!("{}: {}", reasons.text(), known.verified)
             }
-            Self::Tls(reasons) => reasons.text.clone(),
+            Self::Tls(reasons) => reasons.text(),
             Self::Other(text) => text.clone(),
         }
     }
@@ -435,57 +375,3 @@ fn system_error(stack: &ErrorStack) -> Option<io::Error> {
 }
 
 const SYSTEM_FLAG: u32 = 1 << 31;
-
-/// What OpenSSL gave as its reasons.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reasons {
-    numbers: Vec<i32>,
-    asn1: bool,
-    unoffered_protocol: bool,
-    text: String,
-}
-
-impl Reasons {
-    fn of(stack: &ErrorStack) -> Self {
-        let errors = stack.errors();
-        let tls = errors.iter().filter(|error| error.library_code() == SSL_LIBRARY);
-        let words: Vec<_> = errors.iter().filter_map(openssl::error::Error::reason).collect();
-        Self {
-            numbers: tls.map(openssl::error::Error::reason_code).collect(),
-            asn1: errors.iter().any(|error| error.library_code() == ASN1_LIBRARY),
-            // "bad extension", as with many others.
-            unoffered_protocol: errors.iter().any(|error| error.function() == Some("tls_parse_stoc_alpn")),
-            text: if words.is_empty() { "OpenSSL gave no reason".to_owned() } else { words.join(": ") },
-        }
-    }
-
-    fn has(&self, reason: i32) -> bool {
-        self.numbers.contains(&reason)
-    }
-
-    fn any(&self, reasons: &[i32]) -> bool {
-        reasons.iter().any(|&reason| self.has(reason))
-    }
-}
-
-// `openssl/err.h` and `openssl/sslerr.h`: the binding has no names for these numbers, which are part of the ABI.
-const ASN1_LIBRARY: i32 = 13;
-const SSL_LIBRARY: i32 = 20;
-const CERTIFICATE_VERIFY_FAILED: i32 = 134;
-const EXCESSIVE_MESSAGE_SIZE: i32 = 152;
-const PEER_DID_NOT_RETURN_A_CERTIFICATE: i32 = 199;
-const NO_APPLICATION_PROTOCOL: i32 = 235;
-const UNEXPECTED_EOF: i32 = 294;
-const UNSAFE_LEGACY_RENEGOTIATION_DISABLED: i32 = 338;
-/// `https proxy request`, `http request`, `packet length too long`, `wrong version number`, `bad record type`.
-const NOT_TLS: &[i32] = &[155, 156, 198, 267, 443];
-/// `version too high`, `no protocols available`, `unknown protocol`, `unsupported protocol`, `wrong SSL version`,
-/// `wrong version number`, `inappropriate fallback`, `version too low`.
-const NO_COMMON_VERSION: &[i32] = &[166, 191, 252, 258, 266, 267, 373, 396];
-/// `no suitable key share`, `no suitable groups`, `no shared groups`.
-const NO_COMMON_GROUP: &[i32] = &[101, 295, 410];
-/// `no ciphers available`, `no shared cipher`, `wrong cipher returned`.
-const NO_COMMON_CIPHER: &[i32] = &[181, 193, 261];
-/// `bad signature` (of the key exchange: the key is not the certificate's), `certificate length mismatch`, `length
-/// mismatch`.
-const MALFORMED: &[i32] = &[123, 135, 159];

@@ -21,9 +21,8 @@ use super::{
     dialer::{Dialer, DialerSettings},
     failure::Failure,
     session::KeptSession,
-    tls::CannotSetUp,
 };
-use crate::{limits::Limits, wire::recorder::Recorder};
+use crate::{limits::Limits, tls::CannotSetUp, wire::recorder::Recorder};
 
 /// The header that carries the nonce of a request.
 const NONCE: &str = "x-gauntlet-nonce";

@@ -15,6 +15,7 @@ use tokio::{
 use tokio_openssl::SslStream;
 
 use super::plan::GATEWAY_NAME;
+use crate::tls::context::identify;
 
 /// How a listener answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,7 @@ impl Caller {
         context.set_min_proto_version(None)?;
         // Listeners may go down to TLS 1.0, whose signatures need security level 0 (SSL_CTX_set_security_level(3)).
         context.set_cipher_list("ALL:@SECLEVEL=0")?;
-        context.set_certificate(identity.leaf())?;
-        for certificate in identity.chain().iter().skip(1) {
-            context.add_extra_chain_cert(certificate.clone())?;
-        }
-        context.set_private_key(identity.key())?;
+        identify(&mut context, identity)?;
         Ok(Self { context: context.build(), patience })
     }
 

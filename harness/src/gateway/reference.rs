@@ -33,7 +33,7 @@ use self::{
     router::Router,
 };
 use super::plan::GatewayPlan;
-use crate::{client::CannotSetUp, late::LateReport, limits::Limits};
+use crate::{late::LateReport, limits::Limits, tls::CannotSetUp};
 
 /// How the reference gateway behaves where gateways differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

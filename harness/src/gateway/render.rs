@@ -22,7 +22,7 @@ use super::{
     manifest::{Manifest, VersionNumber},
     plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Route},
 };
-use crate::wire::algorithms;
+use crate::tls::algorithms;
 
 /// What templates know. Every time is in milliseconds.
 #[derive(Debug, Serialize)]

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tls_gauntlet_scenarios::Cause;
 
 use super::record::{CertificateFacts, ChainFacts, ChainProblem};
-use crate::client::server_cause;
+use crate::tls::verification::server_cause;
 
 /// A chain as it was sent, with the problems that OpenSSL found in it and the depth of each and
 /// those that it only finds at a higher security level.

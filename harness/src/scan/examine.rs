@@ -24,8 +24,8 @@ use super::{
     visitor::{Errand, Then, Visit, Visitor},
 };
 use crate::{
-    client::CannotSetUp,
     limits::Limits,
+    tls::CannotSetUp,
     wire::{
         names,
         offer::{Offer, extension},

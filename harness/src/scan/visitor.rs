@@ -25,12 +25,15 @@ use tokio_openssl::SslStream;
 
 use super::{chain, line::Line};
 use crate::{
-    client::{Break, CannotSetUp, Circumstances, Failure, Role, tls},
+    client::{Break, Circumstances, Failure},
     ffi,
-    wire::{
-        observer::{self, Direction, HandshakeType, Observer},
+    tls::{
+        CannotSetUp,
+        context::{number, trust},
         old_ciphers,
+        reason::Role,
     },
+    wire::observer::{self, Direction, HandshakeType, Observer},
 };
 
 /// Whom a scan trusts.
@@ -158,8 +161,8 @@ impl Visitor {
     ) -> Result<(SslStream<TcpStream>, Arc<Observer>, Arc<Mutex<Vec<(X509VerifyResult, u32)>>>), ErrorStack>
     {
         let mut ssl = Ssl::new(if errand.tickets { &self.context } else { &self.without_tickets })?;
-        ssl.set_min_proto_version(Some(tls::number(errand.version)))?;
-        ssl.set_max_proto_version(Some(tls::number(errand.version)))?;
+        ssl.set_min_proto_version(Some(number(errand.version)))?;
+        ssl.set_max_proto_version(Some(number(errand.version)))?;
         if let Some(name) = errand.server_name {
             ssl.set_hostname(name)?;
         }
@@ -334,13 +337,7 @@ fn context(roots: &Roots) -> Result<SslContextBuilder, ErrorStack> {
             store.set_default_paths()?;
             context.set_cert_store(store.build());
         }
-        Roots::Own(roots) => {
-            let mut store = X509StoreBuilder::new()?;
-            for root in roots {
-                store.add_cert(root.clone())?;
-            }
-            context.set_cert_store(store.build());
-        }
+        Roots::Own(roots) => trust(&mut context, roots)?,
     }
     Ok(context)
 }

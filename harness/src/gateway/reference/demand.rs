@@ -7,11 +7,7 @@ use openssl::ssl::{SslRef, SslVerifyMode, SslVersion};
 use tls_gauntlet_scenarios::{Cause, LateDemand};
 
 use super::ReferenceKnobs;
-use crate::{
-    client::client_cause,
-    ffi,
-    wire::{observer::Observer, shared_tls::SharedTls},
-};
+use crate::{ffi, tls::shared_tls::SharedTls, tls::verification::client_cause, wire::observer::Observer};
 
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tls_gauntlet_scenarios::{Cause, Failure as LikeFailure, LateDemand, Party};
 
 use crate::{
     client::{Failure, Side},
-    wire::shared_tls::SharedTls,
+    tls::shared_tls::SharedTls,
 };
 
 /// The log of one gateway.

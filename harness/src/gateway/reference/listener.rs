@@ -32,14 +32,19 @@ use tokio_openssl::SslStream;
 
 use super::{ReferenceKnobs, journal::Caller, router::Router};
 use crate::{
-    client::{Break, CannotSetUp, Circumstances, Failure, Role, client_cause, tls},
+    client::{Break, Circumstances, Failure},
     ffi,
     gateway::plan::{GATEWAY_NAME, GatewayPlan},
     limits::Limits,
-    wire::{
-        algorithms,
-        observer::{self, Observer},
+    tls::{
+        CannotSetUp, algorithms,
+        context::{add_key, allow, identify},
+        reason::Role,
         shared_tls::SharedTls,
+        verification::client_cause,
+    },
+    wire::{
+        observer::{self, Observer},
         tap::Tap,
     },
 };
@@ -285,14 +290,11 @@ fn context<'a>(
     revoked: Option<&[X509Crl]>,
     knobs: ReferenceKnobs,
 ) -> Result<SslContext, ErrorStack> {
-    let mut context = tls::allow(SslMethod::tls_server(), &profile.versions, None)?;
+    let mut context = allow(SslMethod::tls_server(), &profile.versions, None)?;
     // One for each kind of key, of which OpenSSL picks (SSL_CTX_use_certificate(3)); the chain above them is the same.
     for (number, identity) in identities.enumerate() {
-        context.set_certificate(identity.leaf())?;
-        context.set_private_key(identity.key())?;
-        for issuer in identity.chain().iter().skip(1).filter(|_| number == 0) {
-            context.add_extra_chain_cert(issuer.clone())?;
-        }
+        let show = if number == 0 { identify } else { add_key };
+        show(&mut context, identity)?;
     }
     if let Some(ciphers) = &profile.ciphers {
         algorithms::set_ciphers(&mut context, ciphers)?;

@@ -26,9 +26,11 @@ use super::{
     journal::{Asked, Caller, Journal},
 };
 use crate::{
-    client::{Answer, CannotSetUp, Dialed, Dialer, DialerSettings, Failure},
+    client::{Answer, Dialed, Dialer, DialerSettings, Failure},
     gateway::plan::{GatewayPlan, Route},
-    wire::{observer::Observer, shared_tls::SharedTls},
+    tls::CannotSetUp,
+    tls::shared_tls::SharedTls,
+    wire::observer::Observer,
 };
 
 /// Headers that are for the next hop alone (RFC 9110 7.6.1).

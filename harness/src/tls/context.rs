@@ -1,8 +1,11 @@
-//! What both ends of a connection have in common: versions, ciphers, identity, no resumption.
+//! Contexts of both sides: versions, identity, no resumption.
+
+use std::collections::BTreeSet;
 
 use openssl::{
     error::ErrorStack,
     ssl::{SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVersion},
+    x509::{X509, store::X509StoreBuilder},
 };
 use tls_gauntlet_certs::Identity;
 use tls_gauntlet_scenarios::{TlsVersion, Versions};
@@ -41,29 +44,57 @@ pub(crate) fn allow(
     // Versions below 1.2 sign with SHA-1, which higher levels forbid (SSL_CTX_set_security_level(3)).
     context.set_security_level(0);
     context.set_cipher_list("DEFAULT:@SECLEVEL=0")?;
-    context.set_min_proto_version(Some(number(versions.min())))?;
-    context.set_max_proto_version(Some(number(versions.max())))?;
-    for &version in TlsVersion::ALL {
-        if !versions.contains(version) {
-            context.set_options(without(version));
-        }
-    }
-    // OpenSSL switches SSL 3.0 off by default.
-    if versions.contains(TlsVersion::Ssl3) {
-        context.clear_options(SslOptions::NO_SSLV3);
-    }
+    limit_versions(&mut context, versions.iter())?;
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_options(SslOptions::NO_TICKET);
     context.set_num_tickets(0)?;
     if let Some(identity) = identity {
-        context.set_certificate(identity.leaf())?;
-        context.set_private_key(identity.key())?;
-        for issuer in &identity.chain()[1..] {
-            context.add_extra_chain_cert(issuer.clone())?;
-        }
+        identify(&mut context, identity)?;
     }
     observer::install(&mut context);
     Ok(context)
+}
+
+/// Makes the context show a certificate, and the chain above it.
+pub(crate) fn identify(context: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {
+    add_key(context, identity)?;
+    identity.chain().iter().skip(1).try_for_each(|issuer| context.add_extra_chain_cert(issuer.clone()))
+}
+
+/// Makes the context show this leaf to peers that want its kind of key; the chain is that of the first one
+/// (`SSL_CTX_use_certificate(3)`).
+pub(crate) fn add_key(context: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {
+    context.set_certificate(identity.leaf())?;
+    context.set_private_key(identity.key())
+}
+
+/// Trusts these authorities and no other.
+pub(crate) fn trust<'a>(
+    context: &mut SslContextBuilder,
+    roots: impl IntoIterator<Item = &'a X509>,
+) -> Result<(), ErrorStack> {
+    let mut store = X509StoreBuilder::new()?;
+    roots.into_iter().try_for_each(|root| store.add_cert(root.clone()))?;
+    context.set_cert_store(store.build());
+    Ok(())
+}
+
+/// Speaks these versions and none between or beside them.
+pub(crate) fn limit_versions(
+    context: &mut SslContextBuilder,
+    versions: impl IntoIterator<Item = TlsVersion>,
+) -> Result<(), ErrorStack> {
+    let versions: BTreeSet<TlsVersion> = versions.into_iter().collect();
+    context.set_min_proto_version(versions.first().copied().map(number))?;
+    context.set_max_proto_version(versions.last().copied().map(number))?;
+    for &version in TlsVersion::ALL.iter().filter(|version| !versions.contains(version)) {
+        context.set_options(without(version));
+    }
+    // OpenSSL switches SSL 3.0 off by default.
+    if versions.contains(&TlsVersion::Ssl3) {
+        context.clear_options(SslOptions::NO_SSLV3);
+    }
+    Ok(())
 }
 
 /// A version in OpenSSL's numbers.

@@ -15,8 +15,8 @@ use tokio_openssl::SslStream;
 
 use tls_gauntlet_scenarios::Alert;
 
-use super::tap::Tap;
-use crate::ffi;
+use super::reason::Reasons;
+use crate::{ffi, wire::tap::Tap};
 
 /// One of several handles to a TLS connection.
 ///
@@ -43,9 +43,8 @@ struct Inner {
 /// What OpenSSL said when it gave up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Failure {
-    /// The codes of its reasons (`SSL_R_…` of `openssl/sslerr.h`).
-    pub(crate) reasons: Vec<i32>,
-    /// The same in words.
+    pub(crate) reasons: Reasons,
+    /// In words.
     pub(crate) text: String,
     /// It only stopped because the client-hello callback told it to.
     pub(crate) is_pause: bool,
@@ -53,15 +52,14 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn of(error: &ssl::Error) -> Self {
-        let stack = error.ssl_error().map_or(&[][..], |stack| stack.errors());
-        let words: Vec<_> = stack.iter().filter_map(openssl::error::Error::reason).collect();
-        let text = match error.io_error() {
-            Some(error) => error.to_string(),
-            None if words.is_empty() => "unexpected end of the connection".to_owned(),
-            None => words.join("; "),
+        let reasons = error.ssl_error().map(Reasons::of);
+        let text = match (error.io_error(), &reasons) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(reasons)) => reasons.text(),
+            (None, None) => "unexpected end of the connection".to_owned(),
         };
         Self {
-            reasons: stack.iter().map(openssl::error::Error::reason_code).collect(),
+            reasons: reasons.unwrap_or_default(),
             text,
             is_pause: error.code() == ssl::ErrorCode::WANT_CLIENT_HELLO_CB,
         }

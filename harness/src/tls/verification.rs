@@ -92,16 +92,42 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(0, None, None)]
-    #[case(10, Some(Cause::ServerCertExpired), Some(Cause::ClientCertExpired))]
-    #[case(9, Some(Cause::ServerCertNotYetValid), Some(Cause::ClientCertNotYetValid))]
-    #[case(18, Some(Cause::ServerCertUntrusted), Some(Cause::ClientCertUntrusted))]
-    #[case(26, Some(Cause::ServerCertWrongUsage), Some(Cause::ClientCertWrongUsage))]
-    #[case(62, Some(Cause::ServerCertNameMismatch), Some(Cause::ClientCertUntrusted))]
-    #[case(23, Some(Cause::ServerCertRevoked), Some(Cause::ClientCertRevoked))]
-    #[case(12, Some(Cause::ServerCertStatusUnknown), Some(Cause::ClientCertUntrusted))]
-    #[case(68, Some(Cause::ServerCertWeak), Some(Cause::ClientCertWeak))]
-    #[case(7, Some(Cause::ServerCertMalformed), Some(Cause::ClientCertUntrusted))]
+    #[case(ffi::X509_V_OK, None, None)]
+    #[case(ffi::X509_V_ERR_CERT_HAS_EXPIRED, Some(Cause::ServerCertExpired), Some(Cause::ClientCertExpired))]
+    #[case(
+        ffi::X509_V_ERR_CERT_NOT_YET_VALID,
+        Some(Cause::ServerCertNotYetValid),
+        Some(Cause::ClientCertNotYetValid)
+    )]
+    #[case(
+        ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+        Some(Cause::ServerCertUntrusted),
+        Some(Cause::ClientCertUntrusted)
+    )]
+    // A root that its store marks against this use (X509_STORE_CTX_get_error(3)) is a root that is not trusted for it.
+    #[case(ffi::X509_V_ERR_CERT_REJECTED, Some(Cause::ServerCertUntrusted), Some(Cause::ClientCertUntrusted))]
+    #[case(
+        ffi::X509_V_ERR_INVALID_PURPOSE,
+        Some(Cause::ServerCertWrongUsage),
+        Some(Cause::ClientCertWrongUsage)
+    )]
+    #[case(
+        ffi::X509_V_ERR_HOSTNAME_MISMATCH,
+        Some(Cause::ServerCertNameMismatch),
+        Some(Cause::ClientCertUntrusted)
+    )]
+    #[case(ffi::X509_V_ERR_CERT_REVOKED, Some(Cause::ServerCertRevoked), Some(Cause::ClientCertRevoked))]
+    #[case(
+        ffi::X509_V_ERR_CRL_HAS_EXPIRED,
+        Some(Cause::ServerCertStatusUnknown),
+        Some(Cause::ClientCertUntrusted)
+    )]
+    #[case(ffi::X509_V_ERR_CA_MD_TOO_WEAK, Some(Cause::ServerCertWeak), Some(Cause::ClientCertWeak))]
+    #[case(
+        ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE,
+        Some(Cause::ServerCertMalformed),
+        Some(Cause::ClientCertUntrusted)
+    )]
     fn causes(#[case] number: i32, #[case] server: Option<Cause>, #[case] client: Option<Cause>) {
         assert_eq!(server_cause(number), server);
         assert_eq!(client_cause(number), client);
