@@ -5,8 +5,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rcgen::string::Ia5String;
 use rcgen::{CidrSubnet, GeneralSubtree, SanType};
 
-use crate::shape::Names;
-use crate::{Error, Name, WRONG_NAME};
+use crate::{Error, Name};
+
+/// The name for which `wrong-name` is issued.
+pub const WRONG_NAME: &str = "wrong.gauntlet.test";
+
+/// How the names of a certificate follow from those that were asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Names {
+    AsAsked,
+    Wrong,
+    CommonNameOnly,
+    Addresses,
+    Wildcard,
+    Idn,
+    Underscore,
+    Nul,
+    Uri,
+    Many(usize),
+}
 
 /// The common name of a leaf whose own names cannot be one.
 const NAMELESS: &str = "Gauntlet server";

@@ -46,6 +46,7 @@ mod shape;
 mod store;
 
 pub use circumstances::Circumstances;
+pub use covered::WRONG_NAME;
 pub use error::Error;
 pub use export::{Format, write};
 pub use identity::Identity;
@@ -53,5 +54,5 @@ pub use name::Name;
 pub use opened::{Unusable, authorities};
 pub use pfx::PfxEncryption;
 pub use pki::Pki;
-pub use recipe::{ClientRecipe, ServerRecipe, WRONG_NAME};
+pub use recipe::{ClientRecipe, ServerRecipe};
 pub use revocation::{CrlKind, OcspKind, crls_pem};

@@ -15,12 +15,12 @@ use rcgen::SerialNumber;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::authority::{Authority, Link};
-use crate::covered::Covered;
+use crate::covered::{Covered, Names};
 use crate::key::{Key, Slot};
 use crate::lock::lock;
 use crate::parts::{OldDigest, Parts};
 use crate::serial::Serials;
-use crate::shape::{Form, Holder, Lifetime, Names, Shape};
+use crate::shape::{Form, Holder, Lifetime, Shape};
 use crate::{
     Circumstances, ClientRecipe, CrlKind, Error, Identity, Name, OcspKind, ServerRecipe, WRONG_NAME, file,
     revocation, store,

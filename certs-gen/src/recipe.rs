@@ -4,7 +4,7 @@ mod client;
 mod server;
 
 pub use client::ClientRecipe;
-pub use server::{ServerRecipe, WRONG_NAME};
+pub use server::ServerRecipe;
 
 use crate::Error;
 

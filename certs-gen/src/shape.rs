@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use crate::{ClientRecipe, ServerRecipe};
+use crate::{ClientRecipe, ServerRecipe, covered::Names};
 
 /// A certificate before it is made. A flaw is one field that differs from [`SOUND_SERVER`] or [`SOUND_CLIENT`]; a
 /// second one that differs is sound, and there so that the flaw can be. (`Lifetime::EndsDuringRun` and the
@@ -162,20 +162,6 @@ pub(crate) enum Subject {
     CommonName,
     Organisation,
     Empty,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Names {
-    AsAsked,
-    Wrong,
-    CommonNameOnly,
-    Addresses,
-    Wildcard,
-    Idn,
-    Underscore,
-    Nul,
-    Uri,
-    Many(usize),
 }
 
 /// What the certificate says it may be used for.

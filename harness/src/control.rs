@@ -17,6 +17,7 @@ mod query;
 mod routes;
 mod script;
 mod stream;
+mod told;
 
 use std::{io, net::SocketAddr, sync::Arc};
 

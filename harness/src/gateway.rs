@@ -34,6 +34,7 @@ use tls_gauntlet_scenarios::{
 pub use error::GatewayError;
 pub use front::Front;
 pub use guard::RunFolder;
+pub(crate) use plan::operation;
 pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Keyring, Route};
 
 use crate::record::GatewayKind;
@@ -291,7 +292,7 @@ impl Gateway {
     /// [`GatewayError`], with the last lines of its log.
     pub async fn start(&self, plan: &GatewayPlan, folder: &RunFolder) -> Result<Running, GatewayError> {
         match &self.way {
-            Way::Program(program) => program.start(plan, folder).await.map(Running::program),
+            Way::Program(program) => RunningProgram::start(program, plan, folder).await.map(Running::program),
             Way::External(external) => Ok(Running(Inner::External(external.address))),
             Way::Direct => Err(self.unable("start", "there is no gateway between client and backend")),
             Way::Reference(knobs) => self.embedded(Reference::start(plan, *knobs).await),

@@ -24,6 +24,7 @@ use crate::{
     record::{GatewayFacts, GatewayKind, Tool},
     runner::{Event, OnEvent, RunError},
 };
+use afterwards::try_the_old_one;
 use record::{Outcome, RotationRecord, SCHEMA};
 use stage::Stage;
 
@@ -152,6 +153,9 @@ async fn one(
     let began = Instant::now();
     let mut stage = Stage::set(gateway, change, generations, request).await?;
     stage.play().await?;
+    if stage.has_changed() {
+        stage.old = try_the_old_one(&mut stage).await?;
+    }
     let mut outcome = stage.strike().await;
     outcome.duration_ms = millis(began);
     Ok(outcome)

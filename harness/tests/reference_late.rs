@@ -66,9 +66,13 @@ impl Asked {
         said.out.lines().map(str::to_owned).collect()
     }
 
+    fn late(&self) -> LateReport {
+        LateReport::of_log(self.world.gateway.log().iter().map(String::as_str)).unwrap()
+    }
+
     /// `POST /orders: TLSv1.2 HTTP/1.1 given 2` for each line of the list.
     fn listed(&self) -> Vec<String> {
-        let LateReport { operations, .. } = self.world.gateway.late().unwrap();
+        let LateReport { operations, .. } = self.late();
         let lines = operations.iter().flat_map(|operation| {
             operation.demands.iter().map(move |tally| {
                 format!(
@@ -94,13 +98,13 @@ async fn the_list_has_the_operations_that_renegotiated_and_no_other() {
     }
     let asked = Asked::new("azure-apim-classic@2025-08").await;
     assert_eq!(asked.curl("required", "--tls-max 1.2", &["/users"]).await, ["200 1.1 1"]);
-    assert!(asked.world.gateway.late().unwrap().safe);
+    assert!(asked.late().safe);
     assert_eq!(asked.curl("late", "--tls-max 1.2", &["/orders"]).await, ["200 1.1 1"]);
     let body = "--tls-max 1.2 --data-binary @{folder}/body";
     assert_eq!(asked.curl("late", body, &["/orders?page=2"]).await, ["200 1.1 1"]);
     assert_eq!(asked.curl("late", "--tlsv1.3", &["/orders"]).await, ["403 1.1 1"]);
 
-    let late = asked.world.gateway.late().unwrap();
+    let late = asked.late();
     assert_eq!((late.requests, late.safe, late.operations.len()), (4, false, 2));
     assert_eq!(
         asked.listed(),

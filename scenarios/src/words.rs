@@ -1,15 +1,13 @@
 //! The vocabulary: closed lists of the words that profiles, verdicts and records are made of.
 
-mod alert;
-mod cause;
 mod certificate;
 mod cipher;
+mod refusal;
 mod version;
 
-pub use alert::Alert;
-pub use cause::Cause;
 pub use certificate::{ClientCertificate, ServerCertificate, StatusSource};
 pub use cipher::{CipherSuite, Group, NoSuiteLeft};
+pub use refusal::{Alert, Cause};
 pub use version::{TlsVersion, Versions};
 
 /// A word that is not in the closed list it was looked up in.

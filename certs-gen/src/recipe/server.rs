@@ -6,9 +6,6 @@ use std::str::FromStr;
 use super::{Words, pick};
 use crate::{Error, covered};
 
-/// The one name in a [`ServerRecipe::WrongName`] certificate.
-pub const WRONG_NAME: &str = "wrong.gauntlet.test";
-
 /// A server certificate, by its flaw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerRecipe {
@@ -80,7 +77,7 @@ pub enum ServerRecipe {
     ExpiresDuringRun,
     /// The leaf begins tomorrow.
     NotYetValid,
-    /// The leaf is for [`WRONG_NAME`] only.
+    /// The leaf is for [`WRONG_NAME`](crate::WRONG_NAME) only.
     WrongName,
     /// There are no alternative names; the common name is right, but must not be looked at.
     CnOnly,

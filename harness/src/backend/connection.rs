@@ -26,7 +26,7 @@ use tokio::{
 
 use super::{
     cue::Cue,
-    door::Stage,
+    door::{Door, Stage},
     exchange::{Exchange, GARBAGE},
     executor::Executor,
     port::Port,
@@ -39,9 +39,15 @@ use crate::{
     wire::{
         gate::{Gate, LastMessage},
         observer,
-        tap::{Tap, Traffic},
+        tap::{Early, Tap, Traffic},
     },
 };
+
+/// Lets connections in until told to close, then waits for those that are in.
+pub(super) async fn serve_port(port: Arc<Port>, door: Door, stages: watch::Receiver<Stage>) {
+    let serve = |stream| serve(port.tap(stream, Early::default()), Arc::clone(&port), stages.clone());
+    door.let_in(port.ledger(), stages.clone(), serve).await;
+}
 
 /// Serves a connection. Leaves one entry in the ledger, however it ends.
 pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver<Stage>) {

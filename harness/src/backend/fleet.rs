@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    SERVER_NAME,
+    SERVER_NAME, connection,
     context::{self, Held, Settings},
     door::{Door, Stage},
     ledger::{Ledger, Written},
@@ -297,7 +297,7 @@ impl Backend {
         let url = format!("https://{host}:{}/", address.port());
         let port = Arc::new(port);
         let (stage, stages) = watch::channel(Stage::Serving);
-        let task = tokio::spawn(Arc::clone(&port).serve(door, stages));
+        let task = tokio::spawn(connection::serve_port(Arc::clone(&port), door, stages));
         let (pki, names) = (Arc::clone(pki), options.names.clone());
         Ok(Self { port, address, url, pki, names, stage, task })
     }

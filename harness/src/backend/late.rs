@@ -5,7 +5,11 @@ use hyper::http::request::Parts;
 use openssl::ssl::SslVersion;
 use tls_gauntlet_scenarios::{BackendProfile, DemandTime, KeyUpdate, LateFor, Need, Renegotiation};
 
-use super::{context::verify_mode, port::Port, story::Story};
+use super::{
+    context::verify_mode,
+    port::Port,
+    story::{Late, Story},
+};
 use crate::{ffi, tls::shared_tls::SharedTls, wire::observer::Observer};
 
 /// How a late demand ended.
@@ -16,15 +20,6 @@ pub(super) enum Demanded {
     NotOffered,
     /// The connection broke over it.
     Broken,
-}
-
-/// A late handshake that the peer has not gone through yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
-    /// A renegotiation.
-    Renegotiation,
-    /// A post-handshake authentication.
-    Authentication,
 }
 
 /// Whether the profile makes late demands on this request.

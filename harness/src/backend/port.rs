@@ -10,12 +10,10 @@ use std::{
 
 use openssl::ssl::SslContext;
 use tls_gauntlet_scenarios::{BackendProfile, Composed, Fault, FaultAction, FaultPhase};
-use tokio::{net::TcpStream, sync::watch};
+use tokio::net::TcpStream;
 
 use super::{
-    connection,
     context::{Settings, stops_at_client_hello},
-    door::{Door, Stage},
     ledger::Ledger,
     shown::Known,
     status::Status,
@@ -183,12 +181,5 @@ impl Port {
 
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
-    }
-
-    /// Lets connections in until told to close, then waits for those that are in.
-    pub(super) async fn serve(self: Arc<Self>, door: Door, stages: watch::Receiver<Stage>) {
-        let serve =
-            |stream| connection::serve(self.tap(stream, Early::default()), Arc::clone(&self), stages.clone());
-        door.let_in(&self.ledger, stages.clone(), serve).await;
     }
 }

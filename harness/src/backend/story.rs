@@ -12,7 +12,6 @@ use tls_gauntlet_scenarios::{
 
 use super::{
     cause,
-    late::Late,
     port::Port,
     shown::{Shown, serial, subject},
 };
@@ -25,6 +24,15 @@ use crate::{
         tap::{PeerEnd, Traffic},
     },
 };
+
+/// A late handshake that the peer has not gone through yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// A renegotiation.
+    Renegotiation,
+    /// A post-handshake authentication.
+    Authentication,
+}
 
 /// Notes on one connection. Shared by its task, its requests' handlers and their responses.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::{
     PFX_PASSWORD,
     answer::{self, Body},
     certificates,
-    operations::Told,
+    told::Told,
 };
 use crate::{
     backend::{

@@ -4,7 +4,6 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header::HOST};
-use serde::Serialize;
 use serde_json::json;
 use tls_gauntlet_scenarios::{UnknownName, catalogue};
 use tokio::time::timeout;
@@ -21,6 +20,7 @@ use super::{
     query::Wanted,
     routes::Route,
     script, stream,
+    told::Told,
 };
 use crate::backend::{Backend, FleetError, Front, by_hand};
 
@@ -29,33 +29,6 @@ const LARGEST: usize = 64 * 1024;
 
 /// The most backends there may be: each holds a port, and its certificates.
 const MOST: usize = 1000;
-
-/// A backend, as the API tells of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Told<'a> {
-    name: &'a str,
-    /// That of the catalogue; `composed` for what is not in it.
-    pub(super) family: &'static str,
-    summary: &'a str,
-    clause: &'a str,
-    url: String,
-    /// On the port for all names; none if it cannot be chosen by its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url_by_name: Option<String>,
-    port: u16,
-    /// How many of its next connections follow a script.
-    scripted: usize,
-    /// What becomes of a sound client.
-    expect: Prospect,
-    /// Lines that show what it does.
-    curl: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    curl_by_name: Option<String>,
-    s_client: String,
-    /// Asks for the status of its certificate, where that points to, or looks its chain up in `crl.pem`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-}
 
 /// Answers one request, whatever it is.
 pub(super) async fn answer(

@@ -205,8 +205,16 @@ fn first_of_each_group<'a>(routes: impl Iterator<Item = &'a Route>) -> Vec<&'a R
     routes.filter(|route| known.insert(route.group.as_str())).collect()
 }
 
+/// The path without what only joins it to its cell: `/GROUP/PORT/NONCE`.
+pub(crate) fn operation(path: &str) -> String {
+    let rest = path.splitn(4, '/').nth(3).unwrap_or_default();
+    format!("/{}", rest.split_once('/').map_or("", |(_nonce, rest)| rest))
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use std::net::Ipv4Addr;
 
     use time::macros::datetime;
@@ -238,5 +246,13 @@ mod tests {
         assert_eq!(names(plan.groups_of("legacy")), ["strict"]);
         plan.add_route("no-sni", (Ipv4Addr::LOCALHOST, 4005).into(), long, long);
         assert_eq!(names(plan.groups_of("legacy")), ["strict", "no-sni"]);
+    }
+
+    #[rstest]
+    #[case("/strict/4001/n-0123456789abcdef", "/")]
+    #[case("/strict/4001/n-0123456789abcdef/orders/7", "/orders/7")]
+    #[case("/", "/")]
+    fn an_operation_is_the_path_that_is_the_users_own(#[case] path: &str, #[case] own: &str) {
+        assert_eq!(operation(path), own);
     }
 }

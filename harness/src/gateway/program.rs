@@ -12,12 +12,11 @@ use super::{
     container::{self, Image, NoImage},
     error::GatewayError,
     folder::Folder,
-    guard::{ContainerGuard, ProcessGroup, RunFolder},
+    guard::{ContainerGuard, RunFolder},
     manifest::{Manifest, VersionNumber},
     plan::GatewayPlan,
     port::Reservation,
     render::Facts,
-    running::{OUTPUT, RunningProgram},
 };
 
 /// What programs write into without being told; all of it leads into the run folder.
@@ -43,7 +42,7 @@ struct Found {
 
 /// Where a program is.
 #[derive(Debug, Clone)]
-enum Place {
+pub(super) enum Place {
     Here(PathBuf),
     Image(Image),
 }
@@ -61,7 +60,7 @@ pub(super) struct Invocation {
     /// The container that it runs in; it has to be kept until it has ended.
     pub(super) container: Option<ContainerGuard>,
     /// What is run, for messages.
-    called: String,
+    pub(super) called: String,
 }
 
 impl Program {
@@ -143,50 +142,12 @@ impl Program {
         self.run_checker(&facts, folder.path()).await
     }
 
-    /// Sets the program up, starts it and waits until every listener answers.
-    pub(super) async fn start(
-        &self,
-        plan: &GatewayPlan,
-        folder: &RunFolder,
-    ) -> Result<RunningProgram, GatewayError> {
-        self.place()?;
-        let reserved = self.reserve(plan)?;
-        let facts = self.set_up(plan, &reserved, folder.path(), 0)?;
-        let Invocation { mut command, container, called } =
-            self.invoke(&facts, folder.path(), "run.start", &self.manifest.run.start)?;
-
-        let failed = |task: &str, error: &std::io::Error| self.failed(task, error.to_string());
-        let output = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(folder.path().join(OUTPUT))
-            .map_err(|error| failed("open its log", &error))?;
-        let group = ProcessGroup::new().map_err(|error| failed("start a guard", &error))?;
-        command.stdin(Stdio::null());
-        command.stdout(output.try_clone().map_err(|error| failed("open its log", &error))?);
-        command.stderr(output);
-        group.adopt(&mut command);
-        let process = command.spawn().map_err(|error| failed(&format!("run {called}"), &error))?;
-
-        let listeners = plan.listeners.iter().map(|(name, _)| name.clone()).zip(reserved).collect();
-        let mut running = RunningProgram::new(
-            self.clone(),
-            folder.path(),
-            group,
-            (process, container),
-            listeners,
-            plan.limits,
-        );
-        running.wait_ready(plan, facts.ready_path()).await?;
-        Ok(running)
-    }
-
     /// Whether it runs in a container.
     pub(super) const fn is_contained(&self) -> bool {
         self.manifest.container.is_some()
     }
 
-    fn place(&self) -> Result<&Place, GatewayError> {
+    pub(super) fn place(&self) -> Result<&Place, GatewayError> {
         match &self.found {
             Ok(found) => Ok(&found.place),
             Err(missing) => Err(GatewayError::Missing {
@@ -197,12 +158,12 @@ impl Program {
         }
     }
 
-    fn reserve(&self, plan: &GatewayPlan) -> Result<Vec<Reservation>, GatewayError> {
+    pub(super) fn reserve(&self, plan: &GatewayPlan) -> Result<Vec<Reservation>, GatewayError> {
         let ports = plan.listeners.iter().map(|_| Reservation::new());
         ports.collect::<Result<_, _>>().map_err(|error| self.failed("reserve a port", error.to_string()))
     }
 
-    fn set_up(
+    pub(super) fn set_up(
         &self,
         plan: &GatewayPlan,
         reserved: &[Reservation],

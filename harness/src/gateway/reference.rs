@@ -25,7 +25,6 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 pub use claims::claims;
 pub(super) use claims::impossible;
 pub use journal::cause_in;
-pub(crate) use journal::operation;
 
 use self::{
     journal::{Journal, Style},
@@ -33,7 +32,7 @@ use self::{
     router::Router,
 };
 use super::plan::GatewayPlan;
-use crate::{late::LateReport, limits::Limits, tls::CannotSetUp};
+use crate::{limits::Limits, tls::CannotSetUp};
 
 /// How the reference gateway behaves where gateways differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,12 +257,6 @@ impl Reference {
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.journal.lines()
-    }
-
-    /// The operations that asked for a client certificate late; nothing if there was no request so far.
-    #[must_use]
-    pub fn late(&self) -> Option<LateReport> {
-        LateReport::of_log(self.journal.lines().iter().map(String::as_str))
     }
 
     /// Lets the requests under way finish, closes everything, and hands over the log.

@@ -5,8 +5,8 @@ use std::{
     fs,
     future::ready,
     net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Child, ExitStatus},
+    path::PathBuf,
+    process::{Child, ExitStatus, Stdio},
     sync::{Mutex, PoisonError},
 };
 
@@ -16,18 +16,18 @@ use tls_gauntlet_scenarios::ClientCertificatePolicy;
 use super::{
     Stopped,
     error::GatewayError,
-    guard::{ContainerGuard, ProcessGroup},
+    guard::{ContainerGuard, ProcessGroup, RunFolder},
     manifest::Reload,
     plan::GatewayPlan,
     port::Reservation,
-    program::Program,
+    program::{Invocation, Program},
     ready::{Answer, Caller},
     workers,
 };
 use crate::{limits::Limits, wait};
 
 /// Where the program's standard output and error go, in the run folder.
-pub(super) const OUTPUT: &str = "output.log";
+const OUTPUT: &str = "output.log";
 
 /// How many lines of the log an error message carries.
 const LAST_WORDS: usize = 5;
@@ -49,26 +49,44 @@ pub(super) struct RunningProgram {
 }
 
 impl RunningProgram {
-    /// A program that has just been started in the group.
-    pub(super) fn new(
-        program: Program,
-        dir: &Path,
-        group: ProcessGroup,
-        (process, container): (Child, Option<ContainerGuard>),
-        listeners: Vec<(String, Reservation)>,
-        limits: Limits,
-    ) -> Self {
-        Self {
-            program,
-            dir: dir.to_owned(),
+    /// Sets the program up, starts it and waits until every listener answers.
+    pub(super) async fn start(
+        program: &Program,
+        plan: &GatewayPlan,
+        folder: &RunFolder,
+    ) -> Result<Self, GatewayError> {
+        program.place()?;
+        let reserved = program.reserve(plan)?;
+        let facts = program.set_up(plan, &reserved, folder.path(), 0)?;
+        let Invocation { mut command, container, called } =
+            program.invoke(&facts, folder.path(), "run.start", &program.manifest.run.start)?;
+
+        let failed = |task: &str, error: &std::io::Error| program.failed(task, error.to_string());
+        let output = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.path().join(OUTPUT))
+            .map_err(|error| failed("open its log", &error))?;
+        let group = ProcessGroup::new().map_err(|error| failed("start a guard", &error))?;
+        command.stdin(Stdio::null());
+        command.stdout(output.try_clone().map_err(|error| failed("open its log", &error))?);
+        command.stderr(output);
+        group.adopt(&mut command);
+        let process = command.spawn().map_err(|error| failed(&format!("run {called}"), &error))?;
+
+        let mut running = Self {
+            program: program.clone(),
+            dir: folder.path().to_owned(),
             group,
             process,
             container,
             ended: None,
-            listeners,
-            limits,
+            listeners: plan.listeners.iter().map(|(name, _)| name.clone()).zip(reserved).collect(),
+            limits: plan.limits,
             generation: 0,
-        }
+        };
+        running.wait_ready(plan, facts.ready_path()).await?;
+        Ok(running)
     }
 
     /// Where a listener listens.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tls_gauntlet_scenarios::{Cause, ClientCertificatePolicy, LateDemand, Party, TlsVersion, catalogue};
 
 use super::{Demanded, Witness};
-use crate::{gateway::reference::operation, record::CellRecord};
+use crate::{gateway::operation, record::CellRecord};
 
 /// The late demand of a cell, if there was one.
 pub(super) fn of_cell(cell: &CellRecord) -> Option<Demanded> {

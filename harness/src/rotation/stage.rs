@@ -7,7 +7,7 @@ use tls_gauntlet_certs::{ClientRecipe, CrlKind, ServerRecipe};
 use tls_gauntlet_scenarios::catalogue;
 
 use super::{
-    Change, Generations, RotationRequest, afterwards, cannot,
+    Change, Generations, RotationRequest, cannot,
     judge::{Judged, Marks, judge},
     load::{Caller, Came, Load, Reads, Saw},
     record::{Old, Outcome},
@@ -63,7 +63,8 @@ pub(super) struct Stage<'a> {
     traffic: Duration,
     halted: Option<String>,
     store_said: Vec<String>,
-    old: Old,
+    /// What became of the old one afterwards.
+    pub(super) old: Old,
     calls: u64,
 }
 
@@ -159,7 +160,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Lets the traffic flow, makes the change in the middle of it, and tries the old one afterwards.
+    /// Lets the traffic flow, and makes the change in the middle of it.
     pub(super) async fn play(&mut self) -> Result<(), RunError> {
         let caller = self.caller()?;
         let reads = self.reads()?;
@@ -187,10 +188,12 @@ impl<'a> Stage<'a> {
         }
         self.traffic = load.now();
         self.judged = Some(judge(&load.finish().await, self.marks));
-        if self.halted.is_none() && self.marks.taken_up.is_some() {
-            self.old = afterwards::try_the_old_one(self).await?;
-        }
         Ok(())
+    }
+
+    /// Whether the gateway has taken the change up, so that the old one has to be refused.
+    pub(super) fn has_changed(&self) -> bool {
+        self.halted.is_none() && self.marks.taken_up.is_some()
     }
 
     /// Stops everything and says what came of it.

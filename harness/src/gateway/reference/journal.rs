@@ -14,6 +14,7 @@ use tls_gauntlet_scenarios::{Cause, Failure as LikeFailure, LateDemand, Party};
 
 use crate::{
     client::{Failure, Side},
+    gateway::operation,
     tls::shared_tls::SharedTls,
 };
 
@@ -159,12 +160,6 @@ impl Asked<'_> {
     }
 }
 
-/// The path without what only joins it to its cell: `/GROUP/PORT/NONCE`.
-pub(crate) fn operation(path: &str) -> String {
-    let rest = path.splitn(4, '/').nth(3).unwrap_or_default();
-    format!("/{}", rest.split_once('/').map_or("", |(_nonce, rest)| rest))
-}
-
 /// What the columns `LastError…` say.
 struct LastError {
     source: &'static str,
@@ -255,13 +250,5 @@ mod tests {
     #[case(r#"{"LastErrorMessage":"cause=reset","gauntlet":{"cause":null}}"#, None)]
     fn a_line_names_its_cause(#[case] line: &str, #[case] cause: Option<Cause>) {
         assert_eq!(cause_in(line), cause);
-    }
-
-    #[rstest]
-    #[case("/strict/4001/n-0123456789abcdef", "/")]
-    #[case("/strict/4001/n-0123456789abcdef/orders/7", "/orders/7")]
-    #[case("/", "/")]
-    fn an_operation_is_the_path_that_is_the_users_own(#[case] path: &str, #[case] own: &str) {
-        assert_eq!(operation(path), own);
     }
 }
