@@ -1,6 +1,6 @@
 //! A certificate that can be shown: leaf, chain and key.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use openssl::error::ErrorStack;
@@ -91,13 +91,22 @@ impl Identity {
     /// The serial number of the leaf, in lower-case hexadecimal.
     pub fn serial(&self) -> String {
         let number = self.leaf().serial_number().to_bn().map(|number| number.to_vec());
-        number.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&number.unwrap_or_default())
     }
 
     /// The SHA-256 of the leaf, in lower-case hexadecimal.
     pub fn fingerprint(&self) -> String {
-        sha256(&self.leaf_der).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&sha256(&self.leaf_der))
     }
+}
+
+/// Bytes in lower-case hexadecimal, two digits each.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl fmt::Debug for Identity {

@@ -49,7 +49,7 @@ pub use circumstances::Circumstances;
 pub use covered::WRONG_NAME;
 pub use error::Error;
 pub use export::{Format, write};
-pub use identity::Identity;
+pub use identity::{Identity, hex};
 pub use name::Name;
 pub use opened::{Unusable, authorities};
 pub use pfx::PfxEncryption;

@@ -1,6 +1,11 @@
-//! Every deadline, in one place.
+//! Every deadline, in one place, and times as records have them.
 
 use std::time::Duration;
+
+/// A time in whole milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// How long each thing may take. The defaults are generous: a deadline that strikes means something hangs, not that
 /// the machine is busy. Only the two short ones, given to gateways on the routes of stalling backends, end in time.

@@ -20,7 +20,7 @@ pub use change::Change;
 
 use crate::{
     gateway::Gateway,
-    limits::Limits,
+    limits::{Limits, millis},
     record::{GatewayFacts, GatewayKind, Tool},
     runner::{Event, OnEvent, RunError},
 };
@@ -136,7 +136,7 @@ pub async fn rotate(request: &RotationRequest, on_event: OnEvent<'_>) -> Result<
         tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         seed: request.seed,
         started: request.now.format(&Rfc3339).map_err(cannot)?,
-        duration_ms: millis(began),
+        duration_ms: millis(began.elapsed()),
         rate: request.rate,
         seconds: request.seconds,
         gateways: facts,
@@ -157,14 +157,10 @@ async fn one(
         stage.old = try_the_old_one(&mut stage).await?;
     }
     let mut outcome = stage.strike().await;
-    outcome.duration_ms = millis(began);
+    outcome.duration_ms = millis(began.elapsed());
     Ok(outcome)
 }
 
 fn cannot(error: impl std::fmt::Display) -> RunError {
     RunError::Work(error.to_string())
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -22,7 +22,7 @@ use tls_gauntlet_certs::Pki;
 use crate::{
     backend::{Backend, Fleet, FleetError, FleetOptions},
     gateway::GatewayPlan,
-    limits::Limits,
+    limits::{Limits, millis},
     record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
     wire::recorder::Recorder,
 };
@@ -252,7 +252,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
         tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         seed: request.seed,
         started: request.now.format(&Rfc3339).map_err(RunError::work)?,
-        duration_ms: millis(began),
+        duration_ms: millis(began.elapsed()),
         shard,
         timings,
         gateways,
@@ -305,11 +305,7 @@ impl<'a> Stages<'a> {
 
     fn end(&mut self) {
         if let Some((stage, began)) = self.current.take() {
-            self.timings.push(Timing { stage: stage.to_owned(), duration_ms: millis(began) });
+            self.timings.push(Timing { stage: stage.to_owned(), duration_ms: millis(began.elapsed()) });
         }
     }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

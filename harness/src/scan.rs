@@ -24,7 +24,10 @@ pub(crate) use line::{Line, NoAnswer};
 pub use target::{BadTarget, Target};
 pub use visitor::Roots;
 
-use crate::{limits::Limits, tls::CannotSetUp};
+use crate::{
+    limits::{Limits, millis},
+    tls::CannotSetUp,
+};
 use examine::Examiner;
 use record::TargetRecord;
 
@@ -72,7 +75,7 @@ pub async fn scan(
             tasks.spawn(async move {
                 let began = Instant::now();
                 let mut record = examiner.examine(&target, &places).await;
-                record.duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                record.duration_ms = millis(began.elapsed());
                 (place, record)
             });
         }

@@ -11,7 +11,7 @@ use openssl::{
     ssl::{Ssl, SslContextBuilder, SslVerifyMode},
     x509::{X509, X509NameRef, X509Ref, X509StoreContext, X509StoreContextRef},
 };
-use tls_gauntlet_certs::{ClientRecipe, Error, Pki};
+use tls_gauntlet_certs::{ClientRecipe, Error, Pki, hex};
 use tls_gauntlet_scenarios::ClientCertificate;
 
 use crate::ffi;
@@ -109,13 +109,13 @@ impl Known {
 /// The SHA-256 of a certificate, in lower-case hexadecimal.
 pub(super) fn fingerprint(certificate: &X509) -> String {
     let digest = certificate.digest(MessageDigest::sha256());
-    digest.map_or_else(|_| String::new(), |digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    digest.map(|digest| hex(&digest)).unwrap_or_default()
 }
 
 /// The serial number of a certificate, in lower-case hexadecimal.
 pub(super) fn serial(certificate: &X509Ref) -> String {
     let number = certificate.serial_number().to_bn().map(|number| number.to_vec());
-    number.map_or_else(|_| String::new(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    number.map(|bytes| hex(&bytes)).unwrap_or_default()
 }
 
 /// Subject and issuer.

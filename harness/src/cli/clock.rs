@@ -1,6 +1,7 @@
 //! Time and chance: what everything else takes as arguments is read here.
 
 use time::OffsetDateTime;
+use tls_gauntlet_certs::hex;
 
 use super::failure::{Failure, work_error};
 
@@ -30,5 +31,5 @@ pub(super) fn secret() -> Result<String, Failure> {
             "cannot get random numbers for the address of the page: {error}; pass --control ADDR:PORT"
         )
     })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tls_gauntlet_scenarios::VerdictKind;
 
 use super::failure::{Failure, input_error};
-use crate::{record::RunRecord, runner::Event};
+use crate::{limits::millis, record::RunRecord, runner::Event};
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -88,7 +88,7 @@ impl Events {
         let Some(file) = &self.file else { return };
         // Time is read by who holds the file, so that no line is older than the one before.
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = millis(self.begun.elapsed());
         if let Ok(text) = serde_json::to_string(&Timed { elapsed_ms, line }) {
             // Who watches may go away; the run goes on.
             let _ = writeln!(file, "{text}");

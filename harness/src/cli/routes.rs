@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     gateway::Route,
+    limits::millis,
     report::Detail,
     runner::{self, RunError, RunRequest},
 };
@@ -103,8 +104,8 @@ impl RouteTable {
                     "upstream": route.upstream,
                     "backend": route.backend.to_string(),
                     "server_name": route.server_name,
-                    "connect_timeout_ms": milliseconds(route.connect_timeout),
-                    "response_timeout_ms": milliseconds(route.response_timeout),
+                    "connect_timeout_ms": millis(route.connect_timeout),
+                    "response_timeout_ms": millis(route.response_timeout),
                 })
             })
             .collect();
@@ -141,7 +142,7 @@ impl RouteTable {
         summaries(&mut lines, "upstreams", upstreams.collect());
         lines.push("routes".to_owned());
         for Route { path, listener, upstream, backend, server_name, response_timeout, .. } in &self.routes {
-            let wait = milliseconds(*response_timeout);
+            let wait = millis(*response_timeout);
             let listener = listener.as_deref().unwrap_or("every listener");
             lines.push(format!(
                 "  {listener}  {path}  {upstream}  https://{backend}/  as {server_name}  within {wait} ms"
@@ -149,10 +150,6 @@ impl RouteTable {
         }
         lines.join("\n") + "\n"
     }
-}
-
-fn milliseconds(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

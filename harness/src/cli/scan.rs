@@ -20,7 +20,7 @@ use super::{
     streams,
 };
 use crate::{
-    limits::Limits,
+    limits::{Limits, millis},
     record::Tool,
     report::{Detail, scan as report},
     scan::{
@@ -200,7 +200,7 @@ fn execute(request: ScanRequest, quiet: bool) -> Result<ScanRecord, Failure> {
         schema: SCHEMA.to_owned(),
         tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         started: started.format(&Rfc3339).map_err(Failure::work)?,
-        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: millis(began.elapsed()),
         targets: targets?,
     })
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, fmt::Write};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tls_gauntlet_certs::hex;
 
 /// Which part of a whole run a record is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,5 +31,5 @@ pub fn split_digest(parts: &BTreeMap<String, u32>) -> String {
         let _ = writeln!(text, "{cell} {part}");
     }
     let digest = Sha256::digest(text);
-    digest.iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&digest[..16])
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tls_gauntlet_certs::hex;
 use tls_gauntlet_scenarios::VerdictKind;
 
 use super::{
@@ -205,5 +206,5 @@ fn message(cell: &CellRecord) -> String {
 /// The same for the same cell and verdict, whatever the day.
 fn fingerprint(cell: &CellRecord) -> String {
     let digest = Sha256::digest(format!("{}\n{}", cell.id, cell.verdict));
-    digest.iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&digest[..16])
 }

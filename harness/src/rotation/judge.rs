@@ -6,6 +6,7 @@ use super::{
     load::{Call, Saw},
     record::{Failures, Moment},
 };
+use crate::limits::millis;
 
 /// When something happened to the gateway or the backend; times count from the beginning of the traffic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,10 +85,6 @@ pub(super) fn judge(calls: &[Call], marks: Marks) -> Judged {
         }
     });
     Judged { requests: calls.len(), failed, failures, moment, wrong }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -17,13 +17,12 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{
     Event, OnEvent, RunError, RunRequest,
     column::{Cell, Column, needs},
-    millis,
 };
 use crate::{
     backend::{Backend, Fleet},
     client::{Before, ClientTrust, Probe, Target},
     gateway::{GATEWAY_NAME, GatewayError, GatewayPlan, RunFolder, Running},
-    limits::Limits,
+    limits::{Limits, millis},
     record::{GatewayKind, Timing},
     wire::recorder::Recorder,
 };
@@ -248,7 +247,7 @@ impl Drive<'_> {
                 };
                 let began = Instant::now();
                 let saw = ClientSaw { plaintext, ..probe.get_after(&before, &target).await };
-                (index, Call { saw, duration_ms: millis(began) })
+                (index, Call { saw, duration_ms: millis(began.elapsed()) })
             });
         }
         while let Some(done) = tasks.join_next().await {
@@ -268,7 +267,10 @@ impl Drive<'_> {
     }
 
     fn timing(&self, stage: &str, began: Instant) -> Timing {
-        Timing { stage: format!("{}: {stage}", self.column.gateway.name()), duration_ms: millis(began) }
+        Timing {
+            stage: format!("{}: {stage}", self.column.gateway.name()),
+            duration_ms: millis(began.elapsed()),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use openssl::{
     x509::{X509, X509NameRef, X509Ref, X509VerifyResult},
 };
 use time::OffsetDateTime;
+use tls_gauntlet_certs::hex;
 use tls_gauntlet_scenarios::Cause;
 
 use super::record::{CertificateFacts, ChainFacts, ChainProblem};
@@ -79,10 +80,7 @@ fn of(certificate: &X509Ref) -> CertificateFacts {
             .long_name()
             .unwrap_or("unknown")
             .to_owned(),
-        sha256: certificate
-            .digest(MessageDigest::sha256())
-            .map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
-            .unwrap_or_default(),
+        sha256: certificate.digest(MessageDigest::sha256()).map(|digest| hex(&digest)).unwrap_or_default(),
     }
 }
 

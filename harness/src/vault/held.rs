@@ -7,7 +7,7 @@ use std::{
 
 use openssl::x509::X509;
 use serde::Serialize;
-use tls_gauntlet_certs::{Identity, Unusable, authorities};
+use tls_gauntlet_certs::{Identity, Unusable, authorities, hex};
 
 /// What a version consists of.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Material {
             Self::Identity(identity) => identity.serial(),
             Self::Authorities(all) => {
                 let number = all[0].serial_number().to_bn().map(|number| number.to_vec()).unwrap_or_default();
-                number.iter().map(|byte| format!("{byte:02x}")).collect()
+                hex(&number)
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use md5::{Digest, Md5};
 use sha2::Sha256;
+use tls_gauntlet_certs::hex;
 
 use super::{
     names::is_grease,
@@ -13,7 +14,7 @@ use super::{
 /// JA3: the MD5 of five lists in decimal, in their order, without GREASE
 /// (<https://github.com/salesforce/ja3>).
 pub(super) fn ja3(offer: &Offer) -> String {
-    hexadecimal(&Md5::digest(ja3_text(offer)))
+    hex(&Md5::digest(ja3_text(offer)))
 }
 
 fn ja3_text(offer: &Offer) -> String {
@@ -89,7 +90,7 @@ fn twelve(list: &str) -> String {
     if list.is_empty() {
         return "0".repeat(12);
     }
-    hexadecimal(&Sha256::digest(list)[..6])
+    hex(&Sha256::digest(list)[..6])
 }
 
 fn sound(numbers: &[u16]) -> impl Iterator<Item = u16> + '_ {
@@ -103,13 +104,6 @@ fn joined(words: impl Iterator<Item: Display>, between: &str) -> String {
         let _ = write!(text, "{between}{word}");
     }
     text
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

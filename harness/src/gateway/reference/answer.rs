@@ -8,6 +8,7 @@ use hyper::{
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tls_gauntlet_certs::hex;
 use tls_gauntlet_scenarios::FailureBody;
 
 /// The header in which API Management names the application that its logs go to.
@@ -46,7 +47,7 @@ fn api_management(code: StatusCode, nonce: &str) -> String {
 /// An identifier of the shape of RFC 9562 (version 8), the same for the same request.
 fn guid(what: &str, nonce: &str) -> String {
     let digest = Sha256::digest(format!("{what}\n{nonce}"));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hex(&digest[..16]);
     format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
