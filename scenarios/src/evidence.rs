@@ -67,7 +67,7 @@ pub struct ClientSaw {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked_late: bool,
     /// How far it came: the phase in which it ended (`close` after a whole exchange).
-    #[serde(default = "connect")]
+    #[serde(default)]
     pub phase: Phase,
     /// Why the client's own verification refused the server, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,16 +88,6 @@ impl ClientSaw {
     }
 }
 
-const fn connect() -> Phase {
-    Phase::Connect
-}
-
-impl Default for Phase {
-    fn default() -> Self {
-        connect()
-    }
-}
-
 closed_list! {
     /// Who made a response.
     Responder as "responder" {
@@ -109,7 +99,7 @@ closed_list! {
 }
 
 /// What a backend saw of one connection: an entry of its ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BackendSaw {
     /// Whether the first handshake was completed.
     pub outcome: Handling,
@@ -184,20 +174,24 @@ closed_list! {
 
 closed_list! {
     /// Whether a backend completed the first handshake.
+    #[derive(Default)]
     Handling as "handling" {
         /// The handshake was completed.
         Accepted = "accepted",
         /// It was not.
+        #[default]
         Refused = "refused",
     }
 }
 
 closed_list! {
     /// How a connection ended.
+    #[derive(Default)]
     Ended as "end" {
         /// As HTTP and TLS want it.
         Cleanly = "cleanly",
         /// The peer closed in the middle.
+        #[default]
         ClosedByPeer = "closed-by-peer",
         /// The peer reset the connection.
         ResetByPeer = "reset-by-peer",

@@ -87,8 +87,10 @@ closed_list! {
 
 closed_list! {
     /// Where in the life of a connection something happened.
+    #[derive(Default)]
     Phase as "phase" {
         /// TCP connection.
+        #[default]
         Connect = "connect",
         /// TLS handshake (in TLS 1.3 including the server's check of the client's certificate, which the client
         /// sees only on its first read).

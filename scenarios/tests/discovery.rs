@@ -193,24 +193,14 @@ fn backend_saw(expected: &Expectation) -> Option<BackendSaw> {
     }
     Some(BackendSaw {
         outcome: sight.handshake.unwrap_or(Handling::Accepted),
-        nonce: None,
         tls_version: sight.tls_version,
-        cipher: None,
-        group: None,
         alpn: sight.alpn.clone().flatten(),
         sni: sight.server_name.and_then(|sent| sent.then(|| "backend.test".to_owned())),
         client_certificate: sight.client_certificate.flatten(),
-        client_chain: Vec::new(),
-        alert_sent: None,
-        alert_received: None,
         renegotiations: sight.renegotiations.unwrap_or_default(),
-        resumed: false,
-        client_hello: None,
         requests: u32::from(sight.connection == Some(Connection::Request)),
         phase: Phase::Close,
         ended: Ended::Cleanly,
-        cause: None,
-        error: None,
-        duration_ms: 1,
+        ..BackendSaw::default()
     })
 }

@@ -27,25 +27,10 @@ fn alerted(alert: Alert) -> ClientSaw {
 fn left() -> BackendSaw {
     BackendSaw {
         outcome: Handling::Accepted,
-        nonce: None,
         tls_version: Some(TlsVersion::Tls13),
-        cipher: None,
-        group: None,
-        alpn: None,
         sni: Some("backend.gauntlet.test".to_owned()),
-        client_certificate: None,
-        client_chain: Vec::new(),
-        alert_sent: None,
-        alert_received: None,
-        renegotiations: 0,
-        resumed: false,
-        client_hello: None,
-        requests: 0,
         phase: Phase::Request,
-        ended: Ended::ClosedByPeer,
-        cause: None,
-        error: None,
-        duration_ms: 1,
+        ..BackendSaw::default()
     }
 }
 

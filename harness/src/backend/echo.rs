@@ -26,7 +26,7 @@ fn last_nonce(text: &[u8]) -> Option<String> {
 
 /// The body of a response.
 pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&str>) -> Value {
-    let negotiated = story.negotiated();
+    let accepted = story.accepted();
     let hello = story.hello();
     let chain = story.client_chain();
     let certificate = chain.first().map(|leaf| {
@@ -44,12 +44,12 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&s
         "method": request.method.as_str(),
         "http": http_version(request.version),
         "tls": {
-            "version": negotiated.and_then(|negotiated| negotiated.version),
-            "cipher": negotiated.and_then(|negotiated| negotiated.cipher.as_deref()),
-            "group": negotiated.and_then(|negotiated| negotiated.group.as_deref()),
+            "version": accepted.and_then(|saw| saw.tls_version),
+            "cipher": accepted.and_then(|saw| saw.cipher.as_deref()),
+            "group": accepted.and_then(|saw| saw.group.as_deref()),
             "sni": hello.and_then(|hello| hello.server_name.as_deref()),
-            "alpn": negotiated.and_then(|negotiated| negotiated.alpn.as_deref()),
-            "resumed": negotiated.is_some_and(|negotiated| negotiated.resumed),
+            "alpn": accepted.and_then(|saw| saw.alpn.as_deref()),
+            "resumed": accepted.is_some_and(|saw| saw.resumed),
             "early_data": story.early_data(),
             "renegotiations": story.renegotiations(),
         },

@@ -13,7 +13,7 @@ use std::{
 use bytes::BytesMut;
 use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{
-    Alert, BackendSaw, Cause, ClientHelloFacts, Composed, Ended, Handling, NotByName, Phase, by_name,
+    Alert, BackendSaw, Cause, ClientHelloFacts, Composed, Ended, NotByName, Phase, by_name,
     catalogue,
 };
 use tokio::{
@@ -33,7 +33,7 @@ use super::{
     shown::Known,
 };
 use crate::{
-    limits::Limits,
+    limits::{Limits, millis},
     wire::{
         client_hello::{self, FirstMessage},
         tap::{Early, Tap},
@@ -329,26 +329,15 @@ impl Ending {
 
     fn entry(self, begun: Instant) -> BackendSaw {
         BackendSaw {
-            outcome: Handling::Refused,
-            nonce: None,
-            tls_version: None,
-            cipher: None,
-            group: None,
-            alpn: None,
             sni: self.hello.as_ref().and_then(|hello| hello.server_name.clone()),
-            client_certificate: None,
-            client_chain: Vec::new(),
             alert_sent: self.alert,
-            alert_received: None,
-            renegotiations: 0,
-            resumed: false,
             client_hello: self.hello,
-            requests: 0,
             phase: Phase::Handshake,
             ended: self.ended,
             cause: self.cause,
             error: self.error,
-            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(begun.elapsed()),
+            ..BackendSaw::default()
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tls_gauntlet_scenarios::{
     BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Fault, FaultAction, FaultPhase, Handling,
-    Phase, TlsVersion,
+    Phase,
 };
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     ffi,
+    limits::millis,
     tls::shared_tls::SharedTls,
     wire::{
         client_hello,
@@ -43,7 +44,8 @@ pub(super) struct Story {
     fault: Option<Fault>,
     tls: OnceLock<Witnesses>,
     hello: OnceLock<Option<ClientHelloFacts>>,
-    negotiated: OnceLock<Negotiated>,
+    /// The entry as the first handshake leaves it.
+    accepted: OnceLock<BackendSaw>,
     notes: Mutex<Notes>,
 }
 
@@ -53,16 +55,6 @@ pub(super) struct Witnesses {
     pub(super) tls: SharedTls,
     pub(super) observer: Arc<Observer>,
     pub(super) shown: Option<Arc<Shown>>,
-}
-
-/// What the first handshake agreed on.
-#[derive(Debug, Clone)]
-pub(super) struct Negotiated {
-    pub(super) version: Option<TlsVersion>,
-    pub(super) cipher: Option<String>,
-    pub(super) group: Option<String>,
-    pub(super) alpn: Option<String>,
-    pub(super) resumed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +93,7 @@ impl Story {
             fault,
             tls: OnceLock::new(),
             hello: OnceLock::new(),
-            negotiated: OnceLock::new(),
+            accepted: OnceLock::new(),
             notes: Mutex::default(),
         }
     }
@@ -137,18 +129,21 @@ impl Story {
     /// The first handshake has been completed.
     pub(super) fn accept(&self) {
         let Some(witnesses) = self.tls.get() else { return };
-        let negotiated = witnesses.tls.with_ssl(|ssl| Negotiated {
-            version: ssl.version_str().parse().ok(),
+        let accepted = witnesses.tls.with_ssl(|ssl| BackendSaw {
+            outcome: Handling::Accepted,
+            tls_version: ssl.version_str().parse().ok(),
             cipher: ssl.current_cipher().and_then(|cipher| cipher.standard_name()).map(str::to_owned),
             group: ffi::group_name(ssl).map(str::to_owned),
             alpn: ssl.selected_alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
             resumed: ssl.session_reused(),
+            ..BackendSaw::default()
         });
-        let _ = self.negotiated.set(negotiated);
+        let _ = self.accepted.set(accepted);
     }
 
-    pub(super) fn negotiated(&self) -> Option<&Negotiated> {
-        self.negotiated.get()
+    /// What the first handshake agreed on, once it is over.
+    pub(super) fn accepted(&self) -> Option<&BackendSaw> {
+        self.accepted.get()
     }
 
     /// What the ClientHello offered; read once, when somebody asks.
@@ -250,14 +245,8 @@ impl Story {
         let cause = notes.refusal.map(|(cause, _)| cause).or_else(|| self.cause(&notes, stop));
         let fell_short =
             cause.is_some() || !matches!(ended, Ended::Cleanly | Ended::Stopped | Ended::ByFault);
-        let negotiated = self.negotiated();
         BackendSaw {
-            outcome: if negotiated.is_some() { Handling::Accepted } else { Handling::Refused },
             nonce: notes.nonce.clone(),
-            tls_version: negotiated.and_then(|negotiated| negotiated.version),
-            cipher: negotiated.and_then(|negotiated| negotiated.cipher.clone()),
-            group: negotiated.and_then(|negotiated| negotiated.group.clone()),
-            alpn: negotiated.and_then(|negotiated| negotiated.alpn.clone()),
             sni: self.hello().and_then(|hello| hello.server_name.clone()),
             client_certificate: chain
                 .first()
@@ -266,21 +255,21 @@ impl Story {
             alert_sent: observer.and_then(Observer::alert_sent),
             alert_received: observer.and_then(Observer::alert_received),
             renegotiations: self.renegotiations(),
-            resumed: negotiated.is_some_and(|negotiated| negotiated.resumed),
             client_hello: self.hello().cloned(),
             requests: notes.requests,
             phase,
             ended,
             cause,
             error: failure.filter(|failure| fell_short && !failure.is_pause).map(|failure| failure.text),
-            duration_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(self.begun.elapsed()),
+            ..self.accepted().cloned().unwrap_or_default()
         }
     }
 
     fn phase(&self, notes: &Notes) -> Phase {
         match notes.refusal {
             Some((_, phase)) => phase,
-            None if self.negotiated().is_none() => Phase::Handshake,
+            None if self.accepted().is_none() => Phase::Handshake,
             None if notes.in_flight > 0 && notes.answering => Phase::Response,
             None if notes.in_flight > 0 || notes.requests == 0 => Phase::Request,
             None => Phase::Close,

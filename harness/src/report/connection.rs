@@ -65,25 +65,18 @@ mod tests {
     fn saw() -> BackendSaw {
         BackendSaw {
             outcome: Handling::Accepted,
-            nonce: None,
             tls_version: Some(TlsVersion::Tls12),
             cipher: Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384".to_owned()),
             group: Some("x25519".to_owned()),
             alpn: Some("http/1.1".to_owned()),
             sni: Some("localhost".to_owned()),
             client_certificate: Some(ClientCertificate::Good),
-            client_chain: Vec::new(),
-            alert_sent: None,
-            alert_received: None,
             renegotiations: 1,
-            resumed: false,
-            client_hello: None,
             requests: 1,
             phase: Phase::Close,
             ended: Ended::Cleanly,
-            cause: None,
-            error: None,
             duration_ms: 4,
+            ..BackendSaw::default()
         }
     }
 

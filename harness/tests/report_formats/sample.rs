@@ -262,14 +262,9 @@ fn backend_saw() -> BackendSaw {
         tls_version: Some(TlsVersion::Tls13),
         cipher: Some("TLS_AES_256_GCM_SHA384".to_owned()),
         group: Some("x25519".to_owned()),
-        alpn: None,
         sni: Some("backend.gauntlet.test".to_owned()),
         client_certificate: Some(ClientCertificate::Good),
         client_chain: vec!["CN = good.client.gauntlet.test".to_owned()],
-        alert_sent: None,
-        alert_received: None,
-        renegotiations: 0,
-        resumed: false,
         client_hello: Some(ClientHelloFacts {
             versions: Some(Versions::current()),
             ciphers: vec!["TLS_AES_256_GCM_SHA384".to_owned()],
@@ -282,9 +277,8 @@ fn backend_saw() -> BackendSaw {
         requests: 1,
         phase: Phase::Close,
         ended: Ended::Cleanly,
-        cause: None,
-        error: None,
         duration_ms: 2,
+        ..BackendSaw::default()
     }
 }
 
