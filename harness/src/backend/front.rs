@@ -13,8 +13,7 @@ use std::{
 use bytes::BytesMut;
 use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{
-    Alert, BackendSaw, Cause, ClientHelloFacts, Composed, Ended, NotByName, Phase, by_name,
-    catalogue,
+    Alert, BackendSaw, Cause, ClientHelloFacts, Composed, Ended, NotByName, Phase, by_name, catalogue,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
