@@ -6,6 +6,7 @@
 mod call;
 mod dialer;
 mod failure;
+mod handshake;
 mod leg;
 mod probe;
 mod revocation;
@@ -14,6 +15,7 @@ mod session;
 pub use call::{Answer, Dialed};
 pub use dialer::{Dialer, DialerSettings};
 pub use failure::{Failure, Side};
+pub use handshake::Handshake;
 pub use probe::{Before, ClientTrust, Probe, Target};
 
 pub(crate) use failure::{Break, Circumstances};

@@ -249,7 +249,7 @@ async fn hears_the_alert_of_a_server_that_has_hung_up(#[values("http/1.1", "h2")
 
     let request = Request::get("/").header("host", NAME).body(Full::<Bytes>::default()).unwrap();
     let failure = dialed.call(request, deadline).await.unwrap_err();
-    assert_eq!(failure.alert_received, Some(Alert::CertificateRequired), "{failure:?}");
+    assert_eq!(failure.handshake.alert_received, Some(Alert::CertificateRequired), "{failure:?}");
     assert_eq!((failure.cause, failure.phase), (Cause::ClientCertMissing, Phase::Handshake));
 }
 

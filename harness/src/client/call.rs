@@ -26,6 +26,7 @@ use tokio_openssl::SslStream;
 
 use super::{
     failure::{Break, Circumstances, Failure},
+    handshake::Handshake,
     leg::{Leg, Remembered, Stream},
 };
 use crate::{
@@ -49,16 +50,10 @@ pub struct Answer {
     pub body: Bytes,
     /// What cut the body off, if anything did.
     pub cut: Option<Failure>,
-    /// Whether a client certificate was asked for, in the handshake or later.
-    pub certificate_requested: bool,
-    /// Whether it, or a renegotiation, was asked for after the first handshake.
-    pub asked_late: bool,
+    /// What was known of TLS when the body ended.
+    pub handshake: Handshake,
     /// Whether the session of its connection was resumed.
     pub resumed: bool,
-    /// The version of the connection it came over.
-    pub tls_version: Option<TlsVersion>,
-    /// The application protocol of that connection.
-    pub alpn: Option<String>,
 }
 
 impl Dialed {
@@ -114,10 +109,11 @@ impl Dialed {
     ) -> Result<Answer, Failure> {
         let Self { stream, watch } = self;
         let (leg, broken) = Leg::new(stream);
-        let (mut sender, connection) = match Sender::new(leg, watch.after_handshake.alpn.as_deref()).await {
-            Ok(pair) => pair,
-            Err(error) => return Err(watch.failure(&broken, &error, Phase::Request)),
-        };
+        let (mut sender, connection) =
+            match Sender::new(leg, watch.after_handshake.handshake.alpn.as_deref()).await {
+                Ok(pair) => pair,
+                Err(error) => return Err(watch.failure(&broken, &error, Phase::Request)),
+            };
         let exchange = async {
             if let Some(first) = first {
                 let failed = |error: &hyper::Error| watch.failure(&broken, error, Phase::Request);
@@ -170,16 +166,7 @@ async fn read(response: Response<Incoming>, watch: &Watch, broken: &Remembered, 
         }
     };
     let now = watch.now();
-    Answer {
-        head,
-        body: body.freeze(),
-        cut,
-        certificate_requested: now.certificate_requested,
-        asked_late: now.asked_late,
-        resumed: now.resumed,
-        tls_version: now.tls_version,
-        alpn: now.alpn,
-    }
+    Answer { head, body: body.freeze(), cut, handshake: now.handshake, resumed: now.resumed }
 }
 
 /// What keeps a connection going until all is said.
@@ -250,10 +237,7 @@ impl Watch {
     fn now(&self) -> Circumstances {
         let mut now = self.after_handshake.clone();
         if let Some(observer) = &self.observer {
-            now.alert_received = observer.alert_received();
-            now.alert_sent = observer.alert_sent();
-            now.certificate_requested = observer.certificate_requested();
-            now.asked_late = observer.asked_late();
+            now.handshake = now.handshake.brought_up_to_date(observer);
         }
         now
     }
@@ -269,11 +253,12 @@ impl Watch {
 
     /// Where a connection has ended that brought no response.
     fn phase_before_response(&self) -> Phase {
-        let now = self.now();
+        let now = self.now().handshake;
         let alerted = now.alert_received.is_some() || now.alert_sent.is_some();
         // A TLS 1.3 server checks the client's certificate when the client is done with the handshake already
         // (RFC 8446 4.4.2.4); demands that come later are part of the request.
-        let late = now.tls_version == Some(TlsVersion::Tls13) && self.after_handshake.certificate_requested;
+        let late = now.tls_version == Some(TlsVersion::Tls13)
+            && self.after_handshake.handshake.certificate_requested;
         match (alerted, late) {
             (true, true) => Phase::Handshake,
             (true, false) => Phase::Request,
@@ -288,17 +273,11 @@ impl Circumstances {
         let ssl = stream.ssl();
         Self {
             role,
-            alert_received: observer.alert_received(),
-            alert_sent: observer.alert_sent(),
-            certificate_requested: observer.certificate_requested(),
-            asked_late: observer.asked_late(),
+            handshake: Handshake::of(ssl, observer),
             has_certificate: false,
             resumed: ssl.session_reused(),
             sends_server_name: false,
             verified: ssl.verify_result(),
-            // A cipher is known as soon as the server has chosen, and the version with it.
-            tls_version: ssl.current_cipher().and_then(|_| ssl.version_str().parse().ok()),
-            alpn: ssl.selected_alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
         }
     }
 }

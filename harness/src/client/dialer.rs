@@ -172,7 +172,7 @@ impl Dialer {
                     let _ = timeout_at(deadline, stream.shutdown()).await;
                     return Err(Failure::refused(refusal.cause, refusal.words, &known));
                 }
-                if self.insists_on_alpn && known.alpn.is_none() {
+                if self.insists_on_alpn && known.handshake.alpn.is_none() {
                     let _ = timeout_at(deadline, stream.shutdown()).await;
                     let words = "the server agreed on no application protocol".to_owned();
                     return Err(Failure::refused(Cause::AlpnMismatch, words, &known));

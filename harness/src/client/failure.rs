@@ -3,8 +3,9 @@
 use std::{error::Error, io};
 
 use openssl::{error::ErrorStack, ssl, x509::X509VerifyResult};
-use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, TlsVersion};
+use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase};
 
+use super::handshake::Handshake;
 use crate::tls::{
     reason::{Reasons, Role, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING},
     verification::{client_cause, server_cause},
@@ -19,20 +20,10 @@ pub struct Failure {
     pub cause: Cause,
     /// Who ended it.
     pub side: Side,
-    /// The fatal alert that was received.
-    pub alert_received: Option<Alert>,
-    /// The fatal alert (or `no_renegotiation`) that was sent.
-    pub alert_sent: Option<Alert>,
     /// How the connection ended; nothing if there was none.
     pub ended: Option<Ended>,
-    /// Whether a client certificate had been asked for.
-    pub certificate_requested: bool,
-    /// Whether it, or a renegotiation, was asked for after the first handshake.
-    pub asked_late: bool,
-    /// The version, once the two sides had agreed on one.
-    pub tls_version: Option<TlsVersion>,
-    /// The application protocol, once the two sides had agreed on one.
-    pub alpn: Option<String>,
+    /// What was known of its TLS.
+    pub handshake: Handshake,
     /// The code with which the server gave up HTTP/2 (RFC 9113 7).
     pub http2_error: Option<String>,
     /// The error in the words of the library that met it.
@@ -85,20 +76,19 @@ impl Failure {
             cause: Cause::Timeout,
             side: Side::Own,
             ended: Some(Ended::TimedOut),
-            ..Self::blank(phase, error.to_owned())
+            ..Self::under(known, phase, error.to_owned())
         }
-        .under(known)
     }
 
     /// A connection that broke.
     pub(crate) fn broken(phase: Phase, by: &Break, known: &Circumstances) -> Self {
         let (cause, side, ended) = known.read(by);
-        Self { cause, side, ended: Some(ended), ..Self::blank(phase, by.text(known)) }.under(known)
+        Self { cause, side, ended: Some(ended), ..Self::under(known, phase, by.text(known)) }
     }
 
     /// A server that has passed every check of the handshake and is refused all the same.
     pub(crate) fn refused(cause: Cause, words: String, known: &Circumstances) -> Self {
-        Self { cause, side: Side::Own, ..Self::blank(Phase::Handshake, words) }.under(known)
+        Self { cause, side: Side::Own, ..Self::under(known, Phase::Handshake, words) }
     }
 
     /// A request that cannot be put into words of HTTP: a path with a space in it, say.
@@ -117,33 +107,22 @@ impl Failure {
                 side: Side::Peer,
                 ended: Some(Ended::ResetByPeer),
                 http2_error,
-                ..Self::blank(phase, error)
-            }
-            .under(known);
+                ..Self::under(known, phase, error)
+            };
         }
-        Self { side: Side::Own, ended: Some(Ended::NotUnderstood), ..Self::blank(phase, error.to_string()) }
-            .under(known)
+        let ended = Some(Ended::NotUnderstood);
+        Self { side: Side::Own, ended, ..Self::under(known, phase, error.to_string()) }
     }
 
     /// As the evidence of a client.
     pub(crate) fn into_client_saw(self) -> ClientSaw {
         ClientSaw {
-            plaintext: false,
-            status: None,
-            answered_by: None,
-            complete: false,
-            alert: self.alert_received,
             refused_because: self.own_refusal(),
-            alert_sent: self.alert_sent,
-            resumed: false,
-            tls_version: self.tls_version,
-            alpn: self.alpn,
             http2_error: self.http2_error,
-            certificate_requested: self.certificate_requested,
-            asked_late: self.asked_late,
             phase: self.phase,
             error: Some(self.error),
             ended: self.ended,
+            ..self.handshake.into_client_saw()
         }
     }
 
@@ -156,7 +135,7 @@ impl Failure {
         );
         let refused = self.side == Side::Own
             && self.phase == Phase::Handshake
-            && (self.alert_sent.is_some() || is_found_late);
+            && (self.handshake.alert_sent.is_some() || is_found_late);
         (refused && self.cause != Cause::Unexplained).then_some(self.cause)
     }
 
@@ -165,28 +144,15 @@ impl Failure {
             phase,
             cause: Cause::Unexplained,
             side: Side::Network,
-            alert_received: None,
-            alert_sent: None,
             ended: None,
-            certificate_requested: false,
-            asked_late: false,
-            tls_version: None,
-            alpn: None,
+            handshake: Handshake::default(),
             http2_error: None,
             error,
         }
     }
 
-    fn under(self, known: &Circumstances) -> Self {
-        Self {
-            alert_received: known.alert_received,
-            alert_sent: known.alert_sent,
-            certificate_requested: known.certificate_requested,
-            asked_late: known.asked_late,
-            tls_version: known.tls_version,
-            alpn: known.alpn.clone(),
-            ..self
-        }
+    fn under(known: &Circumstances, phase: Phase, error: String) -> Self {
+        Self { handshake: known.handshake.clone(), ..Self::blank(phase, error) }
     }
 }
 
@@ -195,15 +161,9 @@ impl Failure {
 pub(crate) struct Circumstances {
     /// Which end this is.
     pub(crate) role: Role,
-    /// The fatal alert that was received.
-    pub(crate) alert_received: Option<Alert>,
-    /// The fatal alert (or `no_renegotiation`) that was sent.
-    pub(crate) alert_sent: Option<Alert>,
-    /// Whether the client's certificate had been asked for.
-    pub(crate) certificate_requested: bool,
-    /// Whether it, or a renegotiation, was asked for after the first handshake.
-    pub(crate) asked_late: bool,
-    /// Whether the client has one to show.
+    /// What it has seen of TLS.
+    pub(crate) handshake: Handshake,
+    /// Whether the client has a certificate to show.
     pub(crate) has_certificate: bool,
     /// Whether the session was resumed.
     pub(crate) resumed: bool,
@@ -211,36 +171,27 @@ pub(crate) struct Circumstances {
     pub(crate) sends_server_name: bool,
     /// What this end's check of the peer's certificate came to.
     pub(crate) verified: X509VerifyResult,
-    /// The version, once agreed on.
-    pub(crate) tls_version: Option<TlsVersion>,
-    /// The application protocol, once agreed on.
-    pub(crate) alpn: Option<String>,
 }
 
 impl Circumstances {
     /// Those of a connection without TLS.
-    pub(crate) const fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self {
             role: Role::Client,
-            alert_received: None,
-            alert_sent: None,
-            certificate_requested: false,
-            asked_late: false,
+            handshake: Handshake::default(),
             has_certificate: false,
             resumed: false,
             sends_server_name: false,
             verified: X509VerifyResult::OK,
-            tls_version: None,
-            alpn: None,
         }
     }
 
     /// Cause, culprit and end. Own refusals come first: what the peer did afterwards only answers them.
     fn read(&self, by: &Break) -> (Cause, Side, Ended) {
-        if self.alert_sent == Some(Alert::NoRenegotiation) {
+        if self.handshake.alert_sent == Some(Alert::NoRenegotiation) {
             return (Cause::RenegotiationRefused, Side::Own, by.ended(self));
         }
-        if let Some(alert) = self.alert_received {
+        if let Some(alert) = self.handshake.alert_received {
             return (self.cause_of(alert), Side::Peer, Ended::AlertReceived);
         }
         match by {
@@ -261,7 +212,7 @@ impl Circumstances {
             return refused.unwrap_or(Cause::Unexplained);
         }
         // Without an alert of ours OpenSSL has found no TLS at all (`tlsany_meth.c`: "doesn't look like TLS").
-        if reasons.is_not_tls() && self.alert_sent.is_none() {
+        if reasons.is_not_tls() && self.handshake.alert_sent.is_none() {
             return Cause::NotTls;
         }
         reasons.cause(self.role).unwrap_or(match self.role {
@@ -274,7 +225,7 @@ impl Circumstances {
     fn cause_of(&self, alert: Alert) -> Cause {
         let meant = match self.role {
             Role::Server => alert.meant_by_client(),
-            Role::Client if self.certificate_requested => {
+            Role::Client if self.handshake.certificate_requested => {
                 alert.meant_by_server_that_asked(!self.has_certificate)
             }
             Role::Client => alert.meant_by_server(),
@@ -343,10 +294,10 @@ impl Break {
 
     fn ended(&self, known: &Circumstances) -> Ended {
         match self {
-            _ if known.alert_received.is_some() => Ended::AlertReceived,
+            _ if known.handshake.alert_received.is_some() => Ended::AlertReceived,
             Self::Closed | Self::Truncated | Self::Other(_) => Ended::ClosedByPeer,
             Self::Reset => Ended::ResetByPeer,
-            Self::Tls(_) if known.alert_sent.is_some() => Ended::AlertSent,
+            Self::Tls(_) if known.handshake.alert_sent.is_some() => Ended::AlertSent,
             Self::Tls(_) => Ended::NotUnderstood,
         }
     }

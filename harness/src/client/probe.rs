@@ -309,30 +309,18 @@ fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Ide
 
 fn saw(answer: Answer, nonce: &str) -> ClientSaw {
     let responder = responder(&answer, nonce);
-    let seen = ClientSaw {
-        status: Some(answer.head.status.as_u16()),
-        answered_by: Some(responder),
-        complete: answer.cut.is_none(),
-        tls_version: answer.tls_version,
-        alpn: answer.alpn,
-        resumed: answer.resumed,
-        certificate_requested: answer.certificate_requested,
-        asked_late: answer.asked_late,
-        phase: Phase::Close,
-        ..ClientSaw::default()
-    };
-    match answer.cut {
-        None => seen,
-        Some(cut) => ClientSaw {
-            alert: cut.alert_received,
-            alert_sent: cut.alert_sent,
-            http2_error: cut.http2_error,
-            phase: cut.phase,
-            error: Some(cut.error),
-            ended: cut.ended,
-            ..seen
+    let (status, complete, resumed) = (answer.head.status.as_u16(), answer.cut.is_none(), answer.resumed);
+    let seen = match answer.cut {
+        Some(cut) => cut.into_client_saw(),
+        // What is said after a whole answer changes nothing of it.
+        None => ClientSaw {
+            alert: None,
+            alert_sent: None,
+            phase: Phase::Close,
+            ..answer.handshake.into_client_saw()
         },
-    }
+    };
+    ClientSaw { status: Some(status), answered_by: Some(responder), complete, resumed, ..seen }
 }
 
 /// A backend is known by its header and by the nonce it echoes; a body that was cut cannot be asked for the nonce.

@@ -384,7 +384,7 @@ impl Examination<'_> {
         let failure = visit.failure?;
         match failure.cause {
             Cause::Reset | Cause::Truncated => Some(NamelessAnswer::Closed),
-            _ => failure.alert_received.map(|_| NamelessAnswer::Alert),
+            _ => failure.handshake.alert_received.map(|_| NamelessAnswer::Alert),
         }
     }
 
@@ -456,7 +456,7 @@ fn facts(spoken: &Spoken, groups: Option<Vec<u16>>, schemes: Option<Vec<u16>>) -
         failure: visit.failure.as_ref().map(|failure| CallFailure {
             phase: failure.phase,
             cause: failure.cause,
-            alert: failure.alert_received,
+            alert: failure.handshake.alert_received,
             error: failure.error.clone(),
         }),
         incomplete: swept.incomplete,
