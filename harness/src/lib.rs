@@ -32,6 +32,8 @@ pub mod backend;
 #[doc(hidden)] // The program is src/main.rs, a crate of its own; nobody else has a use for it.
 pub mod cli;
 pub mod client;
+#[cfg(feature = "matrix")]
+pub mod configuration;
 #[cfg(feature = "testcontainers")]
 pub mod container;
 pub mod control;
