@@ -38,6 +38,8 @@ pub use fleet::{Backend, Fleet, FleetError, FleetOptions};
 pub use front::{DEFAULT_BACKEND, Front};
 pub(crate) use ledger::Written;
 
+use crate::wire::nonce::Nonce;
+
 /// The host name that backends' certificates are made out to unless told otherwise.
 pub const SERVER_NAME: &str = "backend.gauntlet.test";
 
@@ -45,4 +47,4 @@ pub const SERVER_NAME: &str = "backend.gauntlet.test";
 pub const BACKEND_HEADER: &str = "x-gauntlet-backend";
 
 /// The request header that carries the nonce where the path does not.
-pub const NONCE_HEADER: &str = "x-gauntlet-nonce";
+pub const NONCE_HEADER: &str = Nonce::HEADER;

@@ -4,6 +4,7 @@ pub mod client_hello;
 mod fingerprint;
 pub(crate) mod gate;
 pub(crate) mod names;
+pub(crate) mod nonce;
 pub mod observer;
 pub(crate) mod offer;
 mod reader;

@@ -4,28 +4,23 @@ use hyper::{Version, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    NONCE_HEADER,
     port::Port,
     shown::{fingerprint, serial, subject},
     story::Story,
 };
+use crate::wire::nonce::Nonce;
 
 /// The nonce of a request: the last one in its path, else the one in its header.
-pub(super) fn nonce(request: &Parts) -> Option<String> {
-    let in_header = || request.headers.get(NONCE_HEADER).and_then(|value| last_nonce(value.as_bytes()));
-    last_nonce(request.uri.path().as_bytes()).or_else(in_header)
-}
-
-fn last_nonce(text: &[u8]) -> Option<String> {
-    // `n-` and 16 hexadecimal digits.
-    let is_nonce = |window: &&[u8]| {
-        window.starts_with(b"n-") && window[2..].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+pub(super) fn nonce(request: &Parts) -> Option<Nonce> {
+    let in_header = || {
+        let value = request.headers.get(Nonce::HEADER)?;
+        Nonce::all_in(value.as_bytes()).next_back()
     };
-    text.windows(18).rev().find(is_nonce).map(|nonce| String::from_utf8_lossy(nonce).into_owned())
+    Nonce::all_in(request.uri.path().as_bytes()).next_back().or_else(in_header)
 }
 
 /// The body of a response.
-pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&str>) -> Value {
+pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<Nonce>) -> Value {
     let accepted = story.accepted();
     let hello = story.hello();
     let chain = story.client_chain();
@@ -39,7 +34,7 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<&s
     });
     json!({
         "backend": port.name(),
-        "nonce": nonce,
+        "nonce": nonce.map(|nonce| nonce.to_string()),
         "path": request.uri.path(),
         "method": request.method.as_str(),
         "http": http_version(request.version),
@@ -66,22 +61,5 @@ fn http_version(version: Version) -> &'static str {
         Version::HTTP_2 => "HTTP/2",
         Version::HTTP_10 => "HTTP/1.0",
         _ => "HTTP/1.1",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("/a/n-0123456789abcdef", Some("n-0123456789abcdef"))]
-    #[case("/n-0000000000000000/x/n-00000000000000ff/y", Some("n-00000000000000ff"))]
-    #[case("/n-0123456789ABCDEF", None)]
-    #[case("/n-0123456789abcde", None)]
-    #[case("", None)]
-    fn nonces_in_paths(#[case] path: &str, #[case] nonce: Option<&str>) {
-        assert_eq!(last_nonce(path.as_bytes()).as_deref(), nonce);
     }
 }

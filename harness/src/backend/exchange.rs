@@ -59,7 +59,7 @@ impl Exchange {
     ) -> Result<Response<Answer>, Broken> {
         let (head, mut body) = request.into_parts();
         let nonce = echo::nonce(&head);
-        self.story.begin_request(nonce.clone());
+        self.story.begin_request(nonce);
         // The whole body first: a client that is still sending cannot answer a late demand (httpd reads it, too).
         while let Some(frame) = body.frame().await {
             frame.map_err(|_| Broken)?;
@@ -98,7 +98,7 @@ impl Exchange {
         if self.story.fault_at(FaultPhase::Headers) == Some(FaultAction::Drip) {
             self.tls.change_tap(Tap::drip);
         }
-        let echo = echo::body(&self.port, &self.story, &head, nonce.as_deref());
+        let echo = echo::body(&self.port, &self.story, &head, nonce);
         let mut response = Response::new(self.body(format!("{echo}\n").into(), is_answer, demands));
         *response.status_mut() = status;
         let headers = response.headers_mut();

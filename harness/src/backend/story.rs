@@ -21,6 +21,7 @@ use crate::{
     tls::shared_tls::SharedTls,
     wire::{
         client_hello,
+        nonce::Nonce,
         observer::{Direction, HandshakeType, Observer},
         tap::{PeerEnd, Traffic},
     },
@@ -59,7 +60,7 @@ pub(super) struct Witnesses {
 
 #[derive(Debug, Default)]
 struct Notes {
-    nonce: Option<String>,
+    nonce: Option<Nonce>,
     requests: u32,
     /// Requests whose head has come and whose response has not been handed over.
     in_flight: u32,
@@ -180,7 +181,7 @@ impl Story {
     }
 
     /// A request's head has come.
-    pub(super) fn begin_request(&self, nonce: Option<String>) {
+    pub(super) fn begin_request(&self, nonce: Option<Nonce>) {
         let mut notes = self.notes();
         notes.in_flight += 1;
         notes.answering = false;
@@ -246,7 +247,7 @@ impl Story {
         let fell_short =
             cause.is_some() || !matches!(ended, Ended::Cleanly | Ended::Stopped | Ended::ByFault);
         BackendSaw {
-            nonce: notes.nonce.clone(),
+            nonce: notes.nonce.map(|nonce| nonce.to_string()),
             sni: self.hello().and_then(|hello| hello.server_name.clone()),
             client_certificate: chain
                 .first()

@@ -22,10 +22,12 @@ use super::{
     failure::Failure,
     session::KeptSession,
 };
-use crate::{limits::Limits, tls::CannotSetUp, wire::recorder::Recorder};
+use crate::{
+    limits::Limits,
+    tls::CannotSetUp,
+    wire::{nonce::Nonce, recorder::Recorder},
+};
 
-/// The header that carries the nonce of a request.
-const NONCE: &str = "x-gauntlet-nonce";
 /// The header that only backends send.
 const BACKEND: &str = "x-gauntlet-backend";
 /// A server name that no gateway knows.
@@ -274,18 +276,13 @@ impl Target {
     /// to be told apart.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self {
-            address,
-            host: address.to_string(),
-            path: "/".to_owned(),
-            nonce: "n-0000000000000000".to_owned(),
-        }
+        Self { address, host: address.to_string(), path: "/".to_owned(), nonce: Nonce(0).to_string() }
     }
 
     fn request(&self) -> Result<Request<Full<Bytes>>, Failure> {
         Request::get(&self.path)
             .header(header::HOST, &self.host)
-            .header(NONCE, &self.nonce)
+            .header(Nonce::HEADER, &self.nonce)
             .body(Full::default())
             .map_err(|error| Failure::not_sent(error.to_string()))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use super::answer::Problem;
+use crate::wire::nonce::Nonce;
 
 /// The largest number that every JSON reader holds exactly (RFC 8259 6).
 pub(super) const EXACT: u64 = (1 << 53) - 1;
@@ -39,7 +40,7 @@ impl Wanted {
                 "wait_ms" => {
                     wanted.wait = Duration::from_millis(number("wait_ms", &value, LONGEST_WAIT)?);
                 }
-                "nonce" if is_nonce(&value) => wanted.nonce = Some(value),
+                "nonce" if Nonce::read(value.as_bytes()).is_some() => wanted.nonce = Some(value),
                 "nonce" => {
                     return Err(Problem::bad_request(format!(
                         "\"{value}\" is no nonce; write n- and 16 hexadecimal digits, as in n-0123456789abcdef"
@@ -78,11 +79,6 @@ fn backend(name: String) -> Result<String, Problem> {
             "\"{name}\" is no name of a backend; /backends lists those that are up"
         )))
     }
-}
-
-fn is_nonce(value: &str) -> bool {
-    let digits = value.strip_prefix("n-").unwrap_or_default();
-    digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// A segment of a path, or a value, without its percent-encoding.

@@ -15,6 +15,7 @@ use crate::{
     client::{DialerSettings, Probe, Target},
     gateway::{BACKEND_NAME, GATEWAY_NAME},
     runner::{RunError, testimony},
+    wire::nonce::Nonce,
 };
 
 /// How often the old one must be refused in a row before it counts as refused.
@@ -54,20 +55,20 @@ async fn refused_by_gateway(stage: &mut Stage<'_>, cause: Cause) -> Result<Old, 
 }
 
 /// One call to the backend that stayed behind, and what the three witnesses say of it.
-async fn through_gateway(stage: &Stage<'_>, probe: &Probe, nonce: String) -> Result<Diagnosis, RunError> {
+async fn through_gateway(stage: &Stage<'_>, probe: &Probe, nonce: Nonce) -> Result<Diagnosis, RunError> {
     let stayed = &stage.fleet.backends()[Part::StaysBehind as usize];
     let before = stayed.ledger().len();
     let target = Target {
         address: stage.caller()?.address,
         host: GATEWAY_NAME.to_owned(),
         path: format!("{}{nonce}", stage.paths[Part::StaysBehind as usize]),
-        nonce,
+        nonce: nonce.to_string(),
     };
     let client_saw = probe.get(&target).await;
     // If no connection came, the backend has no say.
     let _ = timeout(stage.request.limits.settle, stayed.recorded(before + 1)).await;
     let (gateway_said, gateway_causes) =
-        testimony(stage.gateway, &stage.running.log(), &target.nonce, stayed.address());
+        testimony(stage.gateway, &stage.running.log(), nonce, stayed.address());
     let backend_saw = stayed.ledger_since(before);
     let evidence = Evidence { client_saw, backend_saw, gateway_said, gateway_causes, ..Evidence::default() };
     Ok(Diagnosis::of(&evidence, false))

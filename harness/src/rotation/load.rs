@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{backend::NONCE_HEADER, client::Dialer, gateway::GATEWAY_NAME, wait};
+use crate::{client::Dialer, gateway::GATEWAY_NAME, wait, wire::nonce::Nonce};
 
 /// What one call shows of the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +67,11 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Asks for this path over a connection of its own.
-    pub(super) async fn call(&self, path: &str, nonce: &str) -> Came {
+    pub(super) async fn call(&self, path: &str, nonce: Nonce) -> Came {
         let deadline = Instant::now() + self.limit;
         let request = Request::get(format!("{path}{nonce}"))
             .header(HOST, GATEWAY_NAME)
-            .header(NONCE_HEADER, nonce)
+            .header(Nonce::HEADER, nonce.to_string())
             .body(Full::<Bytes>::default());
         let Ok(request) = request else { return Came::Nothing("the path is none".to_owned()) };
         let dialed = match self.dialer.dial(self.address, deadline).await {
@@ -82,7 +82,7 @@ impl Caller {
             Err(failure) => Came::Nothing(format!("{}: {}", failure.cause, failure.error)),
             Ok(answer) => match answer.cut {
                 Some(cut) => Came::Nothing(format!("{}: {}", cut.cause, cut.error)),
-                None => read(answer.head.status.as_u16(), &answer.body, nonce),
+                None => read(answer.head.status.as_u16(), &answer.body, &nonce.to_string()),
             },
         }
     }
@@ -150,7 +150,7 @@ impl Load {
                 noted.open().insert(number);
                 under_way.spawn(async move {
                     let (lane, begun) = (number % paths.len(), began.elapsed());
-                    let came = caller.call(&paths[lane], &format!("n-{number:016x}")).await;
+                    let came = caller.call(&paths[lane], Nonce(number as u64)).await;
                     noted.note(number, Call { begun, ended: began.elapsed(), saw: reads(lane, came) });
                 });
                 while under_way.try_join_next().is_some() {}

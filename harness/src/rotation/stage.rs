@@ -19,6 +19,7 @@ use crate::{
     runner::RunError,
     vault::{Agent, CannotAsk, Material, Refresh, Vault},
     wait,
+    wire::nonce::Nonce,
 };
 
 /// The listener that is called.
@@ -166,7 +167,7 @@ impl<'a> Stage<'a> {
         let reads = self.reads()?;
         for lane in [Part::Called as usize, Part::StaysBehind as usize] {
             let nonce = self.next_nonce();
-            let came = caller.call(&self.paths[lane], &nonce).await;
+            let came = caller.call(&self.paths[lane], nonce).await;
             if !matches!(came, Came::Echo { .. }) {
                 let message = format!(
                     "cannot rotate {}: {}: a backend is not reached before anything changes: {came:?}",
@@ -347,7 +348,7 @@ impl<'a> Stage<'a> {
         while row < self.in_a_row() {
             turns.tick().await;
             let nonce = self.next_nonce();
-            let came = caller.call(&self.paths[Part::Scout as usize], &nonce).await;
+            let came = caller.call(&self.paths[Part::Scout as usize], nonce).await;
             row = if matches!(came, Came::Echo { .. }) { row + 1 } else { 0 };
             calls += 1;
             if calls >= 20 * self.in_a_row() {
@@ -414,10 +415,10 @@ impl<'a> Stage<'a> {
         }))
     }
 
-    /// One that the traffic does not use.
-    pub(super) fn next_nonce(&mut self) -> String {
+    /// A nonce that the traffic does not use.
+    pub(super) fn next_nonce(&mut self) -> Nonce {
         self.calls += 1;
-        format!("n-{:016x}", (1 << 63) | self.calls)
+        Nonce((1 << 63) | self.calls)
     }
 }
 

@@ -14,6 +14,7 @@ use super::{DEFAULT_GATEWAY, RunError, RunRequest, shard::Split};
 use crate::{
     gateway::{BACKEND_NAME, Gateway},
     record::{GatewayKind, ShardFacts},
+    wire::nonce::Nonce,
 };
 
 /// What is to be called.
@@ -50,9 +51,9 @@ pub(super) struct Cell {
     /// Index of its backend in the fleet.
     pub(super) lane: usize,
     /// Joins the evidence of the three witnesses.
-    pub(super) nonce: String,
+    pub(super) nonce: Nonce,
     /// The nonce of the call before it, if its client makes one.
-    pub(super) nonce_before: String,
+    pub(super) nonce_before: Nonce,
 }
 
 impl Cell {
@@ -74,7 +75,7 @@ impl Cell {
     }
 
     /// What its client asks for with this nonce, below this prefix.
-    pub(super) fn path(&self, prefix: &str, nonce: &str) -> String {
+    pub(super) fn path(&self, prefix: &str, nonce: Nonce) -> String {
         let rest = if self.scenario.client.1.secure_path { "/secure" } else { "" };
         format!("{prefix}{nonce}{rest}")
     }
@@ -272,11 +273,10 @@ fn server_name(scenario: &Scenario) -> String {
     recipe.map_or_else(|_| BACKEND_NAME.to_owned(), |recipe| recipe.dialled(BACKEND_NAME))
 }
 
-/// 64 bits that nobody else uses, the same for the same seed and cell.
-fn nonce(id: &CellId, seed: u64, turn: &str) -> String {
+/// The same for the same seed and cell.
+fn nonce(id: &CellId, seed: u64, turn: &str) -> Nonce {
     let digest = Sha256::digest(format!("{seed}\n{id}\n{turn}"));
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("n-{hex}")
+    Nonce(digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 /// Links each cell to the well-behaved pairs that must pass before its refusal counts; those that were not asked for

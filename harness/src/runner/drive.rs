@@ -24,7 +24,7 @@ use crate::{
     gateway::{GATEWAY_NAME, GatewayError, GatewayPlan, RunFolder, Running},
     limits::{Limits, millis},
     record::{GatewayKind, Timing},
-    wire::recorder::Recorder,
+    wire::{nonce::Nonce, recorder::Recorder},
 };
 
 /// What one column brought in.
@@ -140,8 +140,8 @@ impl Drive<'_> {
             let target = Target {
                 address: self.backends[cell.lane],
                 host: name,
-                path: cell.path("/", &cell.nonce),
-                nonce: cell.nonce.clone(),
+                path: cell.path("/", cell.nonce),
+                nonce: cell.nonce.to_string(),
             };
             targets.push(Calling { probe, before: Before::Nothing, target });
         }
@@ -209,23 +209,23 @@ impl Drive<'_> {
                     RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
                 })
             };
-            let target = |address: SocketAddr, path: &str, nonce: &str| Target {
+            let target = |address: SocketAddr, path: &str, nonce: Nonce| Target {
                 address,
                 host: trust.name.clone(),
                 path: path.to_owned(),
-                nonce: nonce.to_owned(),
+                nonce: nonce.to_string(),
             };
             let before = match (&path.before, profile.session_from(listener)) {
-                (Some(path), _) => Before::Connection(target(address(listener)?, path, &cell.nonce_before)),
+                (Some(path), _) => Before::Connection(target(address(listener)?, path, cell.nonce_before)),
                 // No route leads there: a session is all that is wanted.
                 (None, Some(from)) => Before::Session(target(
                     address(from)?,
                     &format!("/{}", cell.nonce_before),
-                    &cell.nonce_before,
+                    cell.nonce_before,
                 )),
                 (None, None) => Before::Nothing,
             };
-            let target = target(address(listener)?, &path.own, &cell.nonce);
+            let target = target(address(listener)?, &path.own, cell.nonce);
             targets.push(Calling { probe, before, target });
         }
         Ok(targets)
@@ -324,13 +324,13 @@ pub(super) fn gateway_plan(
             let scenario = &cell.scenario;
             let name = cell.server_name();
             let backend = (backends[cell.lane], name.as_str());
-            let mut path = |upstream: &str, nonce: &str| {
+            let mut path = |upstream: &str, nonce: Nonce| {
                 let listener = &scenario.listener.0;
                 let route = plan.add_route_on(listener, upstream, backend, connect, response);
                 cell.path(&route.path, nonce)
             };
-            let own = path(&scenario.upstream.0, &cell.nonce);
-            let before = scenario.upstream.1.after.as_ref().map(|before| path(before, &cell.nonce_before));
+            let own = path(&scenario.upstream.0, cell.nonce);
+            let before = scenario.upstream.1.after.as_ref().map(|before| path(before, cell.nonce_before));
             Paths { own, before }
         })
         .collect();

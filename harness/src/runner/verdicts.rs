@@ -15,7 +15,11 @@ use super::{
     column::{Cell, Column},
     drive::Gathered,
 };
-use crate::{gateway::Gateway, record::CellRecord, record::GatewayKind};
+use crate::{
+    gateway::Gateway,
+    record::{CellRecord, GatewayKind},
+    wire::nonce::Nonce,
+};
 
 /// The records of the cells that were asked for.
 pub(super) fn of(
@@ -32,7 +36,7 @@ pub(super) fn of(
     let mut found: Vec<Option<Found>> = Vec::new();
     for (cell, call) in column.cells.iter().zip(gathered.calls) {
         found.push(call.map(|call| {
-            let lines = said.about(&cell.nonce, backends[cell.lane]);
+            let lines = said.about(cell.nonce, backends[cell.lane]);
             let evidence = Evidence {
                 client_saw: call.saw,
                 backend_saw: ledgers[cell.lane].iter().filter(|seen| is_about(seen, cell)).cloned().collect(),
@@ -63,7 +67,7 @@ pub(super) fn of(
 
 /// A connection that carried the call before a cell's own, and nothing else, is no evidence.
 fn is_about(seen: &BackendSaw, cell: &Cell) -> bool {
-    seen.nonce.as_ref() != Some(&cell.nonce_before)
+    seen.nonce.as_ref().is_none_or(|nonce| *nonce != cell.nonce_before.to_string())
 }
 
 /// What was found out about one cell.
@@ -150,7 +154,7 @@ fn worst_of_repeated(records: impl Iterator<Item = CellRecord>) -> Vec<CellRecor
 pub(crate) fn testimony(
     gateway: &Gateway,
     log: &[String],
-    nonce: &str,
+    nonce: Nonce,
     backend: SocketAddr,
 ) -> (Vec<String>, Vec<Cause>) {
     let lines = Said::of(log, &[backend], |line| !gateway.causes(line).is_empty()).about(nonce, backend);
@@ -160,7 +164,7 @@ pub(crate) fn testimony(
 
 /// The lines of a log, by whom they are about.
 struct Said<'a> {
-    by_nonce: HashMap<&'a str, Vec<&'a str>>,
+    by_nonce: HashMap<Nonce, Vec<&'a str>>,
     /// Those that mean something without a nonce, by the one backend that they name: an error that is met below HTTP
     /// knows no request, but every cell has a backend of its own.
     by_backend: HashMap<SocketAddr, Vec<&'a str>>,
@@ -171,9 +175,9 @@ impl<'a> Said<'a> {
         let backends: HashSet<_> = backends.iter().copied().collect();
         let mut said = Self { by_nonce: HashMap::new(), by_backend: HashMap::new() };
         for line in log {
-            let nonces = nonces(line);
+            let nonces: BTreeSet<Nonce> = Nonce::all_in(line.as_bytes()).collect();
             for nonce in &nonces {
-                said.by_nonce.entry(nonce).or_default().push(line);
+                said.by_nonce.entry(*nonce).or_default().push(line);
             }
             if nonces.is_empty() && means(line) {
                 let named: Vec<_> = addresses(line).intersection(&backends).copied().collect();
@@ -185,17 +189,10 @@ impl<'a> Said<'a> {
         said
     }
 
-    fn about(&self, nonce: &str, backend: SocketAddr) -> Vec<String> {
-        let lines = self.by_nonce.get(nonce).into_iter().chain(self.by_backend.get(&backend)).flatten();
+    fn about(&self, nonce: Nonce, backend: SocketAddr) -> Vec<String> {
+        let lines = self.by_nonce.get(&nonce).into_iter().chain(self.by_backend.get(&backend)).flatten();
         lines.map(|line| (*line).to_owned()).collect()
     }
-}
-
-/// The nonces in a line, each once.
-fn nonces(line: &str) -> BTreeSet<&str> {
-    let starts = line.match_indices("n-").map(|(start, _)| start);
-    let candidates = starts.filter_map(|start| line.get(start..start + NONCE_LENGTH));
-    candidates.filter(|nonce| nonce.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit())).collect()
 }
 
 /// The addresses with a port in a line, each once.
@@ -208,9 +205,6 @@ fn addresses(line: &str) -> HashSet<SocketAddr> {
     });
     understood.collect()
 }
-
-/// `n-` and 16 hexadecimal digits.
-const NONCE_LENGTH: usize = 18;
 
 fn causes(gateway: &Gateway, lines: &[String]) -> Vec<Cause> {
     let mut causes = Vec::new();
@@ -259,9 +253,9 @@ mod tests {
         .map(str::to_owned);
         let backends = ["127.0.0.1:4001", "127.0.0.1:4002", "[::1]:4003"].map(|it| it.parse().unwrap());
         let said = Said::of(&log, &backends, |line| line.contains("error"));
-        let about = |nonce: &str, backend: usize| said.about(nonce, backends[backend]);
-        assert_eq!(about("n-0123456789abcdef", 0), log[..2]);
-        assert_eq!(about("n-fedcba9876543210", 1), log[2..3]);
-        assert_eq!(about("n-fedcba9876543210", 2), log[3..4]);
+        let about = |nonce: u64, backend: usize| said.about(Nonce(nonce), backends[backend]);
+        assert_eq!(about(0x0123_4567_89ab_cdef, 0), log[..2]);
+        assert_eq!(about(0xfedc_ba98_7654_3210, 1), log[2..3]);
+        assert_eq!(about(0xfedc_ba98_7654_3210, 2), log[3..4]);
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     gateway::plan::{GatewayPlan, Route},
     tls::CannotSetUp,
     tls::shared_tls::SharedTls,
+    wire::nonce::Nonce,
     wire::observer::Observer,
 };
 
@@ -291,6 +292,6 @@ impl<F: FnMut()> Drop for Unanswered<F> {
 
 /// The nonce of a request: its header, or else the end of its path.
 fn nonce(headers: &HeaderMap, path: &str) -> String {
-    let header = headers.get("x-gauntlet-nonce").and_then(|value| value.to_str().ok());
+    let header = headers.get(Nonce::HEADER).and_then(|value| value.to_str().ok());
     header.unwrap_or_else(|| path.rsplit('/').next().unwrap_or_default()).to_owned()
 }
