@@ -3,9 +3,11 @@
 //! A reader is a function of text: it gets its files by path, from the disk or from a map, starts nothing and asks nobody.
 //! A line that it does not understand becomes a [`Problem`] with file and line; nothing is guessed.
 
+mod envoy;
 mod example;
 mod files;
 mod nginx;
+mod tree;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -23,11 +25,13 @@ pub const MOST_BYTES: usize = 10 * 1024 * 1024;
 pub enum Kind {
     /// nginx: `nginx.conf` and what it includes.
     Nginx,
+    /// Envoy: a bootstrap in YAML or JSON, and the files of its dynamic resources.
+    Envoy,
 }
 
 impl Kind {
     /// Every kind, and its name: the one of the gateway's folder and program.
-    pub const ALL: &[(Self, &str)] = &[(Self::Nginx, "nginx")];
+    pub const ALL: &[(Self, &str)] = &[(Self::Nginx, "nginx"), (Self::Envoy, "envoy")];
 
     /// The name of the gateway.
     #[must_use]
@@ -38,8 +42,12 @@ impl Kind {
     /// The gateway that a file is for, told by its text, then by its name; `None` if it is for none of them.
     #[must_use]
     pub fn detect(path: &str, text: &str) -> Option<Self> {
-        let _ = path;
-        nginx::is_one(text).then_some(Self::Nginx)
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        match extension {
+            "yaml" | "yml" | "json" => envoy::is_one(text).then_some(Self::Envoy),
+            _ => nginx::is_one(text).then_some(Self::Nginx),
+        }
     }
 }
 
@@ -403,6 +411,7 @@ impl Configuration {
         for path in paths {
             match kind {
                 Kind::Nginx => nginx::read(path, &mut texts, &mut configuration)?,
+                Kind::Envoy => envoy::read(path, &mut texts, &mut configuration)?,
             }
         }
         Ok(configuration)
@@ -414,6 +423,7 @@ impl Configuration {
     pub fn remedy(&self, leg: &Leg, setting: Setting) -> Option<String> {
         match self.kind {
             Kind::Nginx => nginx::remedy(leg, setting),
+            Kind::Envoy => envoy::remedy(leg, setting),
         }
     }
 

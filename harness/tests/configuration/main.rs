@@ -14,7 +14,10 @@ use rstest::rstest;
 use tls_gauntlet::configuration::{Configuration, InMemory, Kind};
 
 /// Where each gateway's files lie in production, and which of them it is started with.
-const MAIN: &[(Kind, &str, &[&str])] = &[(Kind::Nginx, "/etc/nginx", &["nginx.conf"])];
+const MAIN: &[(Kind, &str, &[&str])] = &[
+    (Kind::Nginx, "/etc/nginx", &["nginx.conf"]),
+    (Kind::Envoy, "/etc/envoy", &["envoy.yaml", "envoy.json"]),
+];
 
 fn corpus(kind: Kind) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configuration").join(kind.name());
@@ -50,6 +53,7 @@ fn mains(files: &InMemory, production: &str, names: &[&str]) -> Vec<String> {
 
 #[rstest]
 #[case(Kind::Nginx)]
+#[case(Kind::Envoy)]
 fn what_is_found_stands_beside_it(#[case] kind: Kind) {
     let (_, production, names) = MAIN.iter().find(|(each, _, _)| *each == kind).unwrap();
     let mut wrong = Vec::new();
