@@ -8,6 +8,7 @@ pub(crate) mod nonce;
 pub mod observer;
 pub(crate) mod offer;
 mod reader;
+mod record;
 pub mod recorder;
 #[cfg(feature = "matrix")]
 pub(crate) mod server_flight;

@@ -5,11 +5,13 @@ use tls_gauntlet_scenarios::{ClientHelloFacts, Versions};
 
 use super::{
     fingerprint, names,
+    observer::HandshakeType,
     offer::{Offer, extension},
     reader::Reader,
+    record,
 };
 
-/// What a ClientHello offers. `message` is the whole handshake message with its four bytes of header, as
+/// Reads what a ClientHello offers. `message` is the whole handshake message with its four bytes of header, as
 /// [`Observer::client_hello`](super::observer::Observer::client_hello) keeps it; of a broken one, what comes
 /// before the break.
 #[must_use]
@@ -51,7 +53,7 @@ pub enum FirstMessage {
     Whole(Vec<u8>),
     /// More bytes are needed to tell.
     Begun,
-    /// What comes is no ClientHello.
+    /// The bytes are no ClientHello.
     Other,
 }
 
@@ -59,12 +61,11 @@ impl FirstMessage {
     /// Looks for it in the first bytes of a connection.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        const HANDSHAKE: u8 = 22;
-        const CLIENT_HELLO: u8 = 1;
+        const CLIENT_HELLO: u8 = HandshakeType::CLIENT_HELLO.0;
         let mut stream = Reader(bytes);
         let mut message = Vec::new();
         while let Some(kind) = stream.byte() {
-            if kind != HANDSHAKE || stream.0.first().is_some_and(|major| *major != 3) {
+            if kind != record::HANDSHAKE || stream.0.first().is_some_and(|major| *major != record::MAJOR) {
                 return Self::Other;
             }
             let Some(length) = stream.take(2).and_then(|_version| stream.number()) else { break };
@@ -100,9 +101,8 @@ impl FirstMessage {
 
 impl Offer {
     pub(super) fn read(&mut self, message: &[u8]) -> Option<()> {
-        const CLIENT_HELLO: u8 = 1;
         let mut hello = Reader(message);
-        if hello.byte()? != CLIENT_HELLO {
+        if hello.byte()? != HandshakeType::CLIENT_HELLO.0 {
             return None;
         }
         let _length = hello.take(3)?;

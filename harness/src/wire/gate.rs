@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::observer::{Direction, HandshakeType, Observer};
+use super::{
+    observer::{Direction, HandshakeType, Observer},
+    record::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE},
+};
 
 /// After which message nothing more is let out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub(crate) enum LastMessage {
     ServerHello,
     /// The certificate.
     Certificate,
-    /// Whatever comes before this side's Finished.
+    /// The last message before this side's Finished.
     BeforeFinished,
 }
 
@@ -82,9 +85,9 @@ impl Gate {
 /// A place in the stream of records.
 #[derive(Debug, Clone, Default)]
 struct Position {
-    /// What of the current record's head has passed.
+    /// The part of the current record's head that has passed.
     head: Vec<u8>,
-    /// What of the current record's body has not passed.
+    /// The length of the current record's body that has not passed.
     rest: usize,
     /// Records with handshake content that have been begun.
     handshake_records: usize,
@@ -117,10 +120,6 @@ impl Position {
     }
 }
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,7 +139,7 @@ mod tests {
             }
             let finished = b"\x17\x03\x03\x00\x01f";
             let flight = [FLIGHT, finished].concat();
-            // However it is handed over.
+            // The outcome does not depend on the sizes of the writes.
             for chunk in [1, 3, flight.len()] {
                 let mut gate = Gate::new(last, Arc::clone(&observer));
                 let mut passed = 0;

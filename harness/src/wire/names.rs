@@ -4,7 +4,7 @@ mod ciphers;
 
 use tls_gauntlet_scenarios::TlsVersion;
 
-/// What [`is_grease`] values are called: reserved, so that servers learn to ignore what they do not know.
+/// The name of [`is_grease`] values: reserved, so that servers learn to ignore unknown numbers.
 const GREASE: &str = "GREASE";
 
 /// A cipher suite; unknown ones as `0x....`.

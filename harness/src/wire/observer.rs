@@ -14,7 +14,10 @@ use openssl::{
 };
 use tls_gauntlet_scenarios::Alert;
 
-use super::recorder;
+use super::{
+    record::{ALERT, HANDSHAKE},
+    recorder,
+};
 use crate::ffi;
 
 /// Lets every connection made from this context report to the observer that [`attach`] gives it, and its keys to a
@@ -230,8 +233,6 @@ fn is_fatal(version: u16, level: u8, alert: Alert) -> bool {
     level == FATAL || (version == TLS13 && alert != Alert::UserCanceled)
 }
 
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
 const FATAL: u8 = 2;
 const TLS13: u16 = 0x0304;
 /// A full handshake with a client certificate has 15.
@@ -265,8 +266,12 @@ impl HandshakeType {
     pub const NEW_SESSION_TICKET: Self = Self(4);
     /// 11
     pub const CERTIFICATE: Self = Self(11);
+    /// 12 (up to TLS 1.2)
+    pub const SERVER_KEY_EXCHANGE: Self = Self(12);
     /// 13
     pub const CERTIFICATE_REQUEST: Self = Self(13);
+    /// 14 (up to TLS 1.2)
+    pub const SERVER_HELLO_DONE: Self = Self(14);
     /// CertificateVerify.
     pub const CERTIFICATE_VERIFY: Self = Self(15);
     /// 20

@@ -1,4 +1,6 @@
-//! A ClientHello in numbers, and as bytes: what a client offers, for whoever wants to see only what comes of it.
+//! A ClientHello in numbers, and as bytes: the offer of a client, to be read or to be sent without a handshake behind it.
+
+use super::{observer::HandshakeType, record};
 
 /// A ClientHello in numbers, GREASE included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,12 +44,10 @@ pub(crate) mod extension {
 
 impl Offer {
     /// The record that carries it. Key shares are left out: a server that wants to go on in TLS 1.3 then asks for
-    /// the group of its choice (RFC 8446 4.1.4), and nobody has to make a key.
+    /// the group of its choice (RFC 8446 4.1.4), and no key has to be made.
     ///
-    /// What of it is longer than its length can say is cut, and then refused by whoever reads it.
+    /// A vector that is longer than its length can say is cut; the server then refuses the message.
     pub(crate) fn record(&self, random: [u8; 32]) -> Vec<u8> {
-        const HANDSHAKE: u8 = 22;
-        const CLIENT_HELLO: u8 = 1;
         let mut body = self.legacy_version.to_be_bytes().to_vec();
         body.extend(random);
         // A session identifier, empty but where TLS 1.3 wants to look like 1.2 (RFC 8446 D.4).
@@ -63,10 +63,10 @@ impl Offer {
             body.extend(vector(&extensions));
         }
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let message = [&[CLIENT_HELLO], &length[1..], &body].concat();
+        let message = [&[HandshakeType::CLIENT_HELLO.0], &length[1..], &body].concat();
         // Old servers take no newer version here (RFC 8446 5.1).
         let version = self.legacy_version.min(0x0301).to_be_bytes();
-        [&[HANDSHAKE], &version[..], &vector(&message)].concat()
+        [&[record::HANDSHAKE], &version[..], &vector(&message)].concat()
     }
 
     fn extension(&self, kind: u16) -> Vec<u8> {

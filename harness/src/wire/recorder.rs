@@ -1,7 +1,7 @@
 //! Keeps what passes on the wire and the keys to it: a key log (`SSLKEYLOGFILE`), and a capture that opens in Wireshark.
 //!
-//! The bytes are those of [`Tap`](super::tap::Tap); no packet is sniffed, so nobody has to be root, and what surrounds
-//! the bytes is made up: one segment for what was read or written at once, acknowledged by the next one.
+//! The bytes are those of [`Tap`](super::tap::Tap); no packet is sniffed, so that no privileges are needed. The segments
+//! around the bytes are made up: one segment for what was read or written at once, acknowledged by the next one.
 
 mod pcapng;
 mod segment;
@@ -35,7 +35,7 @@ struct Kept {
     capture: Option<Mutex<File>>,
     /// The time of day when this was made.
     begun: (OffsetDateTime, Instant),
-    /// The ports of backends: what calls them is recorded there, whoever calls.
+    /// The ports of backends: each call to them is recorded at the backend, and not at its caller.
     served: Mutex<HashSet<u16>>,
     failure: OnceLock<io::Error>,
 }
@@ -45,7 +45,7 @@ struct Kept {
 pub(crate) enum Leg {
     /// From a client to the gateway.
     ToGateway,
-    /// From the gateway, or whoever calls, to a backend.
+    /// From the gateway, or another caller, to a backend.
     ToBackend,
 }
 
@@ -54,7 +54,7 @@ impl Recorder {
     /// now. Each block is written at once, so that the files can be read whenever, and however, this ends.
     ///
     /// # Errors
-    /// What the system says when the beginning of the capture is written.
+    /// The system's, when the beginning of the capture is written.
     pub fn to(key_log: Option<File>, capture: Option<File>, now: OffsetDateTime) -> io::Result<Self> {
         if key_log.is_none() && capture.is_none() {
             return Ok(Self::default());
@@ -89,13 +89,13 @@ impl Recorder {
         }
     }
 
-    /// Begins to record a connection that somebody has opened to us.
+    /// Begins to record a connection that has been accepted here.
     pub(crate) fn answered(&self, stream: &TcpStream, comment: &str) -> Option<Talk> {
         let (near, far) = self.ends(stream)?;
         Some(Talk::begin(self.clone(), Leg::ToBackend, [near, far], far, comment))
     }
 
-    /// Begins to record a connection that we have opened, unless it is recorded where it arrives.
+    /// Begins to record a connection that was opened from here, unless the backend at its end records it.
     pub(crate) fn called(&self, stream: &TcpStream) -> Option<Talk> {
         let (near, far) = self.ends(stream)?;
         let served =

@@ -3,12 +3,18 @@
 
 use tls_gauntlet_scenarios::{Alert, TlsVersion};
 
-use super::{names, offer::extension, reader::Reader};
+use super::{
+    names,
+    observer::HandshakeType,
+    offer::extension,
+    reader::Reader,
+    record::{self, ALERT, HANDSHAKE},
+};
 
-/// More than the longest chain that anybody sends, and five hundred names of authorities.
+/// A limit beyond the longest chains in use and five hundred names of authorities.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What a server has answered so far.
+/// The answer of a server so far.
 #[derive(Debug, Default)]
 pub(crate) struct ServerFlight {
     bytes: Vec<u8>,
@@ -29,7 +35,7 @@ pub(crate) struct ServerFlight {
     pub(crate) is_not_tls: bool,
 }
 
-/// What a server has chosen.
+/// The choices of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServerHello {
     pub(crate) version: u16,
@@ -92,18 +98,18 @@ impl ServerFlight {
     fn next_record(&mut self) -> Option<(u8, Vec<u8>)> {
         let [kind, major, _, high, low, ..] = self.bytes[..] else {
             // Enough to tell HTTP, SSH and SMTP from TLS.
-            self.is_not_tls |= self.bytes.first().is_some_and(|kind| !(20..=24).contains(kind));
+            self.is_not_tls |= self.bytes.first().is_some_and(|kind| !record::is_content_type(*kind));
             return None;
         };
         let length = usize::from(u16::from_be_bytes([high, low]));
-        // RFC 8446 5.2: no record is longer.
-        if !(20..=24).contains(&kind) || major != 3 || length > (1 << 14) + 256 {
+        if !record::is_content_type(kind) || major != record::MAJOR || length > record::LONGEST {
             self.is_not_tls = true;
             return None;
         }
-        let rest = self.bytes.get(5..5 + length)?;
+        let end = record::HEAD + length;
+        let rest = self.bytes.get(record::HEAD..end)?;
         let content = rest.to_vec();
-        self.bytes.drain(..5 + length);
+        self.bytes.drain(..end);
         Some((kind, content))
     }
 
@@ -132,29 +138,24 @@ impl ServerFlight {
     }
 
     fn read_message(&mut self, kind: u8, mut body: Reader<'_>) -> Option<()> {
-        const SERVER_HELLO: u8 = 2;
-        const CERTIFICATE: u8 = 11;
-        const SERVER_KEY_EXCHANGE: u8 = 12;
-        const CERTIFICATE_REQUEST: u8 = 13;
-        const SERVER_HELLO_DONE: u8 = 14;
-        match kind {
-            SERVER_HELLO => {
+        match HandshakeType(kind) {
+            HandshakeType::SERVER_HELLO => {
                 let hello = server_hello(body)?;
                 // The rest is encrypted.
                 self.is_done = hello.tls_version() == Some(TlsVersion::Tls13);
                 self.hello = Some(hello);
             }
-            CERTIFICATE => {
+            HandshakeType::CERTIFICATE => {
                 let mut list = body.long_vector()?;
                 while let Some(certificate) = list.long_vector() {
                     self.certificates.push(certificate.0.to_vec());
                 }
             }
-            SERVER_KEY_EXCHANGE => {
+            HandshakeType::SERVER_KEY_EXCHANGE => {
                 let hello = self.hello.as_ref()?;
                 self.key_exchange = Some(key_exchange(body, hello)?);
             }
-            CERTIFICATE_REQUEST => {
+            HandshakeType::CERTIFICATE_REQUEST => {
                 self.certificate_request = Some(Vec::new());
                 body.short_vector()?;
                 if self.hello.as_ref()?.tls_version() == Some(TlsVersion::Tls12) {
@@ -166,15 +167,12 @@ impl ServerFlight {
                 }
                 self.certificate_request = Some(names);
             }
-            SERVER_HELLO_DONE => self.is_done = true,
+            HandshakeType::SERVER_HELLO_DONE => self.is_done = true,
             _ => {}
         }
         Some(())
     }
 }
-
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
 
 fn server_hello(mut body: Reader<'_>) -> Option<ServerHello> {
     let version = body.number()?;
@@ -259,7 +257,7 @@ mod tests {
             message(13, &[&[1, 64][..], &vector(&[4, 3]), &vector(&vector(b"name"))].concat()),
             message(14, &[]),
         ];
-        record(22, &messages.concat())
+        record(HANDSHAKE, &messages.concat())
     }
 
     #[test]
@@ -285,7 +283,7 @@ mod tests {
     fn tls13_says_its_version_and_group_in_extensions() {
         let retry = hello(0x1301, &[0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 29]);
         let mut read = ServerFlight::default();
-        read.feed(&record(22, &retry));
+        read.feed(&record(HANDSHAKE, &retry));
         let hello = read.hello.unwrap();
         assert_eq!((hello.tls_version(), hello.group), (Some(TlsVersion::Tls13), Some(29)));
         assert!(read.is_done);
@@ -297,7 +295,7 @@ mod tests {
     fn primes_are_measured(#[case] prime: &[u8], #[case] bits: usize) {
         let exchange = message(12, &[&vector(prime)[..], &vector(&[2]), &vector(&[3]), &[8, 4]].concat());
         let mut read = ServerFlight::default();
-        read.feed(&record(22, &[hello(0x009e, &[]), exchange].concat()));
+        read.feed(&record(HANDSHAKE, &[hello(0x009e, &[]), exchange].concat()));
         let exchange = read.key_exchange.unwrap();
         assert_eq!((exchange.prime_bits, exchange.signature), (Some(bits), Some(0x0804)));
     }
@@ -329,7 +327,7 @@ mod tests {
         }
         let mut endless = ServerFlight::default();
         while !endless.is_over() {
-            endless.feed(&record(22, &[11, 0xff, 0xff, 0xff]));
+            endless.feed(&record(HANDSHAKE, &[11, 0xff, 0xff, 0xff]));
         }
     }
 }

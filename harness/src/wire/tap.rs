@@ -20,34 +20,34 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{gate::Gate, recorder::Talk};
+use super::{gate::Gate, record, recorder::Talk};
 use crate::ffi;
 
 /// A TCP stream that takes notes; OpenSSL reads and writes through it.
 #[derive(Debug)]
 pub struct Tap {
     stream: TcpStream,
-    /// What somebody else has read from the stream, and is still to be read through here.
+    /// Bytes that were read from the stream before, and are still to be read through here.
     early: Early,
     traffic: Arc<Traffic>,
     gate: Option<Gate>,
     drips: bool,
-    /// What is recorded of it, if anything is.
+    /// The recording, if there is one.
     talk: Option<Talk>,
 }
 
-/// What was read from a stream before a [`Tap`] took it over.
+/// The bytes that were read from a stream before a [`Tap`] took it over.
 #[derive(Debug, Default)]
 pub(crate) struct Early {
     /// The bytes, in order.
     pub(crate) bytes: BytesMut,
     /// How many of them the first segment brought.
     pub(crate) first_segment: usize,
-    /// What ended the stream while it was read, if anything did.
+    /// The error that ended the stream while it was read, if there was one.
     pub(crate) failure: Option<io::Error>,
 }
 
-/// What has passed through a [`Tap`]. It outlives the stream.
+/// Notes on the bytes that have passed through a [`Tap`]. They outlive the stream.
 #[derive(Default)]
 pub struct Traffic {
     received: AtomicU64,
@@ -67,13 +67,13 @@ pub enum PeerEnd {
 }
 
 impl Tap {
-    /// Takes a fresh stream over, and sees to it that nobody waits for an acknowledgement.
+    /// Takes a fresh stream over, and has the kernel acknowledge at once, so that the peer does not wait for it.
     #[must_use]
     pub fn new(stream: TcpStream) -> Self {
         Self::resume(stream, Early::default())
     }
 
-    /// The same for a client, whose server waits for nothing but what it is sent.
+    /// A tap for a client. Its server waits for bytes alone, so that acknowledgements may come late.
     pub(crate) fn quiet(stream: TcpStream) -> Self {
         Self {
             stream,
@@ -85,7 +85,7 @@ impl Tap {
         }
     }
 
-    /// The same for a stream that somebody has begun to read: whoever reads through the tap does not notice.
+    /// A tap for a stream from which bytes have been read before: the tap yields them first.
     pub(crate) fn resume(stream: TcpStream, early: Early) -> Self {
         // Fails only on a socket that is dead already; the first read will tell.
         let _ = stream.set_nodelay(true);
@@ -97,7 +97,7 @@ impl Tap {
         tap
     }
 
-    /// The same with everything recorded that passes.
+    /// This tap with a recording of everything that passes.
     pub(crate) fn recorded(self, talk: Option<Talk>) -> Self {
         Self { talk, ..self }
     }
@@ -110,7 +110,7 @@ impl Tap {
         let _ = self.stream.set_quickack(true);
     }
 
-    /// What has passed so far, and what will.
+    /// The notes on the bytes so far; later bytes are added to them.
     #[must_use]
     pub fn traffic(&self) -> Arc<Traffic> {
         Arc::clone(&self.traffic)
@@ -142,7 +142,7 @@ impl Tap {
         }
     }
 
-    /// How many bytes have come that nobody has read, once some have: what one segment brought.
+    /// Waits for bytes and counts them without taking them: the content of one segment.
     ///
     /// # Errors
     /// The kernel's.
@@ -166,7 +166,7 @@ impl Tap {
         self.stream.set_zero_linger()
     }
 
-    /// What came of reading: how many bytes, none for the end; or that there are none yet.
+    /// Notes the outcome of a read: bytes, none for the end, or pending.
     fn note_read(&mut self, polled: &Poll<io::Result<()>>, bytes: &[u8]) {
         match polled {
             Poll::Ready(Ok(())) if !bytes.is_empty() => self.traffic.note_received(bytes),
@@ -184,7 +184,7 @@ impl Tap {
         }
     }
 
-    /// What came of writing these bytes.
+    /// Notes the outcome of writing these bytes.
     fn note_written(&mut self, polled: &Poll<io::Result<usize>>, bytes: &[u8]) {
         match polled {
             Poll::Ready(Ok(written)) => {
@@ -240,8 +240,8 @@ impl Traffic {
         let first = self.first.load(Ordering::Relaxed).to_le_bytes();
         match self.received() {
             0 => true,
-            1 => is_record_type(first[0]),
-            _ => is_record_type(first[0]) && first[1] == 3,
+            1 => record::begins_connection(first[0]),
+            _ => record::begins_connection(first[0]) && first[1] == record::MAJOR,
         }
     }
 
@@ -279,10 +279,6 @@ fn is_reset(error: &io::Error) -> bool {
     )
 }
 
-const fn is_record_type(byte: u8) -> bool {
-    matches!(byte, 21 | 22)
-}
-
 impl AsyncRead for Tap {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -297,7 +293,7 @@ impl AsyncRead for Tap {
             buffer.put_slice(&self.early.bytes.split_to(length));
             Poll::Ready(Ok(()))
         };
-        // Who has no room for anything has asked for nothing.
+        // A read into a buffer without room yields no bytes, and this is not the end.
         if room > 0 {
             self.note_read(&polled, &buffer.filled()[before..]);
         }
