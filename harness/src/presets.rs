@@ -81,12 +81,12 @@ impl Preset {
     /// Its ClientHello towards a server of this name, which it leaves out where it has none to send.
     pub(crate) fn offer(&self, server_name: Option<&str>) -> Offer {
         let lists_versions = self.extensions.iter().any(|name| name == "supported_versions");
-        let mut versions: Vec<u16> = self.versions.iter().map(names::version_number).collect();
+        let mut versions: Vec<u16> = self.versions.iter().map(TlsVersion::number).collect();
         versions.reverse();
         let mut extensions = numbers(Registry::Extensions, &self.extensions);
         extensions.retain(|kind| *kind != extension::SERVER_NAME || server_name.is_some());
         Offer {
-            legacy_version: names::version_number(self.versions.max()).min(TLS12),
+            legacy_version: self.versions.max().number().min(TLS12),
             versions: lists_versions.then_some(versions),
             ciphers: numbers(Registry::Ciphers, &self.ciphers),
             extensions,
@@ -111,7 +111,7 @@ impl Preset {
 }
 
 const RECORD_HEADER: usize = 5;
-const TLS12: u16 = names::version_number(TlsVersion::Tls12);
+const TLS12: u16 = TlsVersion::Tls12.number();
 
 /// Where a name is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -55,7 +55,8 @@ fn collect(file: &Path, found: &mut Vec<(String, String)>) {
 #[case("harness/src/scan", &["crate::runner", "crate::backend", "crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/client", &["crate::gateway", "crate::runner", "crate::backend", "crate::report", "println!"])]
 #[case("harness/src/control", &["crate::gateway", "crate::runner", "crate::client", "crate::report", "println!"])]
-#[case("harness/src/wire", &["crate::backend", "crate::client", "crate::gateway", "println!"])]
+#[case("harness/src/tls", &["crate::backend", "crate::client", "crate::gateway", "println!"])]
+#[case("harness/src/wire", &["crate::tls", "crate::backend", "crate::client", "crate::gateway", "println!"])]
 fn what_must_not_be_there(#[case] folder: &str, #[case] forbidden: &[&str]) {
     for (name, text) in sources(folder) {
         for word in forbidden {
@@ -72,6 +73,19 @@ fn unsafe_code_is_in_one_place(#[case] folder: &str) {
     for (name, text) in sources(folder) {
         let allowed = ["harness/src/ffi.rs", "certs-gen/src/ffi.rs"].contains(&name.as_str());
         assert!(allowed || !text.contains("unsafe "), "{name} holds unsafe code");
+    }
+}
+
+/// The reasons of OpenSSL have their causes in one table, so that both ends of a connection read them alike.
+#[test]
+fn the_errors_of_openssl_are_read_in_one_place() {
+    for (name, text) in sources("harness/src") {
+        let is_raw = text.contains(".reason_code()") || text.contains(".library_code()");
+        assert_eq!(
+            is_raw || text.contains("Error::reason_code"),
+            name == "harness/src/tls/reason.rs",
+            "{name}"
+        );
     }
 }
 

@@ -360,7 +360,7 @@ fn trust_clients(
     roots: &[X509],
     hints: Option<AuthorityHints>,
 ) -> Result<(), ErrorStack> {
-    trust(context, roots)?;
+    trust(context, roots, None)?;
     let mut names = Stack::new()?;
     let right = |names: &mut Stack<X509Name>| {
         roots.iter().try_for_each(|root| names.push(root.subject_name().to_owned()?))

@@ -16,7 +16,6 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
     http::{Version, request::Parts, uri::Authority},
 };
-use openssl::ssl::SslVersion;
 use tls_gauntlet_scenarios::{Alert, Cause, FaultAction, FaultPhase, Phase, ServerNamePolicy};
 
 use super::{
@@ -127,10 +126,9 @@ impl Exchange {
         let flaw = self.port.profile().refuses_in_tls.and_then(|_| self.certificate_flaw());
         let Some(cause) = flaw else { return false };
         self.story.refuse(cause, Phase::Request);
-        let is_tls13 = self.tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3));
         let alerts = cause.alerts();
         // Where there are two, the first one is of TLS 1.3.
-        let alert = if is_tls13 { alerts.first() } else { alerts.last() };
+        let alert = if self.tls.is_tls13() { alerts.first() } else { alerts.last() };
         self.tls.shut_with(alert.copied().unwrap_or(Alert::AccessDenied)).await;
         true
     }

@@ -2,7 +2,6 @@
 //! after a request has been read.
 
 use hyper::http::request::Parts;
-use openssl::ssl::SslVersion;
 use tls_gauntlet_scenarios::{BackendProfile, DemandTime, KeyUpdate, LateFor, Need, Renegotiation};
 
 use super::{
@@ -34,16 +33,12 @@ pub(super) fn is_for(profile: &BackendProfile, request: &Parts) -> bool {
 
 /// Whether the profile wants a renegotiation in the middle of a response.
 pub(super) fn is_in_response(port: &Port, tls: &SharedTls) -> bool {
-    port.profile().renegotiation == Some(Renegotiation::InResponse) && !is_tls13(tls)
-}
-
-fn is_tls13(tls: &SharedTls) -> bool {
-    tls.with_ssl(|ssl| ssl.version2() == Some(SslVersion::TLS1_3))
+    port.profile().renegotiation == Some(Renegotiation::InResponse) && !tls.is_tls13()
 }
 
 /// Makes every demand that the profile wants made after a request.
 pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Demanded {
-    let is_tls13 = is_tls13(tls);
+    let is_tls13 = tls.is_tls13();
     let profile = port.profile();
     if let Some(demand) = profile.client_certificate
         && demand.asked == DemandTime::AfterRequest

@@ -11,7 +11,7 @@ use std::{
 use openssl::{
     error::ErrorStack,
     ssl::{Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode, StatusType},
-    x509::{X509, X509Crl, store::X509StoreBuilder, verify::X509VerifyFlags},
+    x509::{X509, X509Crl},
 };
 use tls_gauntlet_certs::Identity;
 use tls_gauntlet_scenarios::{Cause, CipherSuite, Group, Phase, RevocationCheck, Versions};
@@ -30,7 +30,12 @@ use super::{
 };
 use crate::{
     ffi,
-    tls::{CannotSetUp, algorithms, context::allow, reason::Role, verification::is_about_the_name},
+    tls::{
+        CannotSetUp, algorithms,
+        context::{allow, trust},
+        reason::Role,
+        verification::is_about_the_name,
+    },
     wire::{observer, recorder::Recorder, tap::Tap},
 };
 
@@ -250,17 +255,13 @@ fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
         algorithms::set_groups(&mut context, groups)?;
     }
     if !settings.trust.is_empty() {
-        let mut store = X509StoreBuilder::new()?;
-        for certificate in &settings.trust {
-            store.add_cert(certificate.clone())?;
-        }
-        if settings.revocation == Some(RevocationCheck::CrlFile) {
-            for list in &settings.lists {
-                ffi::add_crl(&mut store, &*X509Crl::from_der(list)?)?;
-            }
-            store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
-        }
-        context.set_cert_store(store.build());
+        let lists = match settings.revocation {
+            Some(RevocationCheck::CrlFile) => Some(
+                settings.lists.iter().map(|list| X509Crl::from_der(list)).collect::<Result<Vec<_>, _>>()?,
+            ),
+            _ => None,
+        };
+        trust(&mut context, &settings.trust, lists.as_deref())?;
     }
     match (settings.verify_chain, settings.verify_name) {
         // The name, where it is wanted, is set on each connection.

@@ -37,7 +37,8 @@ pub(super) struct Swept {
 /// Everything, in every version from 1.0 on.
 pub(super) fn everything(name: Option<&str>) -> Offer {
     let mut offer = of_version(TlsVersion::Tls13, name);
-    offer.versions = Some(vec![0x0304, 0x0303, 0x0302, 0x0301]);
+    let versions = TlsVersion::ALL.iter().rev().filter(|version| **version != TlsVersion::Ssl3);
+    offer.versions = Some(versions.map(|version| version.number()).collect());
     offer.ciphers = names::ciphers().chain([RENEGOTIATION_SCSV]).collect();
     offer
 }
@@ -65,8 +66,8 @@ pub(super) fn of_version(version: TlsVersion, name: Option<&str>) -> Offer {
         ]);
     }
     Offer {
-        legacy_version: names::version_number(version).min(0x0303),
-        versions: is_tls13.then(|| vec![0x0304]),
+        legacy_version: version.number().min(TlsVersion::Tls12.number()),
+        versions: is_tls13.then(|| vec![version.number()]),
         ciphers,
         extensions,
         groups: names::groups().collect(),

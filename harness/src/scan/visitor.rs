@@ -29,7 +29,7 @@ use crate::{
     ffi,
     tls::{
         CannotSetUp,
-        context::{number, trust},
+        context::{in_openssl, limit_versions, trust},
         old_ciphers,
         reason::Role,
     },
@@ -161,8 +161,9 @@ impl Visitor {
     ) -> Result<(SslStream<TcpStream>, Arc<Observer>, Arc<Mutex<Vec<(X509VerifyResult, u32)>>>), ErrorStack>
     {
         let mut ssl = Ssl::new(if errand.tickets { &self.context } else { &self.without_tickets })?;
-        ssl.set_min_proto_version(Some(number(errand.version)))?;
-        ssl.set_max_proto_version(Some(number(errand.version)))?;
+        let (version, _) = in_openssl(errand.version);
+        ssl.set_min_proto_version(Some(version))?;
+        ssl.set_max_proto_version(Some(version))?;
         if let Some(name) = errand.server_name {
             ssl.set_hostname(name)?;
         }
@@ -337,7 +338,7 @@ fn context(roots: &Roots) -> Result<SslContextBuilder, ErrorStack> {
             store.set_default_paths()?;
             context.set_cert_store(store.build());
         }
-        Roots::Own(roots) => trust(&mut context, roots)?,
+        Roots::Own(roots) => trust(&mut context, roots, None)?,
     }
     Ok(context)
 }
@@ -349,8 +350,7 @@ fn context_without_roots() -> Result<SslContextBuilder, ErrorStack> {
     context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0")?;
     // One key share, of the cheapest group; the others on demand.
     context.set_groups_list(GROUPS)?;
-    context.set_min_proto_version(None)?;
-    context.clear_options(SslOptions::NO_SSLV3);
+    limit_versions(&mut context, TlsVersion::ALL.iter().copied())?;
     context.set_options(SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION | LEGACY_SERVER_CONNECT);
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     ffi::offer_post_handshake_auth(&mut context);

@@ -5,26 +5,26 @@ use std::collections::BTreeSet;
 use openssl::{
     error::ErrorStack,
     ssl::{SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVersion},
-    x509::{X509, store::X509StoreBuilder},
+    x509::{X509, X509Crl, store::X509StoreBuilder, verify::X509VerifyFlags},
 };
 use tls_gauntlet_certs::Identity;
 use tls_gauntlet_scenarios::{TlsVersion, Versions};
 
-use crate::wire::observer;
+use crate::{ffi, wire::observer};
 
 /// Our own TLS settings cannot be turned into a context.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up TLS for {what}")]
 pub struct CannotSetUp {
-    /// Whose settings they are.
+    /// The owner of the settings.
     pub what: String,
-    /// What OpenSSL, or the PKI, said.
+    /// The error of OpenSSL, or of the PKI.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl CannotSetUp {
-    /// For `map_err`: whose settings they were.
+    /// The error of the settings of `what`, for `map_err`.
     pub(crate) fn because<E>(what: &str) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -68,13 +68,18 @@ pub(crate) fn add_key(context: &mut SslContextBuilder, identity: &Identity) -> R
     context.set_private_key(identity.key())
 }
 
-/// Trusts these authorities and no other.
+/// Trusts these authorities and no other. With revocation lists, each certificate of a chain must be on the good side of one.
 pub(crate) fn trust<'a>(
     context: &mut SslContextBuilder,
     roots: impl IntoIterator<Item = &'a X509>,
+    lists: Option<&[X509Crl]>,
 ) -> Result<(), ErrorStack> {
     let mut store = X509StoreBuilder::new()?;
     roots.into_iter().try_for_each(|root| store.add_cert(root.clone()))?;
+    if let Some(lists) = lists {
+        lists.iter().try_for_each(|list| ffi::add_crl(&mut store, list))?;
+        store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
+    }
     context.set_cert_store(store.build());
     Ok(())
 }
@@ -85,10 +90,11 @@ pub(crate) fn limit_versions(
     versions: impl IntoIterator<Item = TlsVersion>,
 ) -> Result<(), ErrorStack> {
     let versions: BTreeSet<TlsVersion> = versions.into_iter().collect();
-    context.set_min_proto_version(versions.first().copied().map(number))?;
-    context.set_max_proto_version(versions.last().copied().map(number))?;
+    let number = |version: &TlsVersion| in_openssl(*version).0;
+    context.set_min_proto_version(versions.first().map(number))?;
+    context.set_max_proto_version(versions.last().map(number))?;
     for &version in TlsVersion::ALL.iter().filter(|version| !versions.contains(version)) {
-        context.set_options(without(version));
+        context.set_options(in_openssl(version).1);
     }
     // OpenSSL switches SSL 3.0 off by default.
     if versions.contains(&TlsVersion::Ssl3) {
@@ -97,24 +103,13 @@ pub(crate) fn limit_versions(
     Ok(())
 }
 
-/// A version in OpenSSL's numbers.
-pub(crate) const fn number(version: TlsVersion) -> SslVersion {
+/// A version as OpenSSL has it, and the option that switches it off between a lower and a higher one.
+pub(crate) const fn in_openssl(version: TlsVersion) -> (SslVersion, SslOptions) {
     match version {
-        TlsVersion::Ssl3 => SslVersion::SSL3,
-        TlsVersion::Tls10 => SslVersion::TLS1,
-        TlsVersion::Tls11 => SslVersion::TLS1_1,
-        TlsVersion::Tls12 => SslVersion::TLS1_2,
-        TlsVersion::Tls13 => SslVersion::TLS1_3,
-    }
-}
-
-/// The option that closes a gap between the lowest and the highest version.
-const fn without(version: TlsVersion) -> SslOptions {
-    match version {
-        TlsVersion::Ssl3 => SslOptions::NO_SSLV3,
-        TlsVersion::Tls10 => SslOptions::NO_TLSV1,
-        TlsVersion::Tls11 => SslOptions::NO_TLSV1_1,
-        TlsVersion::Tls12 => SslOptions::NO_TLSV1_2,
-        TlsVersion::Tls13 => SslOptions::NO_TLSV1_3,
+        TlsVersion::Ssl3 => (SslVersion::SSL3, SslOptions::NO_SSLV3),
+        TlsVersion::Tls10 => (SslVersion::TLS1, SslOptions::NO_TLSV1),
+        TlsVersion::Tls11 => (SslVersion::TLS1_1, SslOptions::NO_TLSV1_1),
+        TlsVersion::Tls12 => (SslVersion::TLS1_2, SslOptions::NO_TLSV1_2),
+        TlsVersion::Tls13 => (SslVersion::TLS1_3, SslOptions::NO_TLSV1_3),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) enum Role {
     Server,
 }
 
-/// What OpenSSL gave as its reasons.
+/// The reasons in an error of OpenSSL's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reasons {
     numbers: Vec<i32>,
@@ -36,7 +36,7 @@ impl Reasons {
         Self {
             numbers: tls.map(Error::reason_code).collect(),
             asn1: errors.iter().any(|error| error.library_code() == ERR_LIB_ASN1),
-            // Its reason is "bad extension", as with many others.
+            // An extension can be bad in many ways, and they share one reason; only the function tells ALPN.
             unoffered_protocol: errors.iter().any(|error| error.function() == Some("tls_parse_stoc_alpn")),
             words: errors.iter().filter_map(Error::reason).collect(),
         }
@@ -66,7 +66,7 @@ impl Reasons {
         ])
     }
 
-    /// What this side found missing or wrong, as far as the reasons alone say it.
+    /// The cause that this side had for giving up, as far as the reasons alone tell.
     pub(crate) fn cause(&self, role: Role) -> Option<Cause> {
         if self.any(&[
             SSL_R_VERSION_TOO_HIGH,
@@ -128,7 +128,7 @@ mod tests {
         Some(Cause::ClientCertMissing),
         Some(Cause::ClientCertMissing)
     )]
-    // Says what a certificate's check came to, and not what is wrong with it.
+    // The reason that the check of a certificate failed does not tell what is wrong with it.
     #[case(SSL_R_CERTIFICATE_VERIFY_FAILED, None, None)]
     fn reasons_are_read_alike_on_both_sides(
         #[case] reason: i32,

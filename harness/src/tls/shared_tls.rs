@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use openssl::ssl::{self, Ssl, SslRef};
+use openssl::ssl::{self, Ssl, SslRef, SslVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
@@ -18,7 +18,7 @@ use tls_gauntlet_scenarios::Alert;
 use super::reason::Reasons;
 use crate::{ffi, wire::tap::Tap};
 
-/// One of several handles to a TLS connection.
+/// A handle to a TLS connection, which may have several.
 ///
 /// A socket wakes only the task that polled it last. That suffices here: what the handler does to the stream it does
 /// on HTTP/1.1, where hyper polls handler and connection in one task.
@@ -28,7 +28,7 @@ pub(crate) struct SharedTls(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     stream: Pin<Box<SslStream<Tap>>>,
-    /// What came in the middle of a renegotiation and is for hyper to read.
+    /// Application data that came in the middle of a renegotiation, for hyper to read.
     early: BytesMut,
     /// How much of that came before the first handshake was over.
     early_data: usize,
@@ -40,7 +40,7 @@ struct Inner {
     is_shut: bool,
 }
 
-/// What OpenSSL said when it gave up.
+/// The error with which OpenSSL gave up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Failure {
     pub(crate) reasons: Reasons,
@@ -103,6 +103,11 @@ impl SharedTls {
         }
     }
 
+    /// Whether the two sides have agreed on TLS 1.3.
+    pub(crate) fn is_tls13(&self) -> bool {
+        self.with_ssl(SslRef::version2) == Some(SslVersion::TLS1_3)
+    }
+
     /// How many bytes came before the handshake was over.
     pub(crate) fn early_data(&self) -> usize {
         self.lock().early_data
@@ -140,7 +145,7 @@ impl SharedTls {
 
     /// Sends `close_notify` where that is possible and wanted, then FIN. Once; later calls do nothing.
     pub(crate) async fn shut(&self) {
-        // Whoever cannot be told is gone.
+        // Fails where the peer is gone, which is no loss.
         let _ = poll_fn(|context| self.lock().shut(context)).await;
     }
 
@@ -160,7 +165,7 @@ impl SharedTls {
         .await;
     }
 
-    /// Sends these bytes as they are, past TLS and past any gate. Whoever cannot be told is gone.
+    /// Sends these bytes as they are, past TLS and past any gate, as far as the peer is there to take them.
     pub(crate) async fn send_past_tls(&self, bytes: &[u8]) {
         self.change_tap(|tap| {
             tap.take_gate();
@@ -190,7 +195,7 @@ impl SharedTls {
         self.lock().writes_tiny_records = true;
     }
 
-    /// Whether somebody waits until the socket takes more.
+    /// Whether a write waits until the socket takes more.
     pub(crate) fn is_writing(&self) -> bool {
         self.lock().is_writing
     }
@@ -260,7 +265,7 @@ impl Inner {
         if self.is_shut {
             return Poll::Ready(Ok(()));
         }
-        // In the middle of a record SSL_shutdown(3) would wait for somebody to write the rest of it.
+        // In the middle of a record SSL_shutdown(3) would wait for the rest of it to be written.
         let silently = self.omits_close_notify
             || self.is_writing
             || self.failure.is_some()

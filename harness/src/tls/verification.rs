@@ -38,7 +38,7 @@ pub(crate) fn is_about_the_name(result: i32) -> bool {
     flaw(result) == Some(Flaw::OtherName)
 }
 
-/// What is wrong with a certificate, whoever shows it.
+/// The flaw of a certificate, of a server or of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     Expired,

@@ -1,7 +1,7 @@
 //! Reads a raw ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2). Total: whatever the bytes, it says what can be read
 //! of them.
 
-use tls_gauntlet_scenarios::{ClientHelloFacts, Versions};
+use tls_gauntlet_scenarios::{ClientHelloFacts, TlsVersion, Versions};
 
 use super::{
     fingerprint, names,
@@ -157,7 +157,7 @@ impl Offer {
     fn known_versions(&self) -> Option<Versions> {
         let legacy = [self.legacy_version];
         let offered = self.versions.as_deref().unwrap_or(&legacy);
-        let known: Vec<_> = offered.iter().filter_map(|version| names::tls_version(*version)).collect();
+        let known: Vec<_> = offered.iter().filter_map(|number| TlsVersion::from_number(*number)).collect();
         (!known.is_empty()).then(|| Versions::of(&known))
     }
 }

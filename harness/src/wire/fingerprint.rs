@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Write};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use tls_gauntlet_certs::hex;
+use tls_gauntlet_scenarios::TlsVersion;
 
 use super::{
     names::is_grease,
@@ -41,14 +42,14 @@ fn ja4_glance(offer: &Offer) -> String {
         Some(versions) => sound(versions).max().unwrap_or(0),
         None => offer.legacy_version,
     };
-    let version = match highest {
-        0x0304 => "13",
-        0x0303 => "12",
-        0x0302 => "11",
-        0x0301 => "10",
-        0x0300 => "s3",
-        0x0002 => "s2",
-        _ => "00",
+    let version = match TlsVersion::from_number(highest) {
+        Some(TlsVersion::Tls13) => "13",
+        Some(TlsVersion::Tls12) => "12",
+        Some(TlsVersion::Tls11) => "11",
+        Some(TlsVersion::Tls10) => "10",
+        Some(TlsVersion::Ssl3) => "s3",
+        None if highest == SSL2 => "s2",
+        None => "00",
     };
     let name = if offer.extensions.contains(&extension::SERVER_NAME) { 'd' } else { 'i' };
     let count = |numbers: &[u16]| sound(numbers).count().min(99);
@@ -56,6 +57,9 @@ fn ja4_glance(offer: &Offer) -> String {
     let [first, last] = ja4_protocol(offer.alpn.first().map_or(&[], Vec::as_slice));
     format!("t{version}{name}{ciphers:02}{extensions:02}{first}{last}")
 }
+
+/// The number of SSL 2.0 on the wire.
+const SSL2: u16 = 0x0002;
 
 /// The first and last character of the protocol, or of its hexadecimal form if one of them is no letter or digit.
 fn ja4_protocol(protocol: &[u8]) -> [char; 2] {

@@ -2,8 +2,6 @@
 
 mod ciphers;
 
-use tls_gauntlet_scenarios::TlsVersion;
-
 /// The name of [`is_grease`] values: reserved, so that servers learn to ignore unknown numbers.
 const GREASE: &str = "GREASE";
 
@@ -36,29 +34,6 @@ pub(crate) fn groups() -> impl Iterator<Item = u16> {
 /// Every signature scheme of the registry.
 pub(crate) fn signature_schemes() -> impl Iterator<Item = u16> {
     SIGNATURE_SCHEMES.iter().map(|(code, _)| *code)
-}
-
-/// A version by its number on the wire.
-pub(crate) const fn tls_version(number: u16) -> Option<TlsVersion> {
-    match number {
-        0x0300 => Some(TlsVersion::Ssl3),
-        0x0301 => Some(TlsVersion::Tls10),
-        0x0302 => Some(TlsVersion::Tls11),
-        0x0303 => Some(TlsVersion::Tls12),
-        0x0304 => Some(TlsVersion::Tls13),
-        _ => None,
-    }
-}
-
-/// The number of a version on the wire.
-pub(crate) const fn version_number(version: TlsVersion) -> u16 {
-    match version {
-        TlsVersion::Ssl3 => 0x0300,
-        TlsVersion::Tls10 => 0x0301,
-        TlsVersion::Tls11 => 0x0302,
-        TlsVersion::Tls12 => 0x0303,
-        TlsVersion::Tls13 => 0x0304,
-    }
 }
 
 /// An extension; unknown ones as their number.

@@ -12,7 +12,7 @@ use openssl::{
     ex_data::Index,
     ssl::{Ssl, SslContextBuilder},
 };
-use tls_gauntlet_scenarios::Alert;
+use tls_gauntlet_scenarios::{Alert, TlsVersion};
 
 use super::{
     record::{ALERT, HANDSHAKE},
@@ -234,7 +234,7 @@ fn is_fatal(version: u16, level: u8, alert: Alert) -> bool {
 }
 
 const FATAL: u8 = 2;
-const TLS13: u16 = 0x0304;
+const TLS13: u16 = TlsVersion::Tls13.number();
 /// A full handshake with a client certificate has 15.
 const USUAL_MESSAGES: usize = 16;
 const MOST_MESSAGES: usize = 256;

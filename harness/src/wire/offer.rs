@@ -1,5 +1,7 @@
 //! A ClientHello in numbers, and as bytes: the offer of a client, to be read or to be sent without a handshake behind it.
 
+use tls_gauntlet_scenarios::TlsVersion;
+
 use super::{observer::HandshakeType, record};
 
 /// A ClientHello in numbers, GREASE included.
@@ -65,7 +67,7 @@ impl Offer {
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes();
         let message = [&[HandshakeType::CLIENT_HELLO.0], &length[1..], &body].concat();
         // Old servers take no newer version here (RFC 8446 5.1).
-        let version = self.legacy_version.min(0x0301).to_be_bytes();
+        let version = self.legacy_version.min(TlsVersion::Tls10.number()).to_be_bytes();
         [&[record::HANDSHAKE], &version[..], &vector(&message)].concat()
     }
 

@@ -61,8 +61,8 @@ pub(crate) struct KeyExchange {
 
 impl ServerHello {
     /// The version by its name.
-    pub(crate) const fn tls_version(&self) -> Option<TlsVersion> {
-        names::tls_version(self.version)
+    pub(crate) fn tls_version(&self) -> Option<TlsVersion> {
+        TlsVersion::from_number(self.version)
     }
 }
 

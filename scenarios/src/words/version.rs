@@ -22,6 +22,20 @@ closed_list! {
     }
 }
 
+impl TlsVersion {
+    /// The number on the wire (RFC 8446 4.2.1): SSL 3.0 has 0x0300, and each later version one more.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        0x0300 + self as u16
+    }
+
+    /// The version with this number on the wire, if it has a name.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.iter().copied().find(|version| version.number() == number)
+    }
+}
+
 /// A set of protocol versions, never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "BTreeSet<TlsVersion>")]
@@ -35,7 +49,7 @@ impl Versions {
         Self(versions.iter().copied().collect())
     }
 
-    /// What every current peer speaks: 1.2 and 1.3.
+    /// The versions of every current peer: 1.2 and 1.3.
     #[must_use]
     pub fn current() -> Self {
         Self::of(&[TlsVersion::Tls12, TlsVersion::Tls13])
@@ -64,14 +78,14 @@ impl Versions {
         self.0.iter().copied()
     }
 
-    /// What both sets hold, unless that is nothing.
+    /// The versions that both sets hold, unless there are none.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let both: BTreeSet<_> = self.0.intersection(&other.0).copied().collect();
         (!both.is_empty()).then_some(Self(both))
     }
 
-    /// Those of the set for which this is true, unless that is none.
+    /// The versions of the set for which this is true, unless there are none.
     #[must_use]
     pub fn only(&self, is_kept: impl Fn(TlsVersion) -> bool) -> Option<Self> {
         let kept: BTreeSet<_> = self.iter().filter(|version| is_kept(*version)).collect();
@@ -102,5 +116,20 @@ impl fmt::Display for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<_> = self.iter().map(TlsVersion::as_str).collect();
         f.write_str(&words.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_have_their_numbers_on_the_wire() {
+        let numbers: Vec<u16> = TlsVersion::ALL.iter().map(|version| version.number()).collect();
+        assert_eq!(numbers, [0x0300, 0x0301, 0x0302, 0x0303, 0x0304]);
+        for &version in TlsVersion::ALL {
+            assert_eq!(TlsVersion::from_number(version.number()), Some(version));
+        }
+        assert_eq!(TlsVersion::from_number(0x0305), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hyper::Version;
-use openssl::ssl::{SslRef, SslVerifyMode, SslVersion};
+use openssl::ssl::{SslRef, SslVerifyMode};
 use tls_gauntlet_scenarios::{Cause, LateDemand};
 
 use super::ReferenceKnobs;
@@ -45,8 +45,7 @@ pub(super) async fn certificate(
     if tls.with_ssl(|ssl| ssl.peer_certificate().is_some()) {
         return Demanded::HasOne;
     }
-    let is_tls13 = tls.with_ssl(SslRef::version2) == Some(SslVersion::TLS1_3);
-    if !knobs.renegotiates_late || is_tls13 || version == Version::HTTP_2 {
+    if !knobs.renegotiates_late || tls.is_tls13() || version == Version::HTTP_2 {
         return Demanded::NotAsked;
     }
     let before = observer.finished_received();

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::{
     error::ErrorStack,
     ssl::{AlpnError, Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode},
-    x509::{X509Crl, store::X509StoreBuilder, verify::X509VerifyFlags},
+    x509::X509Crl,
 };
 use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Name, Pki, ServerRecipe};
 use tls_gauntlet_scenarios::{Cause, ClientCertificatePolicy, ListenerProfile, Phase};
@@ -33,12 +33,11 @@ use tokio_openssl::SslStream;
 use super::{ReferenceKnobs, journal::Caller, router::Router};
 use crate::{
     client::{Break, Circumstances, Failure},
-    ffi,
     gateway::plan::{GATEWAY_NAME, GatewayPlan},
     limits::Limits,
     tls::{
         CannotSetUp, algorithms,
-        context::{add_key, allow, identify},
+        context::{add_key, allow, identify, trust},
         reason::Role,
         shared_tls::SharedTls,
         verification::client_cause,
@@ -321,13 +320,7 @@ fn context<'a>(
         ClientCertificatePolicy::Optional => SslVerifyMode::PEER,
         ClientCertificatePolicy::Required => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
     };
-    let mut store = X509StoreBuilder::new()?;
-    store.add_cert(pki.client_root().to_owned())?;
-    if let Some(lists) = revoked {
-        lists.iter().try_for_each(|list| ffi::add_crl(&mut store, list))?;
-        store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
-    }
-    context.set_cert_store(store.build());
+    trust(&mut context, [pki.client_root()], revoked)?;
     context.add_client_ca(pki.client_root())?;
     context.set_session_id_context(b"gauntlet")?;
     match knobs.client_certificate_status {
