@@ -81,7 +81,7 @@ unsafe extern "C" {
 /// `SSL_CTRL_SET_DH_AUTO` of `openssl/ssl.h`.
 const SET_DH_AUTO: c_int = 118;
 
-/// Who is told what passes on one connection. Called from inside OpenSSL: must neither panic nor call OpenSSL.
+/// A witness of the messages on one connection. Called from inside OpenSSL: must neither panic nor call OpenSSL.
 pub(crate) trait Witness: Send + Sync + Sized + 'static {
     /// Where on an [`Ssl`] its witness is kept.
     fn index() -> Index<Ssl, Arc<Self>>;
@@ -208,7 +208,7 @@ unsafe extern "C" fn on_ticket_key<K: TicketKeys>(
     mac: *mut EVP_MAC_CTX,
     making: c_int,
 ) -> c_int {
-    // What the callback may answer.
+    // The callback's answers.
     const FAILED: c_int = -1;
     const FULL_HANDSHAKE: c_int = 0;
     const ACCEPTED: c_int = 1;

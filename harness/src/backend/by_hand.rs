@@ -115,7 +115,7 @@ pub(crate) fn called(profile: &BackendProfile, host: &str) -> String {
     recipe.ok().filter(|_| has_name).map_or_else(|| host.to_owned(), |recipe| recipe.dialled(host))
 }
 
-/// The same with `openssl s_client`, which shows the handshake itself.
+/// The call with `openssl s_client`, which shows the handshake itself.
 pub(crate) fn s_client(profile: &BackendProfile, host: &str, port: &str, files: &Files) -> String {
     let mut words = vec!["openssl s_client -connect".to_owned(), format!("{host}:{port}")];
     let name = called(profile, host);
@@ -166,7 +166,7 @@ pub(crate) fn status(profile: &BackendProfile, host: &str, port: &str, files: &F
     })
 }
 
-/// What the address in the certificate is.
+/// The kind of the address in the certificate, in words.
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command prints it"))]
 pub(crate) const fn status_label(source: StatusSource) -> &'static str {
     match source {

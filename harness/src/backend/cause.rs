@@ -11,12 +11,12 @@ use crate::{
     },
 };
 
-/// What a failed handshake leaves behind.
+/// The traces of a failed handshake.
 pub(super) struct Signs<'a> {
     pub(super) alert_received: Option<Alert>,
     pub(super) alert_sent: Option<Alert>,
     pub(super) failure: &'a Failure,
-    /// What became of the client's chain.
+    /// The result of checking the client's chain.
     pub(super) verdict: X509VerifyResult,
     /// Whether the client sent a server name.
     pub(super) has_name: bool,

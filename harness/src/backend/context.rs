@@ -31,7 +31,7 @@ use crate::{
     wire::observer,
 };
 
-/// What a backend shows, and whose clients it trusts.
+/// The identity that a backend shows, and the authorities whose clients it trusts.
 #[derive(Debug, Clone)]
 pub struct Held {
     /// Its certificate and key.
@@ -40,7 +40,7 @@ pub struct Held {
     pub client_roots: Vec<X509>,
 }
 
-/// What of a profile the context depends on; backends that agree in this share one.
+/// The parts of a profile on which the context depends; backends that agree in them share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Settings {
     versions: Vec<TlsVersion>,
@@ -102,7 +102,7 @@ impl Settings {
         Self { stops_at_client_hello: false, ..self.clone() }
     }
 
-    /// What it shows.
+    /// The identity to show.
     pub(super) fn identity(
         &self,
         pki: &Pki,
@@ -118,13 +118,13 @@ impl Settings {
         Self { certificate, ..self }
     }
 
-    /// The same with another certificate, whatever the server name.
+    /// These settings with another certificate, whatever the server name.
     fn showing(&self, certificate: ServerCertificate) -> Self {
         Self { certificate, server_name: None, staple: None, ..self.clone() }
     }
 
-    /// HTTP/2 forbids both renegotiation and post-handshake authentication (RFC 9113 9.2.1, 9.2.3), so whoever
-    /// wants one of them after the request speaks HTTP/1.1 only, as IIS and httpd do.
+    /// HTTP/2 forbids both renegotiation and post-handshake authentication (RFC 9113 9.2.1, 9.2.3), so a
+    /// backend that wants one of them after the request speaks HTTP/1.1 only, as IIS and httpd do.
     fn protocols(&self) -> &'static [u8] {
         let late = matches!(self.client_certificate, Some((DemandTime::AfterRequest, _)));
         match self.application_protocols {
@@ -141,7 +141,7 @@ pub(super) fn stops_at_client_hello(fault: Fault) -> bool {
     fault.at == FaultPhase::ClientHello && !matches!(fault.does, FaultAction::Drip | FaultAction::RefuseSplit)
 }
 
-/// What a handshake makes of the client's certificate.
+/// The treatment of the client's certificate in a handshake.
 pub(super) fn verify_mode(need: Need) -> SslVerifyMode {
     match need {
         Need::Optional => SslVerifyMode::PEER,
@@ -243,7 +243,8 @@ fn keep_sessions(context: &mut SslContextBuilder, settings: &Settings) -> Result
     }
     if settings.offers_early_data {
         context.set_max_early_data(EARLY_DATA)?;
-        // Else tickets would be numbers of sessions that are kept here, each for one use (SSL_read_early_data(3)).
+        // With the protection, tickets would be numbers of sessions that are kept here, each for one use
+        // (SSL_read_early_data(3)).
         context.set_options(NO_ANTI_REPLAY);
     }
     Ok(())
@@ -262,7 +263,7 @@ fn allow_renegotiation(context: &mut SslContextBuilder, asked_by_client: Option<
     }
 }
 
-/// What the server name that a client sends leads to.
+/// Applies the policy for the server name that a client sends.
 fn look_at_server_name(
     context: &mut SslContextBuilder,
     policy: ServerNamePolicy,
@@ -336,8 +337,8 @@ const fn response(staple: Staple) -> OcspKind {
     }
 }
 
-/// A resumed handshake checks no client certificate, so nobody may resume; nor may a renegotiation be a resumption,
-/// or the client is never asked for its certificate.
+/// A resumed handshake checks no client certificate, so that none may be resumed; nor may a renegotiation be a
+/// resumption, or the client is never asked for its certificate.
 fn forget_sessions(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_num_tickets(0)?;
@@ -408,7 +409,7 @@ fn require_server_name(context: &mut SslContextBuilder, names: Vec<Name>) {
 }
 
 /// The server name, before OpenSSL has looked at the extensions: a list of entries, each a type, a length and a name
-/// (RFC 6066 3). Everybody sends one entry.
+/// (RFC 6066 3). Clients send one entry.
 fn offered_name(ssl: &SslRef) -> Option<&str> {
     let [_, _, 0, high, low, name @ ..] = ffi::server_name_extension(ssl)? else {
         return None;

@@ -21,7 +21,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Those of a backend's nth connection, where this module has a say in them.
+    /// The keys of a backend's nth connection, where this module chooses them.
     pub(super) fn of(sessions: Sessions, connection: u64) -> Option<Self> {
         match sessions {
             Sessions::Ids | Sessions::TicketsRefused => None,
@@ -50,7 +50,7 @@ pub(super) fn attach(ssl: &mut Ssl, keys: Keys) {
     ssl.set_ex_data(Keys::index(), keys);
 }
 
-/// What all keys of this process are made from, so that contexts with different certificates have them in common.
+/// The secret from which all keys of this process are made, so that contexts with different certificates share them.
 static SECRET: OnceLock<[u8; 32]> = OnceLock::new();
 
 impl TicketKeys for Keys {

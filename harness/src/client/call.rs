@@ -1,4 +1,4 @@
-//! One request over one connection, and what became of it.
+//! A call: one request over one connection, and its outcome.
 
 use std::{
     future::pending,
@@ -48,7 +48,7 @@ pub struct Answer {
     pub head: Parts,
     /// The body, or what came of it.
     pub body: Bytes,
-    /// What cut the body off, if anything did.
+    /// The failure that cut the body off, if one did.
     pub cut: Option<Failure>,
     /// What was known of TLS when the body ended.
     pub handshake: Handshake,
@@ -81,7 +81,7 @@ impl Dialed {
         }
     }
 
-    /// What has passed on the TLS connection; none if it is plain.
+    /// The observer of the TLS connection; none if it is plain.
     #[must_use]
     pub fn observer(&self) -> Option<&Arc<Observer>> {
         self.watch.observer.as_ref()
@@ -169,7 +169,7 @@ async fn read(response: Response<Incoming>, watch: &Watch, broken: &Remembered, 
     Answer { head, body: body.freeze(), cut, handshake: now.handshake, resumed: now.resumed }
 }
 
-/// What keeps a connection going until all is said.
+/// The future that drives a connection to its end.
 type Conversation = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// Keeps it going until it ends; one that has ended, for ever.
@@ -226,7 +226,7 @@ fn for_http2(mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
     request
 }
 
-/// What is known of a connection while hyper has it.
+/// The handles to a connection while hyper has it.
 #[derive(Debug)]
 struct Watch {
     observer: Option<Arc<Observer>>,
@@ -268,7 +268,7 @@ impl Watch {
 }
 
 impl Circumstances {
-    /// Those of a TLS connection as it stands.
+    /// The circumstances of a TLS connection now.
     pub(crate) fn of<S>(role: Role, stream: &SslStream<S>, observer: &Observer) -> Self {
         let ssl = stream.ssl();
         Self {

@@ -64,7 +64,7 @@ pub struct DialerSettings {
     pub name: String,
     /// The server name to send, if any.
     pub server_name: Option<String>,
-    /// What to show when asked for a certificate.
+    /// The certificate to show when asked for one.
     pub identity: Option<Arc<Identity>>,
     /// Whether to offer post-handshake authentication (RFC 8446 4.2.6).
     pub post_handshake_auth: bool,
@@ -112,20 +112,20 @@ impl Dialer {
         })
     }
 
-    /// The same dialer for a server that goes by another name.
+    /// This dialer for a server that goes by another name.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         let name = name.to_owned();
         Self { server_name: self.server_name.as_ref().map(|_| name.clone()), name, ..self.clone() }
     }
 
-    /// The same dialer with another patience for answers about the status of a certificate.
+    /// This dialer with another patience for answers about the status of a certificate.
     #[must_use]
     pub fn asking_for(&self, status_patience: Duration) -> Self {
         Self { status_patience, ..self.clone() }
     }
 
-    /// The same dialer with its connections recorded.
+    /// This dialer with its connections recorded.
     #[must_use]
     pub(crate) fn recorded_by(&self, recorder: &Recorder) -> Self {
         Self { recorder: recorder.clone(), ..self.clone() }
@@ -192,7 +192,7 @@ impl Dialer {
     /// Opens a connection without TLS.
     ///
     /// # Errors
-    /// [`Failure`]: that nobody listens, or nobody answers until `deadline`.
+    /// [`Failure`]: the connection was refused, or not accepted until `deadline`.
     pub async fn dial_plain(
         address: SocketAddr,
         deadline: Instant,
@@ -287,8 +287,8 @@ fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// Each protocol behind its length (RFC 7301 3.1). What is longer than a length can say is cut, and then refused
-/// by whoever reads it.
+/// Each protocol behind its length (RFC 7301 3.1). A protocol that is longer than a length can say is cut, and the
+/// server then refuses it.
 fn wire_format(protocols: &[String]) -> Vec<u8> {
     let mut list = Vec::new();
     for protocol in protocols {

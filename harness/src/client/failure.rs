@@ -18,11 +18,11 @@ pub struct Failure {
     pub phase: Phase,
     /// Why.
     pub cause: Cause,
-    /// Who ended it.
+    /// The side that ended it.
     pub side: Side,
     /// How the connection ended; nothing if there was none.
     pub ended: Option<Ended>,
-    /// What was known of its TLS.
+    /// The facts of its TLS, as far as they were known.
     pub handshake: Handshake,
     /// The code with which the server gave up HTTP/2 (RFC 9113 7).
     pub http2_error: Option<String>,
@@ -31,7 +31,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether the other side broke the connection off, for no reason that the next one would have to have too.
+    /// Whether the other side broke the connection off for a reason that need not hold for the next connection.
     #[cfg(feature = "matrix")]
     pub(crate) fn is_broken_connection(&self) -> bool {
         self.side == Side::Peer
@@ -42,7 +42,7 @@ impl Failure {
     }
 }
 
-/// Who ended a connection, seen from the end that tells.
+/// The side that ended a connection, seen from the end that reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// This end.
@@ -91,7 +91,7 @@ impl Failure {
         Self { cause, side: Side::Own, ..Self::under(known, Phase::Handshake, words) }
     }
 
-    /// A request that cannot be put into words of HTTP: a path with a space in it, say.
+    /// A request that HTTP cannot express, such as one for a path with a space in it.
     pub(crate) fn not_sent(error: String) -> Self {
         Self { side: Side::Own, ..Self::blank(Phase::Connect, error) }
     }
@@ -126,9 +126,9 @@ impl Failure {
         }
     }
 
-    /// What this end held against its server, if it was this end that refused in the handshake.
+    /// The cause for which this end refused its server in the handshake, if it did.
     fn own_refusal(&self) -> Option<Cause> {
-        // What is found out only when the handshake is over, comes without an alert.
+        // A check that fails only after the handshake ends the connection without an alert.
         let is_found_late = matches!(
             self.cause,
             Cause::ServerCertRevoked | Cause::ServerCertStatusUnknown | Cause::AlpnMismatch
@@ -156,7 +156,7 @@ impl Failure {
     }
 }
 
-/// What was known of a connection when it failed.
+/// The facts of a connection when it failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Circumstances {
     /// Which end this is.
@@ -169,12 +169,12 @@ pub(crate) struct Circumstances {
     pub(crate) resumed: bool,
     /// Whether the client sends a server name.
     pub(crate) sends_server_name: bool,
-    /// What this end's check of the peer's certificate came to.
+    /// The result of this end's check of the peer's certificate.
     pub(crate) verified: X509VerifyResult,
 }
 
 impl Circumstances {
-    /// Those of a connection without TLS.
+    /// The circumstances of a connection without TLS.
     pub(crate) fn plain() -> Self {
         Self {
             role: Role::Client,
@@ -186,7 +186,7 @@ impl Circumstances {
         }
     }
 
-    /// Cause, culprit and end. Own refusals come first: what the peer did afterwards only answers them.
+    /// Cause, culprit and end. Own refusals come first: the peer's acts after them are only its answer.
     fn read(&self, by: &Break) -> (Cause, Side, Ended) {
         if self.handshake.alert_sent == Some(Alert::NoRenegotiation) {
             return (Cause::RenegotiationRefused, Side::Own, by.ended(self));
@@ -202,7 +202,7 @@ impl Circumstances {
         }
     }
 
-    /// Why this end itself gave up.
+    /// The cause for which this end gave up.
     fn cause_within(&self, reasons: &Reasons) -> Cause {
         if reasons.has(SSL_R_CERTIFICATE_VERIFY_FAILED) {
             let refused = match self.role {
@@ -221,7 +221,7 @@ impl Circumstances {
         })
     }
 
-    /// What a received alert most likely stands for, given what had passed.
+    /// The most likely cause of a received alert, given the messages before it.
     fn cause_of(&self, alert: Alert) -> Cause {
         let meant = match self.role {
             Role::Server => alert.meant_by_client(),

@@ -1,4 +1,4 @@
-//! One connection as hyper sees it, that remembers how it broke.
+//! A connection for hyper that remembers how it broke.
 
 use std::{
     io,
@@ -31,7 +31,7 @@ pub(crate) struct Leg {
     broken: Remembered,
 }
 
-/// How a [`Leg`] broke, for whoever asks once hyper has taken the leg.
+/// The way in which a [`Leg`] broke, to be read after hyper has taken the leg.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Remembered(Arc<Mutex<Option<Break>>>);
 
@@ -89,7 +89,7 @@ impl AsyncWrite for Leg {
         };
         match ready!(written) {
             Ok(length) => Poll::Ready(Ok(length)),
-            // Who hangs up before reading the request has often left its reason behind: in TLS 1.3 the alert that
+            // A server that hangs up before reading the request has often sent its reason before: in TLS 1.3 the alert that
             // refuses a client certificate arrives at the same time as the reset (RFC 8446 4.4.2.4). Reading comes
             // to that reason, and then to the end; an error here would make hyper give up before.
             Err(error) if matches!(Break::of_io(&error), Break::Reset | Break::Truncated) => {

@@ -33,7 +33,7 @@ const BACKEND: &str = "x-gauntlet-backend";
 /// A server name that no gateway knows.
 const UNKNOWN_NAME: &str = "unknown.gauntlet.test";
 
-/// One client behaviour. Every call is a connection of its own; many may be under way at the same time.
+/// A client with one behaviour. Every call is a connection of its own; many may be under way at the same time.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// None for a client that speaks HTTP without TLS.
@@ -42,7 +42,7 @@ pub struct Probe {
     recorder: Recorder,
 }
 
-/// What to call.
+/// The address, path and nonce of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Where to connect to.
@@ -51,11 +51,11 @@ pub struct Target {
     pub host: String,
     /// The path.
     pub path: String,
-    /// What joins the evidence of the three witnesses.
+    /// The mark by which the evidence of the three witnesses is joined.
     pub nonce: String,
 }
 
-/// What a client does before its call.
+/// The preparation of a client's call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Before {
     /// Nothing.
@@ -66,7 +66,7 @@ pub enum Before {
     Session(Target),
 }
 
-/// What a client believes of the gateway it calls.
+/// The trust of a client in the gateway that it calls.
 #[derive(Debug, Clone)]
 pub struct ClientTrust {
     /// The root of the gateway's certificate; nothing is verified without one.
@@ -99,7 +99,7 @@ impl Probe {
         Self { dialer: None, limits, recorder: Recorder::default() }
     }
 
-    /// The same client with its connections recorded.
+    /// This client with its connections recorded.
     #[must_use]
     pub fn recorded_by(self, recorder: &Recorder) -> Self {
         let dialer = self.dialer.map(|dialer| dialer.recorded_by(recorder));

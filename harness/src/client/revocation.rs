@@ -47,7 +47,7 @@ impl From<ErrorStack> for Refusal {
     }
 }
 
-/// What a response may be long: a list of a million certificates is.
+/// The longest response that is read: enough for a list of a million certificates.
 const LONGEST: usize = 64 << 20;
 
 /// How far clocks may be apart, in seconds.
@@ -167,7 +167,7 @@ impl<'a> Server<'a> {
     }
 }
 
-/// What is at a URL; a question is posted (RFC 6960 A.1).
+/// Gets what is at a URL, or posts a question to it (RFC 6960 A.1).
 async fn fetch(url: &str, question: Option<Vec<u8>>, deadline: Instant) -> Result<Bytes, Refusal> {
     let failed = |error: &dyn fmt::Display| Refusal::unknown(format!("{url}: {error}"));
     let target: Uri = url.parse().map_err(|error| failed(&error))?;

@@ -33,7 +33,7 @@ pub(super) fn facts(chain: &[X509], found: &[(X509VerifyResult, u32)]) -> ChainF
     ChainFacts { certificates: chain.iter().map(|certificate| of(certificate)).collect(), problems }
 }
 
-/// Whom nobody trusts comes first: what else is wrong follows from that or matters less.
+/// The order of gravity: a chain without a trusted root comes first, since other flaws follow from that or matter less.
 const fn rank(cause: Cause) -> u8 {
     match cause {
         Cause::ServerCertMalformed => 0,
@@ -46,13 +46,13 @@ const fn rank(cause: Cause) -> u8 {
     }
 }
 
-/// What security level 2, the default of today's distributions, has against it (`SSL_CTX_set_security_level(3)`).
+/// The objection of security level 2, the default of current distributions (`SSL_CTX_set_security_level(3)`).
 fn weakness(certificate: &X509Ref) -> Option<String> {
     let key = certificate.public_key().ok()?;
     if matches!(key.id(), Id::RSA | Id::RSA_PSS | Id::DSA) && key.bits() < 2048 {
         return Some(format!("the key has {} bits only", key.bits()));
     }
-    // Nobody checks the signature of a root.
+    // The signature of a root is never checked.
     let is_root = name(certificate.subject_name()) == name(certificate.issuer_name());
     let digest = certificate.signature_algorithm().object().nid().signature_algorithms()?.digest;
     let is_weak = [Nid::MD4, Nid::MD5, Nid::SHA1, Nid::MDC2].contains(&digest);

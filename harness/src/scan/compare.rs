@@ -1,4 +1,4 @@
-//! What changed between two scans: what got worse, what got better, what is merely different, server by server.
+//! The changes between two scans, server by server: worse, better, or merely different.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,7 @@ impl Trend {
         &[Self::Worse, Self::Better, Self::Different, Self::Appeared, Self::Vanished, Self::Stays];
 }
 
-/// What changed from one scan to another, in the order of the servers' names.
+/// The changes from one scan to another, in the order of the servers' names.
 #[must_use]
 pub fn compare(before: &ScanRecord, after: &ScanRecord) -> Vec<TargetChange> {
     let by_name = |record: &'_ ScanRecord| -> BTreeMap<String, TargetRecord> {
@@ -118,7 +118,7 @@ fn facts(before: &TargetRecord, after: &TargetRecord) -> Vec<FactChange> {
     found.0
 }
 
-/// What was found so far.
+/// The changes found so far.
 #[derive(Default)]
 struct Facts(Vec<FactChange>);
 
@@ -171,7 +171,7 @@ fn versions(before: &TargetRecord, after: &TargetRecord, found: &mut Facts) {
         let of =
             |target: &TargetRecord| target.versions.iter().find(|facts| facts.version == version).cloned();
         let (was, is) = (of(before), of(after));
-        // Those below TLS 1.2 are to be gone (RFC 8996), the others are to be there.
+        // Versions below TLS 1.2 should be gone (RFC 8996), the others should be there.
         let wanted = version >= TlsVersion::Tls12;
         let accepted = |there: bool| there.then(|| "accepted".to_owned());
         let trend = Trend::of(was.is_some() == wanted, is.is_some() == wanted);
@@ -208,7 +208,7 @@ fn suites(what: &str, before: &[String], after: &[String], found: &mut Facts) {
     }
 }
 
-/// What nobody should accept any more (RFC 9325 4.1).
+/// Whether a suite should not be accepted any more (RFC 9325 4.1).
 fn is_broken(suite: &str) -> bool {
     ["_NULL_", "_anon_", "_EXPORT", "_RC4_", "_RC2_", "_DES_", "_3DES_", "_MD5"]
         .iter()

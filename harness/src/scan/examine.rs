@@ -1,4 +1,4 @@
-//! One server, examined: from its first answer to the forecasts.
+//! The examination of a server: from its first answer to the forecasts.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
@@ -36,7 +36,7 @@ use crate::{
 /// The application protocols that are offered, each alone.
 const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
 
-/// What all examinations share.
+/// The clients and settings that all examinations share.
 pub(super) struct Examiner {
     visitor: Visitor,
     server_name: Option<String>,
@@ -152,7 +152,7 @@ struct Examination<'a> {
     host: &'a str,
 }
 
-/// One accepted version.
+/// An accepted version.
 struct Spoken {
     version: TlsVersion,
     swept: Swept,
@@ -225,7 +225,7 @@ impl Examination<'_> {
         }
     }
 
-    /// What an alert means that answers everything that can be offered.
+    /// The meaning of an alert that answers an offer of everything.
     const fn cause_of(&self, alert: Alert) -> Cause {
         match alert {
             Alert::ProtocolVersion | Alert::HandshakeFailure => Cause::NoCommonVersion,
@@ -307,7 +307,7 @@ impl Examination<'_> {
                     note_chain(&visit, &mut leaves, &mut chains);
                 }
                 if !leaves.contains(leaf) {
-                    // What OpenSSL cannot make a call with is shown as it came.
+                    // A leaf without a suite that OpenSSL can call with is shown as it came.
                     leaves.push(leaf.clone());
                     chains.extend(X509::from_der(leaf).ok().map(|leaf| chain::facts(&[leaf], &[])));
                 }
@@ -373,7 +373,7 @@ impl Examination<'_> {
         }
     }
 
-    /// The same of a server whose certificate is encrypted.
+    /// The answer to a client without a server name, where the certificate is encrypted.
     async fn nameless_visit(&self, spoken: &Spoken) -> Option<NamelessAnswer> {
         let with = spoken.visit.chain.first()?.to_der().ok()?;
         let visit = self.visit(&Errand { server_name: None, ..self.errand(spoken.version) }).await;
@@ -463,7 +463,7 @@ fn facts(spoken: &Spoken, groups: Option<Vec<u16>>, schemes: Option<Vec<u16>>) -
     }
 }
 
-/// What it asked for in any version, from the highest down.
+/// The server's demand for a client certificate in the highest version that has one.
 fn client_certificate(spoken: &[Spoken]) -> Option<ClientCertificateFacts> {
     let asking: Vec<_> = spoken.iter().filter(|spoken| spoken.visit.asked.is_some()).collect();
     // A demand that comes late is the harder one to meet.
@@ -485,7 +485,7 @@ fn client_certificate(spoken: &[Spoken]) -> Option<ClientCertificateFacts> {
     })
 }
 
-/// What a current client without a certificate makes of it.
+/// The judgement of a current client without a certificate.
 fn judged(spoken: &[Spoken], certificates: &[ChainFacts]) -> (Word, Option<Cause>, Option<String>) {
     let problem = |cause, because: String| (Word::TlsProblem, Some(cause), Some(because));
     let Some(spoken) = spoken.last().filter(|spoken| spoken.version >= TlsVersion::Tls12) else {

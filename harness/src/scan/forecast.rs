@@ -46,7 +46,7 @@ pub fn profiles() -> Result<Vec<NamedProfile>, GatewayError> {
     Ok(profiles)
 }
 
-/// Whether somebody may want it like that, and a scan can tell: with a client certificate, if any, that the backend accepts,
+/// Whether an operator may want it like that, and a scan can tell: with a client certificate, if any, that the backend accepts,
 /// asking for the name that was scanned, looking at no list and asking no responder, and not depending on what went
 /// before.
 fn is_meant_well(profile: &UpstreamProfile) -> bool {
@@ -66,7 +66,7 @@ pub(super) fn forecasts(target: &TargetRecord, profiles: &[NamedProfile]) -> Vec
 fn met_by(profile: &NamedProfile, target: &TargetRecord, usual: &Composed) -> Composed {
     let mut met = usual.clone();
     let (_, upstream) = &profile.upstream;
-    // What is offered in TLS 1.3 is the gateway's own affair, and it has to claim something about that.
+    // The suites offered in TLS 1.3 are the gateway's own choice, and it has to claim something about them.
     let version = met.profile.versions.as_ref().and_then(|versions| versions.negotiate(&upstream.versions));
     let is_claimed = profile.claims.upstream_ciphers.is_some();
     if upstream.ciphers.is_some() && (is_claimed || version < Some(TlsVersion::Tls13)) {
@@ -118,7 +118,7 @@ fn forecast(backend: &Composed, profile: &NamedProfile) -> Forecast {
     }
 }
 
-/// The measured server as the backend that the model knows. Parts in which it is like everybody else stay absent, so
+/// The measured server as the backend that the model knows. Parts in which it is like most servers stay absent, so
 /// that a gateway need not make any claim about them.
 fn as_backend(target: &TargetRecord) -> BackendProfile {
     let versions: Vec<_> = target.versions.iter().map(|facts| facts.version).collect();
@@ -139,7 +139,7 @@ fn as_backend(target: &TargetRecord) -> BackendProfile {
             .renegotiation
             .filter(|facts| !facts.secure)
             .map(|_| ClientRenegotiation::NotIndicated),
-        // What one look at a server does not show.
+        // A single look at a server does not show these.
         renewal: None,
         refuses_in_tls: None,
         late_for: None,
@@ -161,7 +161,7 @@ fn as_backend(target: &TargetRecord) -> BackendProfile {
     }
 }
 
-/// Whether everybody has one of these for this version.
+/// Whether every current client has such a suite for this version.
 fn is_common(version: TlsVersion, cipher: &str) -> bool {
     match version {
         TlsVersion::Tls13 => {
@@ -178,7 +178,7 @@ fn is_common(version: TlsVersion, cipher: &str) -> bool {
     }
 }
 
-/// The suites, if it insists on some that not everybody has.
+/// The suites, if it insists on some that not every client has.
 fn particular_ciphers(target: &TargetRecord) -> Option<Vec<CipherSuite>> {
     let is_particular = target
         .versions
@@ -294,7 +294,7 @@ fn application_protocols(target: &TargetRecord) -> Option<ApplicationProtocols> 
     }
 }
 
-/// What kept every call from coming through, where it was no matter of what was offered.
+/// The fault that kept every call from coming through, whatever was offered.
 fn fault(target: &TargetRecord) -> Option<Fault> {
     let calls = &target.versions;
     if calls.iter().any(|facts| facts.failure.is_none()) {

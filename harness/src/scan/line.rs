@@ -30,7 +30,7 @@ pub(crate) struct Line {
     pub(super) limits: Limits,
     random: [u8; 32],
     connections: AtomicU32,
-    /// It has gone silent after its ServerHello, so nobody waits for more than that again.
+    /// Whether it has gone silent after its ServerHello; later calls then wait for no more than that.
     stalls: AtomicBool,
 }
 
@@ -73,7 +73,7 @@ impl Line {
                 let _ = tcp.set_nodelay(true);
                 Ok(tcp)
             }
-            // Somebody was there: a reset may overtake the end of connect(2).
+            // The port has a listener: a reset may overtake the end of connect(2).
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
                 Err(NoAnswer::in_handshake(Cause::Reset))
             }
@@ -82,7 +82,7 @@ impl Line {
         }
     }
 
-    /// What the server answers to this ClientHello: as much of its first flight as is in the clear.
+    /// Sends this ClientHello and reads as much of the server's first flight as is in the clear.
     pub(crate) async fn ask(&self, offer: &Offer) -> Result<ServerFlight, NoAnswer> {
         let mut again = AGAIN;
         loop {
@@ -114,7 +114,7 @@ impl Line {
         }
         match ended {
             Ok(Ok(())) => Ok(flight),
-            // What has come stands.
+            // A ServerHello before the error stands.
             Ok(Err(_)) if flight.hello.is_some() => Ok(flight),
             Err(_) if flight.hello.is_some() => {
                 self.stalls.store(true, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Sweeps: everything is offered, what the server picks is taken away, and so on until it finds nothing any more. Nobody
-//! completes a handshake, and in TLS 1.3 nobody makes a key: a server that is offered no key share names its choices in
+//! Sweeps: everything is offered, what the server picks is taken away, and so on until it finds nothing any more. No
+//! handshake is completed, and in TLS 1.3 no key is made: a server that is offered no key share names its choices in
 //! a HelloRetryRequest.
 
 use openssl::{nid::Nid, x509::X509};
@@ -15,7 +15,7 @@ use crate::wire::{
 /// `TLS_EMPTY_RENEGOTIATION_INFO_SCSV` (RFC 5746 3.3): even SSL 3.0 understands it.
 const RENEGOTIATION_SCSV: u16 = 0x00ff;
 
-/// What one version came to.
+/// The result of sweeping one version.
 #[derive(Debug, Default)]
 pub(super) struct Swept {
     /// The suites, in the order in which it picked them.
@@ -101,7 +101,7 @@ pub(super) async fn ciphers(line: &Line, version: TlsVersion, name: Option<&str>
         };
         swept.note(hello, &flight);
         offer.ciphers.retain(|code| *code != hello.cipher);
-        // What has been picked goes to the end, so that a server that follows the client's order shows the next one.
+        // A picked group or scheme goes to the end, so that a server that follows the client's order shows the next one.
         put_last(&mut offer.groups, swept.groups.last());
         put_last(&mut offer.signature_algorithms, swept.schemes.last());
     }
@@ -137,7 +137,7 @@ impl Swept {
         };
     }
 
-    /// Those of its suites in which the server signs its half of the key exchange on a curve.
+    /// The suites in which the server signs its half of the key exchange on a curve.
     fn on_curves(&self) -> Vec<u16> {
         self.named(&["_ECDHE_", "_ECDH_anon_"])
     }

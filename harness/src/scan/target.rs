@@ -1,4 +1,4 @@
-//! What is to be scanned: `host:port`.
+//! The target of a scan: `host:port`.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -11,7 +11,7 @@ pub struct Target {
     pub port: u16,
 }
 
-/// What names no server.
+/// A text that names no server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" names no server; write host:port, 192.0.2.1:443 or [2001:db8::1]:443")]
 pub struct BadTarget(String);

@@ -1,4 +1,4 @@
-//! Whole calls with OpenSSL, for what a server says only under encryption or after the handshake.
+//! Whole calls with OpenSSL, for the facts that a server shows only under encryption or after the handshake.
 
 use std::{
     io,
@@ -36,31 +36,31 @@ use crate::{
     wire::observer::{self, Direction, HandshakeType, Observer},
 };
 
-/// Whom a scan trusts.
+/// The authorities that a scan trusts.
 #[derive(Debug, Clone, Default)]
 pub enum Roots {
-    /// Those that the operating system trusts.
+    /// The authorities that the operating system trusts.
     #[default]
     System,
     /// These.
     Own(Vec<X509>),
 }
 
-/// Calls servers, whoever they are: it accepts every version, every cipher suite and every certificate, and keeps what
-/// it would have held against it.
+/// Calls servers and refuses none: it accepts every version, every cipher suite and every certificate, and notes the
+/// flaws of the certificate.
 pub(super) struct Visitor {
     context: SslContext,
-    /// The same without tickets, for servers that keep sessions themselves.
+    /// A context without tickets, for servers that keep sessions themselves.
     without_tickets: SslContext,
 }
 
-/// What a call is to be like.
+/// The settings of a call.
 #[derive(Clone, Copy)]
 pub(super) struct Errand<'a> {
     pub(super) version: TlsVersion,
     /// The server name.
     pub(super) server_name: Option<&'a str>,
-    /// What the certificate is checked for.
+    /// The host for which the certificate is checked.
     pub(super) host: &'a str,
     /// The one cipher suite, in OpenSSL's spelling.
     pub(super) cipher: Option<&'a str>,
@@ -73,7 +73,7 @@ pub(super) struct Errand<'a> {
     pub(super) then: Then<'a>,
 }
 
-/// What is done once the handshake is complete.
+/// The step after the handshake.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Then<'a> {
     Nothing,
@@ -81,12 +81,12 @@ pub(super) enum Then<'a> {
     Renegotiate,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 pub(super) struct Visit {
     pub(super) failure: Option<Failure>,
     pub(super) status: Option<u16>,
     pub(super) chain: Vec<X509>,
-    /// What was wrong with it, and the depth of the certificate.
+    /// The flaws of the chain, each with the depth of its certificate.
     pub(super) problems: Vec<(X509VerifyResult, u32)>,
     pub(super) asked: Option<DemandTime>,
     pub(super) authorities: Vec<String>,
@@ -129,7 +129,7 @@ impl Visitor {
         let mut status = None;
         let failure = carry_out(&mut call, &observer, errand.then, deadline, &mut status).await.err();
         if failure.is_none() {
-            // Or OpenSSL takes the session for a bad one (SSL_free(3)); whether it can be sent matters to nobody.
+            // Without it OpenSSL takes the session for a bad one (SSL_free(3)); the peer need not receive it.
             let _ = timeout_at(deadline, call.shutdown()).await;
         }
         let ssl = call.ssl();
@@ -226,7 +226,7 @@ impl Visit {
     }
 }
 
-/// The handshake and what is to follow.
+/// The handshake and the step after it.
 async fn carry_out(
     call: &mut SslStream<TcpStream>,
     observer: &Observer,
@@ -268,7 +268,7 @@ async fn carry_out(
     }
 }
 
-/// What is read of an answer at most.
+/// The most that is read of an answer.
 const MOST_OF_AN_ANSWER: usize = 1 << 16;
 
 /// Sends a request and reads the answer, or its first part if it is long; no status if it is not HTTP/1.
@@ -348,7 +348,7 @@ fn context_without_roots() -> Result<SslContextBuilder, ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_client())?;
     context.set_security_level(0);
     context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0")?;
-    // One key share, of the cheapest group; the others on demand.
+    // A single key share, of the cheapest group; the others on demand.
     context.set_groups_list(GROUPS)?;
     limit_versions(&mut context, TlsVersion::ALL.iter().copied())?;
     context.set_options(SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION | LEGACY_SERVER_CONNECT);

@@ -1,4 +1,4 @@
-//! What the gateway itself answers when a request comes to nothing.
+//! The gateway's own answers to requests that come to nothing.
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! What the reference gateway says of itself.
+//! The claims of the reference gateway about itself.
 
 use tls_gauntlet_scenarios::{
     Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, UnknownProtocols,
@@ -81,7 +81,7 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
     }
 }
 
-/// What no knob is for.
+/// The profiles that the reference gateway cannot follow: it has no setting for them.
 pub(in crate::gateway) fn impossible() -> Vec<Impossible> {
     let because = |(name, profile): (&str, &UpstreamProfile)| {
         let because = "the reference gateway opens a connection for every request";

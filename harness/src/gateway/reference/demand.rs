@@ -9,7 +9,7 @@ use tls_gauntlet_scenarios::{Cause, LateDemand};
 use super::ReferenceKnobs;
 use crate::{ffi, tls::shared_tls::SharedTls, tls::verification::client_cause, wire::observer::Observer};
 
-/// What came of asking.
+/// The outcome of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Demanded {
     /// There is a certificate already.
@@ -63,7 +63,7 @@ pub(super) async fn certificate(
 }
 
 impl Demanded {
-    /// The same for the log, which says nothing where nothing had to be asked.
+    /// The word for the log; none where no certificate had to be asked for.
     pub(super) const fn word(self, flaw: Option<Cause>) -> Option<LateDemand> {
         match (self, flaw) {
             (Self::HasOne, _) => None,
@@ -76,7 +76,7 @@ impl Demanded {
     }
 }
 
-/// What is wrong with what the client showed.
+/// The flaw of the certificate that the client showed.
 pub(super) fn verdict(tls: &SharedTls) -> Option<Cause> {
     tls.with_ssl(|ssl| match ssl.peer_certificate() {
         None => Some(Cause::ClientCertMissing),

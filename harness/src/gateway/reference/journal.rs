@@ -57,12 +57,12 @@ pub(super) struct Caller {
     pub(super) tls: &'static str,
     /// The version of HTTP.
     pub(super) http: Version,
-    /// What came of asking for a certificate late, if the request needed that.
+    /// The outcome of asking for a certificate late, if the request needed that.
     pub(super) late: Option<LateDemand>,
 }
 
 impl Caller {
-    /// That of a request of this version, so far.
+    /// The caller of a request of this version, so far.
     pub(super) fn of(tls: &SharedTls, http: Version) -> Self {
         Self { tls: tls.with_ssl(SslRef::version_str), http, late: None }
     }
@@ -160,7 +160,7 @@ impl Asked<'_> {
     }
 }
 
-/// What the columns `LastError…` say.
+/// The content of the columns `LastError…`.
 struct LastError {
     source: &'static str,
     reason: &'static str,
@@ -181,7 +181,7 @@ impl fmt::Display for Asked<'_> {
 /// A failure, seen from the gateway.
 struct Why<'a> {
     failure: &'a Failure,
-    /// Who was at the other end.
+    /// The party at the other end.
     peer: Party,
 }
 
@@ -194,7 +194,7 @@ impl Why<'_> {
         }
     }
 
-    /// The same reason stands for everything that goes wrong with a backend but silence; only the text differs.
+    /// One reason stands for every failure of a backend but silence; only the text differs.
     fn in_gateway_logs(&self, like: &LikeFailure) -> LastError {
         let cause = self.failure.cause;
         let (reason, message) = match cause {

@@ -51,7 +51,7 @@ use crate::{
 /// HTTP/2 over TLS (RFC 9113 3.2).
 const H2: &[u8] = b"h2";
 
-/// One port.
+/// A port with its connections.
 #[derive(Debug)]
 pub(super) struct Listener {
     name: String,
@@ -59,7 +59,7 @@ pub(super) struct Listener {
     limits: Limits,
 }
 
-/// What a connection is met with. The handshake of one that is there stays what it was; its next request takes the way of now.
+/// The settings that meet a connection. The handshake of an earlier connection stays as it was; its next request takes the new route.
 #[derive(Debug)]
 pub(super) struct Setting {
     context: Context,
@@ -90,7 +90,7 @@ impl Setting {
         Ok(Self { context: Context(context), policy: profile.client_certificate, router })
     }
 
-    /// What is wrong with the client's certificate, where the handshake was not allowed to say so.
+    /// The flaw of the client's certificate, where the handshake had to let it pass.
     fn barred(&self, ssl: &SslRef) -> Option<Cause> {
         match (self.policy, ssl.peer_certificate()) {
             (ClientCertificatePolicy::Ignored | ClientCertificatePolicy::OnDemand, _)
@@ -127,7 +127,7 @@ impl Listener {
                     Ok((tcp, client)) => {
                         connections.spawn(Arc::clone(&self).serve(tcp, client, stop.clone()));
                     }
-                    // That connection is gone, or there are too many files; others must get on to close some.
+                    // The connection is gone, or too many files are open; other tasks must run to close some.
                     Err(_) => task::yield_now().await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -237,11 +237,11 @@ async fn linger(tcp: &mut Tap, limit: Duration) {
     let _ = timeout(limit, to_its_end).await;
 }
 
-/// What became of a first handshake.
+/// The outcome of a first handshake.
 enum Shaken {
     /// It is complete.
     Done(SslStream<Tap>, Arc<Observer>),
-    /// One of the two sides refused it.
+    /// It was refused, by one side or the other.
     Refused(SslStream<Tap>),
     /// It could not begin, for lack of memory.
     Never,
@@ -255,9 +255,9 @@ impl std::fmt::Debug for Context {
     }
 }
 
-/// The revocation lists of whoever issues client certificates, and of those above.
+/// The revocation lists of the authority that issues client certificates, and of the authorities above it.
 fn revoked(pki: &Pki) -> Result<Vec<X509Crl>, Box<dyn std::error::Error + Send + Sync>> {
-    // What is to be on the list has to be issued first.
+    // A certificate has to be issued before it can be on the list.
     pki.client(ClientRecipe::Revoked)?;
     let lists = pki.client_crls(CrlKind::Revoked)?;
     Ok(lists.iter().map(|list| X509Crl::from_der(list)).collect::<Result<_, _>>()?)
@@ -290,7 +290,7 @@ fn context<'a>(
     knobs: ReferenceKnobs,
 ) -> Result<SslContext, ErrorStack> {
     let mut context = allow(SslMethod::tls_server(), &profile.versions, None)?;
-    // One for each kind of key, of which OpenSSL picks (SSL_CTX_use_certificate(3)); the chain above them is the same.
+    // A certificate for each kind of key, of which OpenSSL picks (SSL_CTX_use_certificate(3)); the chain above them is the same.
     for (number, identity) in identities.enumerate() {
         let show = if number == 0 { identify } else { add_key };
         show(&mut context, identity)?;
@@ -324,7 +324,7 @@ fn context<'a>(
     context.add_client_ca(pki.client_root())?;
     context.set_session_id_context(b"gauntlet")?;
     match knobs.client_certificate_status {
-        // Whatever comes late is judged in HTTP.
+        // A certificate that comes late is judged in HTTP.
         _ if mode == SslVerifyMode::NONE => context.set_verify_callback(mode, |_, _| true),
         None => context.set_verify(mode),
         // The handshake goes through whatever comes; the answer is in HTTP.

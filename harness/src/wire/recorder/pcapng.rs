@@ -16,7 +16,7 @@ pub(super) fn beginning() -> Vec<u8> {
     section.extend(0x1a2b_3c4d_u32.to_le_bytes());
     section.extend(1_u16.to_le_bytes());
     section.extend(0_u16.to_le_bytes());
-    // Whatever length it comes to.
+    // The length of the section is not given (-1).
     section.extend((-1_i64).to_le_bytes());
     section.extend(option(4, concat!("tls-gauntlet ", env!("CARGO_PKG_VERSION"))));
     section.extend(END_OF_OPTIONS);

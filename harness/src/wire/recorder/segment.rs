@@ -11,7 +11,7 @@ pub(super) mod flag {
     pub(in super::super) const ACK: u8 = 16;
 }
 
-/// One segment.
+/// A TCP segment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Segment<'a> {
     pub(super) from: SocketAddr,

@@ -1,4 +1,4 @@
-//! One recorded connection: its segments, in the order in which they have to be read.
+//! A recorded connection: its segments, in the order in which they have to be read.
 
 use std::{net::SocketAddr, time::Instant};
 
@@ -17,8 +17,8 @@ pub(crate) struct Talk {
     leg: Leg,
     near: End,
     far: End,
-    /// What came last, or was sent last, and is not in the file yet: the keys that follow from it have to come before
-    /// it. When OpenSSL reads or writes the next time, it has made them.
+    /// The last bytes, received or sent, which are not in the file yet: the keys that follow from them have to come before
+    /// them. When OpenSSL reads or writes the next time, it has made them.
     pending: Pending,
     over: bool,
 }
@@ -31,7 +31,7 @@ struct Pending {
     bytes: Vec<u8>,
 }
 
-/// One end.
+/// An end of the connection.
 #[derive(Debug, Clone, Copy)]
 struct End {
     address: SocketAddr,
@@ -85,7 +85,7 @@ impl Talk {
         self.pending.bytes.extend_from_slice(bytes);
     }
 
-    /// What went last has been understood, as far as it can be.
+    /// Writes the pending bytes: the keys that follow from them are in the file by now.
     pub(crate) fn settle(&mut self) {
         let Pending { by_us, since, ref mut bytes } = self.pending;
         for chunk in std::mem::take(bytes).chunks(LONGEST) {
@@ -93,7 +93,7 @@ impl Talk {
         }
     }
 
-    /// One end has closed its half: this one, or the other.
+    /// This end, or the other, has closed its half.
     pub(crate) fn closed(&mut self, by_us: bool) {
         self.settle();
         if !self.end(by_us).closed {
@@ -101,7 +101,7 @@ impl Talk {
         }
     }
 
-    /// One end has reset the connection.
+    /// This end, or the other, has reset the connection.
     pub(crate) fn reset(&mut self, by_us: bool) {
         self.settle();
         self.say(by_us, Instant::now(), flag::RST | flag::ACK, &[], "");
