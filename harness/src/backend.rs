@@ -29,13 +29,16 @@ mod late;
 mod ledger;
 mod port;
 mod shown;
+mod stand_in;
 mod status;
 mod story;
 mod tickets;
 
 pub use context::Held;
-pub use fleet::{Backend, Fleet, FleetError, FleetOptions};
+pub use fleet::{Backend, ClientsTaken, Fleet, FleetError, FleetOptions};
 pub use front::{DEFAULT_BACKEND, Front};
+pub use stand_in::StandIn;
+
 pub(crate) use ledger::Written;
 
 use crate::wire::nonce::Nonce;

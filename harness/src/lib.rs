@@ -76,7 +76,7 @@ pub mod world;
 pub use tls_gauntlet_certs as certs;
 pub use tls_gauntlet_scenarios as scenarios;
 
-pub use backend::{Backend, Fleet};
+pub use backend::{Backend, Fleet, StandIn};
 pub use client::{Probe, Target};
 #[cfg(feature = "matrix")]
 pub use gateway::Gateway;

@@ -63,7 +63,7 @@ pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver
         // Also when nobody is left who could tell: the backend has been dropped.
         _ = told.as_mut() => Stop::Told,
     };
-    port.ledger().write(story.conclude(&port, stop));
+    port.ledger().write(story.conclude(&port, stop), story.client_chain());
     drop(story);
     // The entry is written; what follows is courtesy towards the peer.
     let Some(tls) = remains else { return };

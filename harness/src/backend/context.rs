@@ -63,6 +63,7 @@ pub(super) struct Settings {
     sessions: Option<Sessions>,
     offers_early_data: bool,
     stops_at_client_hello: bool,
+    takes_any_client: bool,
 }
 
 impl Settings {
@@ -89,7 +90,13 @@ impl Settings {
             sessions: profile.sessions,
             offers_early_data: profile.early_data.is_some(),
             stops_at_client_hello: profile.fault.is_some_and(stops_at_client_hello),
+            takes_any_client: false,
         }
+    }
+
+    /// The same with every client certificate taken, whoever issued it.
+    pub(super) fn taking_any_client(self) -> Self {
+        Self { takes_any_client: true, ..self }
     }
 
     /// The settings for connections whose ClientHello is not answered, whatever the profile says.
@@ -153,10 +160,10 @@ pub(super) fn verify_mode(need: Need) -> SslVerifyMode {
 pub(super) fn server(
     settings: &Settings,
     pki: &Pki,
+    client_roots: &[X509],
     names: &Arc<[Name]>,
 ) -> Result<SslContext, Box<dyn std::error::Error + Send + Sync>> {
-    let held =
-        Held { identity: settings.identity(pki, names)?, client_roots: vec![pki.client_root().clone()] };
+    let held = Held { identity: settings.identity(pki, names)?, client_roots: client_roots.to_vec() };
     server_with(settings, &held, pki, names)
 }
 
@@ -185,10 +192,11 @@ pub(super) fn server_with(
             DemandTime::Handshake => verify_mode(need),
             DemandTime::AfterRequest => SslVerifyMode::NONE,
         };
-        shown::install(&mut context, mode, settings.refuses_after_handshake, pki)?;
+        let goes_on = settings.refuses_after_handshake || settings.takes_any_client;
+        shown::install(&mut context, mode, goes_on, pki)?;
     }
     if let Some(policy) = settings.server_name {
-        look_at_server_name(&mut context, policy, settings, pki, names)?;
+        look_at_server_name(&mut context, policy, settings, (pki, &held.client_roots), names)?;
     }
     if settings.stops_at_client_hello {
         // The handshake then returns to its caller, which never takes it up again.
@@ -268,7 +276,7 @@ fn look_at_server_name(
     context: &mut SslContextBuilder,
     policy: ServerNamePolicy,
     settings: &Settings,
-    pki: &Pki,
+    (pki, client_roots): (&Pki, &[X509]),
     names: &Arc<[Name]>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match policy {
@@ -283,11 +291,11 @@ fn look_at_server_name(
             });
         }
         ServerNamePolicy::CertificatePerName => {
-            let other = server(&settings.showing(ServerCertificate::WrongName), pki, names)?;
+            let other = server(&settings.showing(ServerCertificate::WrongName), pki, client_roots, names)?;
             show_other_certificate(context, other, |name| name == Some(tls_gauntlet_certs::WRONG_NAME));
         }
         ServerNamePolicy::WrongCertificateWithout => {
-            let other = server(&settings.showing(ServerCertificate::WrongName), pki, names)?;
+            let other = server(&settings.showing(ServerCertificate::WrongName), pki, client_roots, names)?;
             show_other_certificate(context, other, |name| name.is_none());
         }
     }

@@ -52,6 +52,17 @@ impl Door {
         socket.listen(BACKLOG).map(Self::Open)
     }
 
+    /// Binds a port that was held just now, whether its socket listened or not: its connections linger in TIME_WAIT.
+    pub(super) fn open_again(address: SocketAddr, listens: bool) -> io::Result<Self> {
+        if listens {
+            return Self::open(address, true);
+        }
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Self::Shut(socket))
+    }
+
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Open(listener) => listener.local_addr(),

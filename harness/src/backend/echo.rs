@@ -36,6 +36,7 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<No
         "backend": port.name(),
         "nonce": nonce.map(|nonce| nonce.to_string()),
         "path": request.uri.path(),
+        "host": host(request),
         "method": request.method.as_str(),
         "http": http_version(request.version),
         "tls": {
@@ -54,6 +55,12 @@ pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<No
         "ja3": hello.map(|hello| hello.ja3.as_str()),
         "ja4": hello.map(|hello| hello.ja4.as_str()),
     })
+}
+
+/// The host that was asked for: in HTTP/2 it is a part of the target (RFC 9113 8.3.1).
+fn host(request: &Parts) -> Option<&str> {
+    let named = request.headers.get(hyper::header::HOST).and_then(|host| host.to_str().ok());
+    request.uri.authority().map(|authority| authority.as_str()).or(named)
 }
 
 fn http_version(version: Version) -> &'static str {

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use openssl::ssl::SslContext;
+use openssl::{ssl::SslContext, x509::X509};
 use time::{Duration, OffsetDateTime};
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
@@ -44,10 +44,34 @@ pub struct FleetOptions {
     pub names: Vec<Name>,
     /// How long the certificate of `expires-during-run` lasts, by the clock of the authorities.
     pub expires_in: Duration,
+    /// Which client certificates are taken.
+    pub clients: ClientsTaken,
     /// Deadlines.
     pub limits: Limits,
     /// Where what passes is kept; nowhere by default.
     pub recorder: Recorder,
+}
+
+/// The client certificates that backends take.
+#[derive(Debug, Clone, Default)]
+pub enum ClientsTaken {
+    /// Sound ones of their own client authority.
+    #[default]
+    Own,
+    /// Sound ones of these authorities.
+    Of(Vec<X509>),
+    /// Every one; the ledger says which it was.
+    Any,
+}
+
+impl ClientsTaken {
+    /// The roots that backends trust and, where nothing else is said, name to their clients.
+    pub(super) fn roots(&self, pki: &Pki) -> Vec<X509> {
+        match self {
+            Self::Of(roots) => roots.clone(),
+            Self::Own | Self::Any => vec![pki.client_root().clone()],
+        }
+    }
 }
 
 impl Default for FleetOptions {
@@ -62,6 +86,7 @@ impl Default for FleetOptions {
                 Name::Ip(local),
             ],
             expires_in: Duration::MINUTE,
+            clients: ClientsTaken::default(),
             limits: Limits::default(),
             recorder: Recorder::default(),
         }
@@ -388,7 +413,10 @@ impl Backend {
         if stops && self.port.stopping().get().is_none() {
             let settings = (self.port.settings().stopping(), self.name().to_owned());
             let (pki, names) = (Arc::clone(&self.pki), Arc::from(self.names.as_slice()));
-            let made = spawn_blocking(move || context(&settings, &pki, &names));
+            let made = spawn_blocking(move || {
+                let roots = vec![pki.client_root().clone()];
+                context(&settings, (&pki, &roots), &names)
+            });
             let (_, made) = made.await.expect("setting up a context does not panic")?;
             // Somebody else may have been faster; one is as good as the other.
             let _ = self.port.stopping().set(made);
@@ -466,10 +494,11 @@ impl Made {
             .zip(plan)
             .map(|(index, composed)| {
                 let url = status.point(index).map(|point| point.url());
-                Settings::of(&composed.profile, url, options.expires_in)
+                let settings = Settings::of(&composed.profile, url, options.expires_in);
+                if matches!(options.clients, ClientsTaken::Any) { settings.taking_any_client() } else { settings }
             })
             .collect();
-        let contexts = contexts(plan, &settings, pki, names).await?;
+        let contexts = contexts(plan, &settings, pki, names, &options.clients).await?;
         if let Some(listener) = listener {
             status.serve(listener, pki, |index| settings[index].identity(pki, names))?;
         }
@@ -504,6 +533,7 @@ async fn contexts(
     settings: &[Settings],
     pki: &Arc<Pki>,
     names: &[Name],
+    clients: &ClientsTaken,
 ) -> Result<HashMap<Settings, SslContext>, FleetError> {
     let mut wanted: HashMap<Settings, String> = HashMap::new();
     for (composed, settings) in plan.iter().zip(settings) {
@@ -516,14 +546,15 @@ async fn contexts(
     }
     let wanted: Vec<_> = wanted.into_iter().collect();
     let (pki, names) = (Arc::clone(pki), Arc::<[Name]>::from(names));
+    let roots = clients.roots(&pki);
     let made = spawn_blocking(move || {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let share = wanted.len().div_ceil(workers).max(1);
         thread::scope(|scope| {
-            let (pki, names) = (&pki, &names);
+            let (pki, names, roots) = (&pki, &names, &roots);
             let workers: Vec<_> = wanted
                 .chunks(share)
-                .map(|some| scope.spawn(move || some.iter().map(|one| context(one, pki, names)).collect()))
+                .map(|some| scope.spawn(move || some.iter().map(|one| context(one, (pki, roots), names)).collect()))
                 .collect();
             workers
                 .into_iter()
@@ -536,10 +567,10 @@ async fn contexts(
 
 fn context(
     (settings, backend): &(Settings, String),
-    pki: &Pki,
+    (pki, client_roots): (&Pki, &[X509]),
     names: &Arc<[Name]>,
 ) -> Result<(Settings, SslContext), FleetError> {
-    context::server(settings, pki, names)
+    context::server(settings, pki, client_roots, names)
         .map(|context| (settings.clone(), context))
         .map_err(|source| FleetError::Setup { backend: backend.clone(), source })
 }

@@ -208,12 +208,12 @@ impl House {
         let greeting = tokio::select! {
             greeting = timeout(self.options.limits.peer, Greeting::read(&mut stream)) => greeting,
             _ = stages.wait_for(|stage| *stage == Stage::Stopped) => {
-                return self.ledger.write(Ending::without_hello(Ended::Stopped, None).entry(begun));
+                return self.ledger.write(Ending::without_hello(Ended::Stopped, None).entry(begun), Vec::new());
             }
         };
         let Ok(greeting) = greeting else {
             let ending = Ending::without_hello(Ended::TimedOut, Some(Cause::Timeout));
-            return self.ledger.write(ending.entry(begun));
+            return self.ledger.write(ending.entry(begun), Vec::new());
         };
         match self.find(greeting.hello.as_ref()).await {
             Ok(port) => connection::serve(port.tap(stream, greeting.early), port, stages).await,
@@ -233,7 +233,7 @@ impl House {
                     alert: Some(Alert::UnrecognizedName),
                     error: Some(nobody.to_string()),
                 };
-                self.ledger.write(ending.entry(begun));
+                self.ledger.write(ending.entry(begun), Vec::new());
                 // A socket that is closed with bytes unread sends RST, and that could overtake the alert.
                 tokio::select! {
                     _ = timeout(self.options.limits.peer, drain(&mut stream)) => {}

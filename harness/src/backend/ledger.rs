@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use openssl::x509::X509;
 use tls_gauntlet_scenarios::BackendSaw;
 use tokio::sync::watch;
 
@@ -23,6 +24,8 @@ pub(super) struct Ledger {
 pub(crate) struct Written {
     pub(crate) at: Instant,
     pub(crate) saw: BackendSaw,
+    /// The certificates that the client showed, leaf first.
+    pub(crate) client_chain: Vec<X509>,
 }
 
 impl Default for Ledger {
@@ -49,8 +52,8 @@ impl Ledger {
     }
 
     /// A connection has ended.
-    pub(super) fn write(&self, entry: BackendSaw) {
-        let written = Written { at: Instant::now(), saw: entry };
+    pub(super) fn write(&self, entry: BackendSaw, client_chain: Vec<X509>) {
+        let written = Written { at: Instant::now(), saw: entry, client_chain };
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(written);
         self.count.send_modify(|count| *count += 1);
         self.of_fleet.send_modify(|count| *count += 1);

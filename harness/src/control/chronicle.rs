@@ -54,7 +54,7 @@ impl Chronicle {
         let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
         let Collected { entries, of_backends, of_front } = &mut *collected;
         of_backends.resize(fleet.backends().len(), 0);
-        let mut put = |backend: Option<String>, Written { at, saw }| {
+        let mut put = |backend: Option<String>, Written { at, saw, client_chain: _ }| {
             let (sequence, time) = (entries.len() as u64 + 1, self.time(at));
             entries.push(Arc::new(Entry { sequence, time, backend, saw }));
         };
