@@ -22,6 +22,7 @@ async fn one_port_plays_one_backend_after_another() {
     assert_eq!(client.get(&target).await.status, Some(200));
     play(&mut stand_in, "expired-leaf").await;
     assert_eq!(client.get(&target).await.refused_because, Some(Cause::ServerCertExpired));
+    stand_in.settled().await;
     play(&mut stand_in, "plain-good").await;
     assert_eq!(client.get(&target).await.status, Some(200));
     stand_in.settled().await;

@@ -25,6 +25,8 @@ mod expectation;
 pub mod judge;
 pub mod model;
 pub mod nearest;
+pub mod policy;
+pub mod posture;
 mod profile;
 mod suite;
 mod verdict;

@@ -495,7 +495,11 @@ impl Made {
             .map(|(index, composed)| {
                 let url = status.point(index).map(|point| point.url());
                 let settings = Settings::of(&composed.profile, url, options.expires_in);
-                if matches!(options.clients, ClientsTaken::Any) { settings.taking_any_client() } else { settings }
+                if matches!(options.clients, ClientsTaken::Any) {
+                    settings.taking_any_client()
+                } else {
+                    settings
+                }
             })
             .collect();
         let contexts = contexts(plan, &settings, pki, names, &options.clients).await?;
@@ -554,7 +558,9 @@ async fn contexts(
             let (pki, names, roots) = (&pki, &names, &roots);
             let workers: Vec<_> = wanted
                 .chunks(share)
-                .map(|some| scope.spawn(move || some.iter().map(|one| context(one, (pki, roots), names)).collect()))
+                .map(|some| {
+                    scope.spawn(move || some.iter().map(|one| context(one, (pki, roots), names)).collect())
+                })
                 .collect();
             workers
                 .into_iter()

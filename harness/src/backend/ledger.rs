@@ -24,6 +24,7 @@ pub(super) struct Ledger {
 pub(crate) struct Written {
     pub(crate) at: Instant,
     pub(crate) saw: BackendSaw,
+    #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "audits read it"))]
     /// The certificates that the client showed, leaf first.
     pub(crate) client_chain: Vec<X509>,
 }

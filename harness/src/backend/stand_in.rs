@@ -128,7 +128,8 @@ impl StandIn {
     }
 
     /// Plays this backend from the next connection on. Every connection is closed before this returns; sessions of before
-    /// cannot be resumed.
+    /// cannot be resumed. A refusal may still be on its way to a connection that is closed: [`settled`](Self::settled) waits
+    /// for it.
     ///
     /// # Errors
     /// [`FleetError`] if its certificate cannot be made, or the port cannot be had again after a backend that does not listen.
@@ -172,6 +173,7 @@ impl StandIn {
         self.ledger.entries()
     }
 
+    #[allow(dead_code, reason = "audits read it, and they are a part of the matrix")]
     /// The entries from this one on, with their times and the certificates that were shown.
     pub(crate) fn written_since(&self, first: usize) -> Vec<Written> {
         self.ledger.written_since(first)
