@@ -3,7 +3,8 @@
 //! Standard output carries results, standard error carries progress and diagnostics. Exit codes: 0 all as expected,
 //! 1 the gateway under test fell short, 2 usage or input error, 3 Gauntlet could not do its work.
 
-mod baseline;
+mod accept;
+mod azure;
 mod certs;
 mod check;
 mod clock;
@@ -14,17 +15,17 @@ mod events;
 mod explain;
 mod failure;
 mod files;
-mod hello;
+mod help;
 mod init;
 mod late;
 mod list;
 mod man;
 mod presets;
-mod profile;
 mod progress;
 mod project;
 mod recording;
 mod records;
+mod renamed;
 mod report;
 mod reports;
 mod rotate;
@@ -36,6 +37,7 @@ mod serve;
 mod setting;
 mod signals;
 mod streams;
+mod what_if;
 mod world;
 
 use std::{env, process::ExitCode};
@@ -43,11 +45,10 @@ use std::{env, process::ExitCode};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use streams::Colour;
 
-const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 the gateway under test fell short; 2 usage or input \
-                          error; 3 Gauntlet could not do its work (a gateway did not start, a port was taken).";
+const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 the gateway under test fell short; 2 usage or\n\
+                          input error; 3 Gauntlet could not do its work (a port was taken …).";
 
-/// Runs a gateway through the TLS gauntlet: every client, listener, upstream and backend, each with a verdict, its
-/// cause and the evidence.
+/// Runs a gateway through the TLS gauntlet: mock backends, clients, verdicts.
 #[derive(Debug, Parser)]
 #[command(name = "gauntlet", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
@@ -61,25 +62,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Init(init::Arguments),
     Run(Box<run::Arguments>),
-    Report(report::Arguments),
-    Baseline(baseline::Arguments),
-    Serve(serve::Arguments),
-    List(list::Arguments),
+    Rotate(rotate::Arguments),
     Explain(explain::Arguments),
+    Report(Box<report::Arguments>),
     Diff(diff::Arguments),
-    Profile(profile::Arguments),
+    List(list::Arguments),
+    Serve(serve::Arguments),
+    Scan(scan::Arguments),
     Certs(certs::Arguments),
+    WhatIf(what_if::Arguments),
+    Azure(azure::Arguments),
+    Init(init::Arguments),
     Routes(routes::Arguments),
     Discover(discover::Arguments),
-    Scan(scan::Arguments),
-    Hello(hello::Arguments),
-    Late(late::Arguments),
-    Rotate(rotate::Arguments),
+    #[command(hide = true)]
     Completions(completions::Arguments),
+    #[command(hide = true)]
     Man(man::Arguments),
-    Presets(presets::Arguments),
     #[command(hide = true)]
     World(world::Arguments),
 }
@@ -87,6 +87,11 @@ enum Command {
 /// The whole program: reads the arguments, does what they say, reports what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if let Some(failure) = renamed::renamed(words.iter().map(String::as_str)) {
+        streams::complain(&failure);
+        return failure.exit_code();
+    }
     let cli = match parsed() {
         Ok(cli) => cli,
         Err(usage) => {
@@ -97,25 +102,22 @@ pub fn main() -> ExitCode {
     };
     cli.color.choose();
     let outcome = match cli.command {
-        Command::Init(arguments) => init::init(&arguments),
         Command::Run(arguments) => run::run(*arguments),
-        Command::Report(arguments) => report::report(&arguments),
-        Command::Baseline(arguments) => baseline::baseline(&arguments),
-        Command::Serve(arguments) => serve::serve(&arguments),
-        Command::List(arguments) => list::list(&arguments),
+        Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Report(arguments) => report::report(*arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
-        Command::Profile(arguments) => profile::profile(&arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Scan(arguments) => scan::scan(&arguments),
         Command::Certs(arguments) => certs::certs(&arguments),
+        Command::WhatIf(arguments) => what_if::what_if(&arguments),
+        Command::Azure(arguments) => azure::azure(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
         Command::Routes(arguments) => routes::routes(&arguments),
         Command::Discover(arguments) => discover::discover(&arguments),
-        Command::Scan(arguments) => scan::scan(&arguments),
-        Command::Hello(arguments) => hello::hello(&arguments),
-        Command::Late(arguments) => late::late(&arguments),
-        Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
-        Command::Presets(arguments) => presets::presets(&arguments),
         Command::World(arguments) => world::world(arguments),
     };
     outcome.unwrap_or_else(|failure| {
@@ -125,7 +127,7 @@ pub fn main() -> ExitCode {
 }
 
 fn parsed() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().color(colour_of_help()).try_get_matches()?;
+    let matches = help::grouped(Cli::command()).color(colour_of_help()).try_get_matches()?;
     Cli::from_arg_matches(&matches)
 }
 

@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 
 use super::{
-    baseline::FILE as BASELINE,
+    accept::FILE as BASELINE,
     failure::{Failure, input_error},
     project, selection, streams,
 };
@@ -183,7 +183,7 @@ fn content(found: &[Found], baseline: &Path) -> String {
          # filters = [\"*/expired-leaf/*\"]\n\
          \n# The record (run.json) and every report.\n\
          out = \"gauntlet-out\"\n\
-         \n# What is wrong and lived with: gauntlet baseline accept gauntlet-out/run.json --because REASON\n",
+         \n# Findings that are known and accepted: gauntlet report gauntlet-out/run.json --accept REASON\n",
     );
     let comment = if baseline.exists() { "" } else { "# " };
     let _ = writeln!(text, "{comment}baseline = \"{BASELINE}\"");

@@ -1,12 +1,6 @@
-//! `gauntlet late`: which operations ask for a client certificate late, and whether TLS 1.3 can be enabled all the same.
+//! `gauntlet report --format late`: which operations ask for a client certificate late, and whether TLS 1.3 can be enabled all the same.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
-
-use clap::Args;
+use std::{fs, path::Path, process::ExitCode};
 
 use super::{
     failure::{Failure, input_error, work_error},
@@ -17,23 +11,10 @@ use crate::{
     report::{Detail, late as report},
 };
 
-/// Lists the operations that ask for a client certificate once the request is there, by method and path, and says whether
-/// it is safe to enable TLS 1.3 towards clients: it has no renegotiation to ask by.
-///
-/// Exits with 1 if it is not safe.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// The record (run.json) of a run, of any gateway, or a log of the embedded one: a line for each request.
-    #[arg(value_name = "RECORD|LOG")]
-    file: PathBuf,
-    /// As JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn late(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let late = read(&arguments.file)?;
-    let text = if arguments.json {
+/// Draws the list of a record or a log. Exits with 1 where enabling TLS 1.3 is not safe.
+pub(super) fn late(file: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let late = read(file)?;
+    let text = if json {
         let text = serde_json::to_string_pretty(&late);
         text.map_err(|error| work_error!("cannot write the list as JSON: {error}"))? + "\n"
     } else {

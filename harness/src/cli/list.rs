@@ -12,7 +12,7 @@ use tls_gauntlet_scenarios::{
 
 use super::{
     failure::{Failure, work_error},
-    selection, streams,
+    presets, selection, streams,
 };
 use crate::{
     gateway::Gateway,
@@ -45,6 +45,8 @@ enum Kind {
     Suites,
     /// Every combination that runs.
     Scenarios,
+    /// Recorded clients (browsers, Java, .NET, Python, OpenSSL …), and the source of each recording.
+    Presets,
 }
 
 /// One line of a list.
@@ -58,6 +60,10 @@ struct Entry {
 }
 
 pub(super) fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Kind::Presets = arguments.kind {
+        presets::list(arguments.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let entries = entries(arguments.kind)?;
     let text = if arguments.json {
         let mut text = serde_json::to_string_pretty(&entries)
@@ -90,6 +96,8 @@ fn entries(kind: Kind) -> Result<Vec<Entry>, Failure> {
             .collect(),
         Kind::Gateways => Gateway::names().into_iter().map(gateway).collect::<Result<_, _>>()?,
         Kind::Suites => known.suites().map(|(name, suite)| entry(name, "shipped", suite)).collect(),
+        // Printed by themselves: each has its ClientHello beside the summary.
+        Kind::Presets => Vec::new(),
         Kind::Scenarios => selection::suites(&[])?
             .into_iter()
             .map(|scenario| {

@@ -1,18 +1,17 @@
-//! `gauntlet presets`: which of the clients out there get through, and which die when a version goes.
+//! Recorded clients: the list of them, and what becomes of each at a server (`scan --as`) or a gateway (`what-if --clients`).
 
 use std::process::ExitCode;
 
-use clap::Args;
 use serde_json::json;
-use tls_gauntlet_scenarios::catalogue;
+use tls_gauntlet_scenarios::nearest;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
 };
 
 use super::{
-    failure::{Failure, work_error},
-    selection, streams,
+    failure::{Failure, input_error, work_error},
+    streams,
 };
 use crate::{
     limits::Limits,
@@ -21,45 +20,31 @@ use crate::{
     scan::Target,
 };
 
-/// The listener of a gateway that is named without one.
-const LISTENER: &str = "default";
+/// The word for every client there is.
+const ALL: &str = "all";
 
-/// Shows recorded clients (browsers, Java, .NET, Python, OpenSSL and more, old and new), and which of them get through the
-/// handshake: with a server, by sending it what they send; with a gateway, by the model.
-///
-/// Exits with 1 if one gets through at the first of several and not at the last.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// A server; or a gateway as `gauntlet run` takes it, with options where it has some and the listener behind a colon:
-    /// `azure-resource-manager@2025-03:legacy` [listener: default]. Without any: the clients, and who recorded them.
-    #[arg(value_name = "HOST:PORT|GATEWAY[+OPTION][:LISTENER]")]
-    places: Vec<String>,
-    /// As JSON.
-    #[arg(long)]
-    json: bool,
+/// The clients, and the source of each recording.
+pub(super) fn list(json: bool) -> Result<(), Failure> {
+    let entry = |(name, preset): &(String, presets::Preset)| json!({ "name": name, "family": "recorded", "summary": preset.summary, "preset": preset, "hello": preset.hello() });
+    let text = if json {
+        pretty(&presets::all().iter().map(entry).collect::<Vec<_>>())?
+    } else {
+        report::list(presets::all(), &streams::look(Detail::Normal))
+    };
+    streams::print(&text)
 }
 
-pub(super) fn presets(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mut columns: Vec<(String, Vec<Fate>)> = Vec::new();
-    for place in &arguments.places {
-        columns.push((place.clone(), fates(place)?));
-    }
-    let text = match (arguments.json, columns.is_empty()) {
-        (false, true) => report::list(presets::all(), &streams::look(Detail::Normal)),
-        (false, false) => report::table(&columns, &streams::look(Detail::Normal)),
-        (true, true) => pretty(&listed())?,
-        (true, false) => {
-            let places = columns.iter().map(|(place, clients)| json!({ "place": place, "clients": clients }));
-            pretty(&places.collect::<Vec<_>>())?
-        }
+/// Prints what becomes of each client, place by place. Exits with 1 if one gets through at the first of several and not at
+/// the last.
+pub(super) fn show(columns: &[(String, Vec<Fate>)], json: bool) -> Result<ExitCode, Failure> {
+    let text = if json {
+        let places = columns.iter().map(|(place, clients)| json!({ "place": place, "clients": clients }));
+        pretty(&places.collect::<Vec<_>>())?
+    } else {
+        report::table(columns, &streams::look(Detail::Normal))
     };
     streams::print(&text)?;
-    Ok(ExitCode::from(u8::from(!report::lost(&columns).is_empty())))
-}
-
-fn listed() -> Vec<serde_json::Value> {
-    let entry = |(name, preset): &(String, presets::Preset)| json!({ "name": name, "preset": preset, "hello": preset.hello() });
-    presets::all().iter().map(entry).collect()
+    Ok(ExitCode::from(u8::from(!report::lost(columns).is_empty())))
 }
 
 fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
@@ -67,15 +52,22 @@ fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(text.map_err(|error| work_error!("cannot write the clients as JSON: {error}"))? + "\n")
 }
 
-/// What ends in a number behind a colon is a server.
-fn fates(place: &str) -> Result<Vec<Fate>, Failure> {
-    let (gateway, listener) = place.split_once(':').unwrap_or((place, LISTENER));
-    if place.contains(':') && place.rsplit(':').next().is_some_and(|port| port.parse::<u32>().is_ok()) {
-        return of_server(&place.parse().map_err(Failure::input)?);
+/// Sends each server what a recorded client sends, or what all of them do.
+pub(super) fn scan_as(client: &str, targets: &[Target], json: bool) -> Result<ExitCode, Failure> {
+    let known = || presets::all().iter().map(|(name, _)| name.as_str());
+    if client != ALL && known().all(|name| name != client) {
+        let hint = nearest::hint(client, known().chain([ALL]));
+        return Err(input_error!(
+            "unknown client \"{client}\"{hint}; `gauntlet list presets` shows them, and {ALL} is each"
+        ));
     }
-    let profile = catalogue().listener(listener).map_err(Failure::input)?;
-    let gateway = selection::gateway(gateway)?;
-    Ok(presets::at_gateway(gateway.claims(), profile))
+    let mut columns = Vec::new();
+    for target in targets {
+        let mut fates = of_server(target)?;
+        fates.retain(|fate| client == ALL || fate.preset == client);
+        columns.push((format!("{}:{}", target.host, target.port), fates));
+    }
+    show(&columns, json)
 }
 
 fn of_server(target: &Target) -> Result<Vec<Fate>, Failure> {

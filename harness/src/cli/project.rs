@@ -69,7 +69,7 @@ struct Settings {
     seed: Option<u64>,
     /// Start each gateway with nothing verified, and reload it with the real settings before the first call.
     after_reload: bool,
-    /// What was accepted (`gauntlet baseline accept`): only what changed since makes the exit code 1.
+    /// What was accepted (`gauntlet report --accept`): only what changed since makes the exit code 1.
     baseline: Option<PathBuf>,
     /// A folder for the record (run.json) and the reports.
     out: Option<PathBuf>,

@@ -48,7 +48,7 @@ pub(super) fn baseline(path: &Path) -> Result<Baseline, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| {
         input_error!(
-            "cannot read the baseline {shown}: {error}; `gauntlet baseline accept RECORD --because REASON` writes one"
+            "cannot read the baseline {shown}: {error}; `gauntlet report RECORD --accept REASON` writes one"
         )
     })?;
     Baseline::parse(&text).map_err(|error| {

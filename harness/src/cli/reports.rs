@@ -28,7 +28,7 @@ pub(super) struct ReportArguments {
     /// none is named [default: console].
     #[arg(long, value_name = "F")]
     pub(super) format: Vec<String>,
-    /// What was accepted (`gauntlet baseline accept`), or an earlier record: only what changed since makes the exit code 1.
+    /// What was accepted (`gauntlet report --accept`), or an earlier record: only what changed since makes the exit code 1.
     #[arg(long, value_name = "FILE")]
     pub(super) baseline: Option<PathBuf>,
     /// Show the evidence of everything that is wrong.

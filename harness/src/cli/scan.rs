@@ -15,6 +15,7 @@ use tls_gauntlet_scenarios::nearest;
 use super::{
     clock,
     failure::{Failure, input_error, work_error},
+    presets,
     progress::Progress,
     signals::Signals,
     streams,
@@ -53,6 +54,9 @@ pub(super) struct Arguments {
     /// The server name to send and to check certificates for; each server's own host if absent.
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
+    /// Send each server what this recorded client sends (`gauntlet list presets`), or `all` of them, and say which get through.
+    #[arg(long = "as", value_name = "CLIENT", conflicts_with_all = ["path", "sni", "ca", "jobs", "out"])]
+    client: Option<String>,
     /// A file of roots to trust instead of the system's.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -83,6 +87,16 @@ enum Format {
 pub(super) fn scan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let format = format(arguments)?;
     let request = request(arguments)?;
+    if let Some(client) = &arguments.client {
+        return match format {
+            Format::Console | Format::Json => {
+                presets::scan_as(client, &request.targets, matches!(format, Format::Json))
+            }
+            Format::Markdown => {
+                Err(input_error!("--as prints a table or, with --json, a list; not markdown"))
+            }
+        };
+    }
     let record = execute(request, arguments.quiet)?;
     let text = match format {
         Format::Console if arguments.out.is_some() => {

@@ -19,15 +19,15 @@ use tempfile::tempdir;
 
 /// What breaks, heals and stays; 1 because something breaks.
 #[test]
-fn diff_tells_what_a_switch_breaks() {
+fn what_if_tells_what_a_switch_breaks() {
     let Ran { code, out, err } =
-        gauntlet("diff azure-apim-classic@2025-08 azure-apim-classic@2025-08+backend-tls13");
+        gauntlet("what-if azure-apim-classic@2025-08 azure-apim-classic@2025-08+backend-tls13");
     assert_eq!((code, err.as_str()), (1, ""));
     let broken: Vec<_> = out.lines().filter(|line| line.starts_with("  breaks")).collect();
     assert_eq!(broken, ["  breaks  renegotiation-required-dual"], "{out}");
     assert!(out.contains("works (TLSv1.2) → post-handshake-auth-refused by the gateway, 403"), "{out}");
     assert!(out.contains("  heals   tls13-only"), "{out}");
-    let same = gauntlet("diff azure-apim-v2@2025-08 azure-apim-v2@2025-08 --json");
+    let same = gauntlet("what-if azure-apim-v2@2025-08 azure-apim-v2@2025-08 --json");
     assert_eq!((same.code, same.err.as_str()), (0, ""));
     let json: Value = serde_json::from_str(&same.out).unwrap();
     assert!(json.as_array().unwrap().iter().all(|change| change["effect"] != "breaks"));
@@ -45,119 +45,129 @@ fn a_pod_of_an_indexed_job_runs_the_shard_of_its_index() {
     assert!(nowhere.err.contains("needs the number of this pod in JOB_COMPLETION_INDEX"), "{}", nowhere.err);
 }
 
-/// Bad input: nothing on standard output, one line with the remedy on standard error, exit code 2.
 /// A setting that some tiers do not let anybody change.
 const FIXED_KEY: &str = "\"Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Ciphers.TripleDes168\"";
 const FIXED: &str =
     r#"{"Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Ciphers.TripleDes168": "True"}"#;
 
-#[rstest]
-#[case("run --gateway ngnix")]
-#[case("run --gateway http://127.0.0.1:8443")]
-#[case("run --gateway ./not-there")]
-#[case("run --suite upstraem")]
-#[case("run --config not-there.toml")]
-#[case("run --config mistyped.toml")]
-#[case("run --config misnamed.toml")]
-#[case("run --config nothing-fits.toml")]
-#[case("routes --gateway external --config misnamed.toml")]
-#[case("init there")]
-#[case("init not-there")]
-#[case("man rnu")]
-#[case("man --out a-file")]
-#[case("run --format htlm")]
-#[case("run --format json --format junit")]
-#[case("run --filter expired-leaf")]
-#[case("run --filter [")]
-#[case("run --shard 0/3")]
-#[case("run --shard 4/3")]
-#[case("run --shard one")]
-#[case("run --jobs 0")]
-#[case("run --repeat 0")]
-#[case("run --pki not-there")]
-#[case("run --out a-file")]
-#[case("run --out a-file/below")]
-#[case("run --out taken")]
-#[case("run --events taken")]
-#[case("run --shard 1/2 --costs a-file")]
-#[case("run --shard 1/2 --costs not-there")]
-#[case("report a-file")]
-#[case("report of-tomorrow")]
-#[case("report not-there")]
-#[case("report a-file a-file")]
-#[case("discover --gateway direct")]
-#[case("discover --gateway reference --repeat 0")]
-#[case("discover --gateway reference --out a-file")]
-#[case("run --baseline not-there")]
-#[case("run --baseline of-tomorrow")]
-#[case("diff a-file a-file")]
-#[case("baseline accept not-there --because so")]
-#[case("serve expired-laef")]
-#[case("serve tls12-only+tls13-only")]
-#[case("serve plain-good+")]
-#[case("serve plain-good --name not..a..name")]
-#[case("serve --port-base 65530")]
-#[case("explain expired-laef")]
-#[case("explain expired-leaf/strcit")]
-#[case("explain expired-leaf/strict::defualt/default")]
-#[case("explain expired-leaf/strict::default/legcay")]
-#[case("explain nothing/upstream/expired-leaf/strict")]
-#[case("explain upstraem/expired-leaf/strict::default/default::nginx")]
-#[case("explain expired-leaf/strict --gateway ngnix")]
-#[case("run --gateway azure-apim-classic@2025-08+backend-tls14")]
-#[case("run --gateway azure-apim-classic@2025-08+backend-without-tls12")]
-#[case("run --gateway azure-apim-clasic@2025-08")]
-#[case("diff nginx ngnix")]
-#[case("profile import not-there.json")]
-#[case("profile import a-file")]
-#[case("profile export nginx")]
-#[case("run --gateway not-there.toml")]
-#[case("diff nginx:strcit nginx")]
-#[case("diff https://localhost:8443 nginx")]
-#[case("diff azure-apim-v2@2025-08:min-tls13 nginx")]
-#[case("certs a-file")]
-#[case("certs a-file/below")]
-#[case("certs new server-expierd")]
-#[case("certs new --format pme")]
-#[case("certs garbled")]
-#[case("routes --gateway nginx")]
-#[case("hello --name not..a..name")]
-#[case("rotate --gateway direct")]
-#[case("rotate --gateway ngnix")]
-#[case("rotate --rate 0")]
-#[case("rotate backend-certifcate")]
-#[case("rotate --out a-file/below")]
-#[case("profile upload nginx a-file")]
-#[case("profile upload azure-apim-classic@2025-08 not-there")]
-#[case("profile upload azure-apim-classic@2025-08 a-file")]
-#[case("profile upload azure-apim-classic@2025-08 a-file --store Roots")]
-#[case("profile upload azure-apim-classic@2025-08 a-file --store Root")]
-#[case("profile upload azure-apim-consumption a-file --store Root")]
-#[case("profile import fixed.json --tier azure-apim-v2@2025-08")]
-#[case("profile import fixed.json --tier nginx")]
-#[case("run --gateway fixed.toml")]
-#[case("scan")]
-#[case("scan backend.example")]
-#[case("scan 127.0.0.1:443 --jobs 0")]
-#[case("scan 127.0.0.1:443 --path secret")]
-#[case("scan 127.0.0.1:443 --format html")]
-#[case("scan 127.0.0.1:443 --format jsno")]
-#[case("scan 127.0.0.1:443 --sni host:443")]
-#[case("scan 127.0.0.1:443 --ca a-file")]
-#[case("scan 127.0.0.1:443 --ca not-there")]
-#[case("scan --targets a-file")]
-#[case("scan --targets not-there")]
-#[case("late not-there")]
-#[case("late not-there.json")]
-#[case("late a-file")]
-#[case("late of-nothing.json")]
-#[case("presets ngnix")]
-#[case("presets nginx:legcay")]
-#[case("presets 127.0.0.1:70000")]
-#[case("diff of-run.json of-scan.json")]
-#[case("diff of-scan.json nginx")]
-#[case("diff of-scan.json a-file")]
-fn bad_input(#[case] arguments: &str) {
+/// Every error, in the order of the snapshot.
+const BAD_INPUT: &[&str] = &[
+    "run --gateway ngnix",
+    "run --gateway http://127.0.0.1:8443",
+    "run --gateway ./not-there",
+    "run --suite upstraem",
+    "run --config not-there.toml",
+    "run --config mistyped.toml",
+    "run --config misnamed.toml",
+    "run --config nothing-fits.toml",
+    "routes --gateway external --config misnamed.toml",
+    "init there",
+    "init not-there",
+    "man rnu",
+    "man --out a-file",
+    "run --format htlm",
+    "run --format json --format junit",
+    "run --filter expired-leaf",
+    "run --filter [",
+    "run --shard 0/3",
+    "run --shard 4/3",
+    "run --shard one",
+    "run --jobs 0",
+    "run --repeat 0",
+    "run --pki not-there",
+    "run --out a-file",
+    "run --out a-file/below",
+    "run --out taken",
+    "run --events taken",
+    "run --shard 1/2 --costs a-file",
+    "run --shard 1/2 --costs not-there",
+    "report a-file",
+    "report of-tomorrow",
+    "report not-there",
+    "report a-file a-file",
+    "discover --gateway direct",
+    "discover --gateway reference --repeat 0",
+    "discover --gateway reference --out a-file",
+    "run --baseline not-there",
+    "run --baseline of-tomorrow",
+    "diff a-file a-file",
+    "report not-there --accept so",
+    "serve expired-laef",
+    "serve tls12-only+tls13-only",
+    "serve plain-good+",
+    "serve plain-good --name not..a..name",
+    "serve --port-base 65530",
+    "explain expired-laef",
+    "explain expired-leaf/strcit",
+    "explain expired-leaf/strict::defualt/default",
+    "explain expired-leaf/strict::default/legcay",
+    "explain nothing/upstream/expired-leaf/strict",
+    "explain upstraem/expired-leaf/strict::default/default::nginx",
+    "explain expired-leaf/strict --gateway ngnix",
+    "run --gateway azure-apim-classic@2025-08+backend-tls14",
+    "run --gateway azure-apim-classic@2025-08+backend-without-tls12",
+    "run --gateway azure-apim-clasic@2025-08",
+    "what-if nginx ngnix",
+    "azure import not-there.json",
+    "azure import a-file",
+    "azure export nginx",
+    "run --gateway not-there.toml",
+    "what-if nginx:strcit nginx",
+    "what-if https://localhost:8443 nginx",
+    "what-if azure-apim-v2@2025-08:min-tls13 nginx",
+    "certs a-file",
+    "certs a-file/below",
+    "certs new server-expierd",
+    "certs new --format pme",
+    "certs garbled",
+    "routes --gateway nginx",
+    "serve accepts-everything --name not..a..name",
+    "rotate --gateway direct",
+    "rotate --gateway ngnix",
+    "rotate --rate 0",
+    "rotate backend-certifcate",
+    "rotate --out a-file/below",
+    "azure upload nginx a-file",
+    "azure upload azure-apim-classic@2025-08 not-there",
+    "azure upload azure-apim-classic@2025-08 a-file",
+    "azure upload azure-apim-classic@2025-08 a-file --store Roots",
+    "azure upload azure-apim-classic@2025-08 a-file --store Root",
+    "azure upload azure-apim-consumption a-file --store Root",
+    "azure import fixed.json --tier azure-apim-v2@2025-08",
+    "azure import fixed.json --tier nginx",
+    "run --gateway fixed.toml",
+    "scan",
+    "scan backend.example",
+    "scan 127.0.0.1:443 --jobs 0",
+    "scan 127.0.0.1:443 --path secret",
+    "scan 127.0.0.1:443 --format html",
+    "scan 127.0.0.1:443 --format jsno",
+    "scan 127.0.0.1:443 --sni host:443",
+    "scan 127.0.0.1:443 --ca a-file",
+    "scan 127.0.0.1:443 --ca not-there",
+    "scan --targets a-file",
+    "scan --targets not-there",
+    "report --format late not-there",
+    "report --format late not-there.json",
+    "report --format late a-file",
+    "report --format late of-nothing.json",
+    "what-if ngnix --clients",
+    "what-if nginx:legcay --clients",
+    "scan --as all 127.0.0.1:70000",
+    "diff of-run.json of-scan.json",
+    "diff of-scan.json nginx",
+    "diff of-scan.json a-file",
+    "scan 127.0.0.1:1 --as jvaa-8",
+    "report of-run.json --format late --out new",
+    "what-if of-run.json of-scan.json",
+    "late run.json",
+    "profile import x",
+    "diff nginx nginx:strict",
+];
+
+/// Bad input: nothing on standard output, one line with the remedy on standard error, exit code 2.
+#[test]
+fn bad_input() {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("a-file"), "no folder").unwrap();
     fs::write(dir.path().join("fixed.json"), FIXED).unwrap();
@@ -179,14 +189,16 @@ fn bad_input(#[case] arguments: &str) {
     fs::write(dir.path().join("nothing-fits.toml"), filters).unwrap();
     fs::create_dir(dir.path().join("garbled")).unwrap();
     fs::write(dir.path().join("garbled/server-root.pem"), "no certificate").unwrap();
-    let Ran { code, out, err } = in_dir(dir.path(), arguments);
-    assert_eq!(out, "", "an error is no result");
-    assert!(err.starts_with("error: "), "{err}");
-    assert_eq!(err.lines().count(), 1, "{err}");
-    let name = format!("bad-{}", arguments.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
-    insta::assert_snapshot!(name, format!("$ gauntlet {arguments}\n{err}exit {code}\n"));
-    assert_eq!(code, 2);
-    assert!(!dir.path().join("new").exists(), "nothing is written before all is checked");
+    let mut told = String::new();
+    for arguments in BAD_INPUT {
+        let Ran { code, out, err } = in_dir(dir.path(), arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "an error is no result: {arguments}: {err}");
+        assert!(err.starts_with("error: "), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert!(!dir.path().join("new").exists(), "nothing is written before all is checked: {arguments}");
+        told.push_str(&format!("$ gauntlet {arguments}\n{err}\n"));
+    }
+    insta::assert_snapshot!("bad-input", told);
 }
 
 /// A scan of three servers.
@@ -217,10 +229,10 @@ fn late_demands_are_listed(#[case] log: &[&str], #[case] code: i32) {
     fs::write(dir.path().join("gateway.log"), log.join("\n")).unwrap();
     fs::write(dir.path().join("run.json"), run_record(log)).unwrap();
     for file in ["gateway.log", "run.json"] {
-        let ran = in_dir(dir.path(), &format!("late {file}"));
+        let ran = in_dir(dir.path(), &format!("report --format late {file}"));
         assert_eq!((ran.code, ran.err.as_str()), (code, ""), "{file}");
         assert_eq!(ran.out.contains("PUT /orders"), code == 1, "{}", ran.out);
-        let json = in_dir(dir.path(), &format!("late {file} --json")).out;
+        let json = in_dir(dir.path(), &format!("report --format late {file} --json")).out;
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&json["schema"], &json["safe"]), (&"gauntlet.late/1".into(), &Value::Bool(code == 0)));
     }
@@ -230,16 +242,16 @@ fn late_demands_are_listed(#[case] log: &[&str], #[case] code: i32) {
 #[test]
 fn presets_tell_who_dies_when_old_versions_go() {
     let (before, after) = ("azure-resource-manager@2025-02:legacy", "azure-resource-manager@2025-03:legacy");
-    let Ran { code, out, err } = gauntlet(&format!("presets {before} {after}"));
+    let Ran { code, out, err } = gauntlet(&format!("what-if {before} {after} --clients"));
     assert_eq!((code, err.as_str()), (1, ""));
     assert!(out.contains("lost from the first to the last: android-4.0, dotnet-4.5,"), "{out}");
-    let same = gauntlet(&format!("presets {after} {after} --json"));
+    let same = gauntlet(&format!("what-if {after} {after} --clients --json"));
     assert_eq!((same.code, same.err.as_str()), (0, ""));
     let json: Value = serde_json::from_str(&same.out).unwrap();
     let java =
         json[0]["clients"].as_array().unwrap().iter().find(|client| client["preset"] == "java-7").unwrap();
     assert_eq!((&java["outcome"], &java["cause"]), (&"refuse".into(), &"no-common-version".into()));
-    let listed = gauntlet("presets --json");
+    let listed = gauntlet("list presets --json");
     let listed: Value = serde_json::from_str(&listed.out).unwrap();
     assert!(listed.as_array().unwrap().iter().all(|entry| entry["hello"]["ja4"].is_string()));
 }
@@ -247,7 +259,7 @@ fn presets_tell_who_dies_when_old_versions_go() {
 /// Nobody gets through to a server that is not there, and that says nothing of the clients.
 #[test]
 fn presets_have_nothing_to_say_of_a_server_that_is_not_there() {
-    let Ran { code, out, err } = gauntlet("presets 127.0.0.1:1");
+    let Ran { code, out, err } = gauntlet("scan 127.0.0.1:1 --as all");
     let because = "Connection refused (os error 111); name a server that listens";
     assert_eq!((code, out.as_str(), err), (3, "", format!("error: cannot reach 127.0.0.1:1: {because}\n")));
 }
@@ -502,7 +514,7 @@ fn what_is_wrong_is_accepted_once_and_then_only_changes_count() {
     fs::write(dir.path().join("wrong.json"), &wrong).unwrap();
 
     assert_eq!(run("report wrong.json").code, 1);
-    let accepted = run("baseline accept wrong.json --because for-now");
+    let accepted = run("report wrong.json --accept for-now");
     assert_eq!((accepted.code, accepted.err.as_str()), (0, ""));
     assert!(accepted.out.starts_with("gauntlet-baseline.json: 1 taken over\n"), "{}", accepted.out);
     assert_eq!(run("report wrong.json --baseline gauntlet-baseline.json").code, 0);
@@ -519,7 +531,7 @@ fn what_is_wrong_is_accepted_once_and_then_only_changes_count() {
 
     let broken = wrong.replace("fail-open", "broken");
     fs::write(dir.path().join("broken.json"), broken).unwrap();
-    let refused = run("baseline accept broken.json --because so");
+    let refused = run("report broken.json --accept so");
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("did not run to an end"), "{}", refused.err);
 }
@@ -558,12 +570,12 @@ fn the_settings_of_a_service_go_in_and_come_out() {
         }],
     });
     fs::write(folder.path().join("azure.json"), template.to_string()).unwrap();
-    let Ran { code, out, err } = in_dir(folder.path(), "profile import azure.json");
+    let Ran { code, out, err } = in_dir(folder.path(), "azure import azure.json");
     assert_eq!(code, 0, "{err}");
     assert!(err.contains("Security.Something.New is unknown here; it is kept as it is"), "{err}");
     fs::write(folder.path().join("contoso.toml"), out).unwrap();
 
-    let back = in_dir(folder.path(), "profile export contoso.toml");
+    let back = in_dir(folder.path(), "azure export contoso.toml");
     let json: Value = serde_json::from_str(&back.out).unwrap();
     let map = &json["properties"]["customProperties"];
     let key =
@@ -572,7 +584,7 @@ fn the_settings_of_a_service_go_in_and_come_out() {
     assert_eq!(key("Backend.Protocols.Tls12"), Some("True"));
     assert_eq!(key("Something.New"), Some("Maybe"));
 
-    let would = in_dir(folder.path(), "diff azure-apim-classic@2025-08 contoso.toml");
+    let would = in_dir(folder.path(), "what-if azure-apim-classic@2025-08 contoso.toml");
     assert_eq!(would.code, 1, "{}", would.err);
     assert!(would.out.contains("breaks  renegotiation-required-dual"), "{}", would.out);
 }

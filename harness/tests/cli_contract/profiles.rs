@@ -1,4 +1,4 @@
-//! `gauntlet profile`: what a service takes, and what its settings are.
+//! `gauntlet azure`: what a service takes, and what its settings are.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn certificates_are_taken_or_refused_when_they_are_uploaded() {
     let dir = tempdir().unwrap();
     let made = in_dir(dir.path(), "certs pki client-good --format pem,pfx --password secret");
     assert_eq!((made.code, made.err.as_str()), (0, ""));
-    let upload = |arguments: &str| in_dir(dir.path(), &format!("profile upload {CLASSIC} {arguments}"));
+    let upload = |arguments: &str| in_dir(dir.path(), &format!("azure upload {CLASSIC} {arguments}"));
 
     let taken = upload("pki/client-good.pfx --password secret");
     assert_eq!((taken.code, taken.err.as_str()), (0, ""));
@@ -53,7 +53,7 @@ fn certificates_are_taken_or_refused_when_they_are_uploaded() {
 fn a_service_has_the_defaults_of_its_age(#[case] made: &str, #[case] old: bool) {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("service.json"), r#"{"properties": {"customProperties": {}}}"#).unwrap();
-    let read = in_dir(dir.path(), &format!("profile import service.json --made {made}"));
+    let read = in_dir(dir.path(), &format!("azure import service.json --made {made}"));
     assert_eq!(read.code, 0, "{}", read.err);
     assert_eq!(read.out.contains("TLS_RSA_WITH_3DES_EDE_CBC_SHA"), old, "{}", read.out);
 }
@@ -67,14 +67,14 @@ fn of_several_services_the_named_one_is_read() {
     };
     let template = serde_json::json!({ "resources": [service("one", "False"), service("two", "True")] });
     fs::write(dir.path().join("template.json"), template.to_string()).unwrap();
-    let two = in_dir(dir.path(), "profile import template.json --service two");
+    let two = in_dir(dir.path(), "azure import template.json --service two");
     assert_eq!((two.code, two.err.as_str()), (0, ""));
     assert!(two.out.contains("TLSv1.2, TLSv1.3 to backends"), "{}", two.out);
     for (arguments, words) in [
         ("", "has several services; pass --service with one of one, two"),
         (" --service three", "has no service \"three\"; it has one, two"),
     ] {
-        let refused = in_dir(dir.path(), &format!("profile import template.json{arguments}"));
+        let refused = in_dir(dir.path(), &format!("azure import template.json{arguments}"));
         assert_eq!((refused.code, refused.err), (2, format!("error: template.json {words}\n")));
     }
 }

@@ -74,7 +74,7 @@ fn a_baseline_of_the_project_is_written_and_used() {
 
     fs::create_dir_all(dir.path().join("accepted")).unwrap();
     fs::create_dir_all(dir.path().join("below")).unwrap();
-    let accepted = in_dir(&dir.path().join("below"), "baseline accept ../out/run.json --because so");
+    let accepted = in_dir(&dir.path().join("below"), "report ../out/run.json --accept so");
     assert!(
         accepted.out.starts_with("../accepted/all.json: 0 taken over"),
         "{}{}",

@@ -305,7 +305,7 @@ fn the_folder_is_private() {
 #[test]
 fn presets_call_a_server() {
     let serving = Serving::start(&["tls12-only"], 1);
-    let ran = gauntlet(&format!("presets localhost:{} --json", serving.port(0)));
+    let ran = gauntlet(&format!("scan localhost:{} --as all --json", serving.port(0)));
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let told: Value = serde_json::from_str(&ran.out).unwrap();
     let of = |preset: &str| {

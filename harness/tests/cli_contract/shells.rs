@@ -57,7 +57,7 @@ fn completed(line: &str) -> Vec<String> {
 #[case("gauntlet report --format jun", "junit")]
 #[case("gauntlet explain --gateway ngi", "nginx")]
 #[case("gauntlet scan --format mark", "markdown")]
-#[case("gauntlet baseline acc", "accept")]
+#[case("gauntlet azure impo", "import")]
 fn bash_completes_names(#[case] line: &str, #[case] word: &str) {
     if is_there("bash") {
         assert_eq!(completed(line), [word]);
@@ -84,7 +84,7 @@ fn every_command_has_a_page_without_fault() {
     let ran = in_dir(dir.path(), "man --out pages");
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let pages: Vec<_> = ran.out.lines().collect();
-    for page in ["gauntlet.1", "gauntlet-run.1", "gauntlet-baseline-accept.1", "gauntlet-man.1"] {
+    for page in ["gauntlet.1", "gauntlet-run.1", "gauntlet-azure-import.1", "gauntlet-man.1"] {
         assert!(pages.contains(&format!("pages/{page}").as_str()), "{pages:?}");
     }
     assert_eq!(gauntlet("man run").out, fs::read_to_string(dir.path().join("pages/gauntlet-run.1")).unwrap());
