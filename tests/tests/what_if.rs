@@ -1,4 +1,4 @@
-//! What `gauntlet diff` predicts, measured: each backend behind the setting before and the setting after.
+//! What `gauntlet what-if` predicts, measured: each backend behind the setting before and the setting after.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
