@@ -34,8 +34,7 @@ impl Shell {
     pub(crate) fn run(&mut self, command: &str) -> (String, i32) {
         // The README builds what it runs; here it is built already.
         let command = command.replace("cargo run -- ", "gauntlet ");
-        if ["gauntlet serve", "docker run"].iter().any(|server| command.starts_with(server))
-        {
+        if ["gauntlet serve", "docker run"].iter().any(|server| command.starts_with(server)) {
             return self.serve(&command);
         }
         // The status is kept for the next command, which may ask for it.
