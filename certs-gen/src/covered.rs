@@ -17,9 +17,8 @@ pub(crate) enum Names {
     Wrong,
     CommonNameOnly,
     Addresses,
-    Wildcard,
-    Idn,
-    Underscore,
+    /// One label below the host.
+    Below(&'static str),
     Nul,
     Uri,
     Many(usize),
@@ -47,9 +46,7 @@ impl Covered {
             Names::Wrong => Self::names(&[Name::Dns(WRONG_NAME.to_owned())]),
             Names::CommonNameOnly => Ok(Self { alternative_names: Vec::new(), ..Self::names(asked)? }),
             Names::Addresses => Self::names(&addresses(asked)),
-            Names::Wildcard => Self::names(&[Name::Dns(format!("*.{host}"))]),
-            Names::Idn => Self::names(&[Name::Dns(idn(host))]),
-            Names::Underscore => Self::names(&[Name::Dns(underscore(host))]),
+            Names::Below(label) => Self::names(&[Name::Dns(format!("{label}.{host}"))]),
             Names::Nul => Self::other(SanType::DnsName(ia5(format!("{host}\0.attacker.test"))?)),
             Names::Uri => Self::other(SanType::URI(ia5(format!("spiffe://{host}/backend"))?)),
             Names::Many(count) => Self::names(&many(count, host, asked)),
@@ -72,15 +69,6 @@ impl Covered {
     fn other(name: SanType) -> Result<Self, Error> {
         Ok(Self { common_name: NAMELESS.to_owned(), alternative_names: vec![name] })
     }
-}
-
-/// An A-label: `bücher` as it is written in DNS.
-pub(crate) fn idn(host: &str) -> String {
-    format!("xn--bcher-kva.{host}")
-}
-
-pub(crate) fn underscore(host: &str) -> String {
-    format!("under_score.{host}")
 }
 
 /// The names as an authority's constraints put them. A constraint covers all that is below it, so a wildcard's

@@ -10,10 +10,10 @@ use time::OffsetDateTime;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A word that names no recipe or format.
+    /// A word that names no format.
     #[error("unknown {kind} `{word}`, expected one of {known}")]
     Unknown {
-        /// What was asked for: `server recipe`, `client recipe`, `format`, `revocation list`, `OCSP response`.
+        /// What was asked for: `format`, `revocation list`, `OCSP response`.
         kind: &'static str,
         /// The word as given.
         word: String,
@@ -108,4 +108,17 @@ impl Error {
     pub(crate) fn openssl(doing: &'static str) -> impl FnOnce(ErrorStack) -> Self {
         move |source| Self::OpenSsl { doing, source }
     }
+}
+
+/// Finds a word in a list, or says what the list has.
+pub(crate) fn pick<T: Copy>(
+    kind: &'static str,
+    word: &str,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, Error> {
+    all.iter().copied().find(|&one| as_str(one) == word).ok_or_else(|| {
+        let known = all.iter().map(|&one| as_str(one)).collect::<Vec<_>>().join(", ");
+        Error::Unknown { kind, word: word.to_owned(), known }
+    })
 }

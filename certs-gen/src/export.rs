@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::error::pick;
 use crate::file::{self, Secrecy};
-use crate::recipe::pick;
 use crate::{Error, Identity, PfxEncryption};
 
 /// A way to write an identity down.

@@ -18,7 +18,7 @@
 //!
 //! let recipe: ServerRecipe = "wrong-name".parse()?;
 //! assert_eq!(recipe.clause(), "RFC 9525 6.3");
-//! # Ok::<(), tls_gauntlet_certs::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! rcgen encodes and OpenSSL signs: one crypto library for every key type, and no second C library to build. What
@@ -38,7 +38,6 @@ mod opened;
 mod parts;
 mod pfx;
 mod pki;
-mod recipe;
 mod revocation;
 mod rsa;
 mod serial;
@@ -54,5 +53,5 @@ pub use name::Name;
 pub use opened::{Unusable, authorities};
 pub use pfx::PfxEncryption;
 pub use pki::Pki;
-pub use recipe::{ClientRecipe, ServerRecipe};
 pub use revocation::{CrlKind, OcspKind, crls_pem};
+pub use tls_gauntlet_scenarios::{ClientCertificate as ClientRecipe, ServerCertificate as ServerRecipe};

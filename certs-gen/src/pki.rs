@@ -97,7 +97,7 @@ impl Pki {
         names: &[Name],
         circumstances: &Circumstances,
     ) -> Result<Arc<Identity>, Error> {
-        let shape = recipe.shape();
+        let shape = Shape::of_server(recipe);
         let wrong = Name::Dns(WRONG_NAME.to_owned());
         let names = match shape.names {
             // Nobody's own name is in it, so it is one certificate for everybody.
@@ -105,9 +105,7 @@ impl Pki {
             Names::AsAsked
             | Names::CommonNameOnly
             | Names::Addresses
-            | Names::Wildcard
-            | Names::Idn
-            | Names::Underscore
+            | Names::Below(_)
             | Names::Nul
             | Names::Uri
             | Names::Many(_) => names,
@@ -133,14 +131,14 @@ impl Pki {
             let names = [Name::Dns(subject.clone())];
             let words = ["client".to_owned(), recipe.to_string(), subject];
             let covered = Covered::names(&names)?;
-            self.issue(&words, recipe.shape(), covered, &names, &Circumstances::default())
+            self.issue(&words, Shape::of_client(recipe), covered, &names, &Circumstances::default())
         })
     }
 
     /// The authority that issues a client's certificate, none if that is its own; makes neither. With
     /// [`ClientRecipe::common_name`] it is enough to tell the certificate from others, and keys take long to make.
     pub fn client_issuer(&self, recipe: ClientRecipe) -> Result<Option<X509>, Error> {
-        let path = self.path(recipe.shape().issuer, &[], &[])?;
+        let path = self.path(Shape::of_client(recipe).issuer, &[], &[])?;
         Ok(path.map(|path| path.issuer.certificate().clone()))
     }
 

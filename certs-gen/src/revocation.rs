@@ -19,7 +19,7 @@ use yasna::{DERWriter, Tag, construct_der};
 
 use crate::Error;
 use crate::authority::Link;
-use crate::recipe::pick;
+use crate::error::pick;
 
 /// A revocation list, by what is on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -23,7 +23,7 @@ pub(crate) fn of_five_primes() -> Result<Rsa<Private>, ErrorStack> {
     loop {
         for nth in 0..primes.len() {
             let key = MultiPrime::of(&primes, &mut context)?;
-            if key.modulus.num_bits() == LENGTHS.iter().sum() {
+            if key.modulus.num_bits() == LENGTHS.iter().sum::<i32>() {
                 return Rsa::private_key_from_der(&key.to_der());
             }
             // The product of numbers that just have their lengths may lack a bit.

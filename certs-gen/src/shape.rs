@@ -1,8 +1,9 @@
 //! What a recipe makes: a sound certificate with one thing changed.
 
 use time::{Duration, OffsetDateTime};
+use tls_gauntlet_scenarios::{ClientCertificate as Client, ServerCertificate as Server};
 
-use crate::{ClientRecipe, ServerRecipe, covered::Names};
+use crate::covered::Names;
 
 /// A certificate before it is made. A flaw is one field that differs from [`SOUND_SERVER`] or [`SOUND_CLIENT`]; a
 /// second one that differs is sound, and there so that the flaw can be. (`Lifetime::EndsDuringRun` and the
@@ -36,100 +37,100 @@ const SOUND_SERVER: Shape = Shape {
 
 const SOUND_CLIENT: Shape = Shape { usage: Usage::Client, issuer: IssuedBy::Client, ..SOUND_SERVER };
 
-impl ServerRecipe {
-    pub(crate) const fn shape(self) -> Shape {
+impl Shape {
+    /// The form of a server certificate.
+    pub(crate) const fn of_server(word: Server) -> Self {
         const SOUND: Shape = SOUND_SERVER;
-        match self {
-            Self::Good => SOUND,
+        match word {
+            Server::Good => SOUND,
 
-            Self::GoodRsa => Shape { key: KeyKind::Rsa2048, ..SOUND },
-            Self::Rsa1024 => Shape { key: KeyKind::Rsa1024, ..SOUND },
-            Self::Rsa3072 => Shape { key: KeyKind::Rsa3072, ..SOUND },
-            Self::Rsa4096 => Shape { key: KeyKind::Rsa4096, ..SOUND },
-            Self::Rsa8192 => Shape { key: KeyKind::Rsa8192, ..SOUND },
-            Self::RsaPss => Shape { key: KeyKind::RsaPss, ..SOUND },
-            Self::P384 => Shape { key: KeyKind::P384, ..SOUND },
-            Self::P521 => Shape { key: KeyKind::P521, ..SOUND },
-            Self::Ed25519 => Shape { key: KeyKind::Ed25519, ..SOUND },
-            Self::Ed448 => Shape { key: KeyKind::Ed448, ..SOUND },
-            Self::MlDsa65 => Shape { key: KeyKind::MlDsa65, ..SOUND },
-            Self::MismatchedKey => Shape { holder: Holder::Another, ..SOUND },
+            Server::GoodRsa => Self { key: KeyKind::Rsa2048, ..SOUND },
+            Server::Rsa1024 => Self { key: KeyKind::Rsa1024, ..SOUND },
+            Server::Rsa3072 => Self { key: KeyKind::Rsa3072, ..SOUND },
+            Server::Rsa4096 => Self { key: KeyKind::Rsa4096, ..SOUND },
+            Server::Rsa8192 => Self { key: KeyKind::Rsa8192, ..SOUND },
+            Server::RsaPss => Self { key: KeyKind::RsaPss, ..SOUND },
+            Server::P384 => Self { key: KeyKind::P384, ..SOUND },
+            Server::P521 => Self { key: KeyKind::P521, ..SOUND },
+            Server::Ed25519 => Self { key: KeyKind::Ed25519, ..SOUND },
+            Server::Ed448 => Self { key: KeyKind::Ed448, ..SOUND },
+            Server::MlDsa65 => Self { key: KeyKind::MlDsa65, ..SOUND },
+            Server::MismatchedKey => Self { holder: Holder::Another, ..SOUND },
 
-            Self::Expired => Shape { lifetime: Lifetime::EndedYesterday, ..SOUND },
-            Self::ExpiresDuringRun => Shape { lifetime: Lifetime::EndsDuringRun, ..SOUND },
-            Self::NotYetValid => Shape { lifetime: Lifetime::BeginsTomorrow, ..SOUND },
+            Server::Expired => Self { lifetime: Lifetime::EndedYesterday, ..SOUND },
+            Server::ExpiresDuringRun => Self { lifetime: Lifetime::EndsDuringRun, ..SOUND },
+            Server::NotYetValid => Self { lifetime: Lifetime::BeginsTomorrow, ..SOUND },
 
-            Self::NoCommonName => Shape { subject: Subject::Organisation, ..SOUND },
-            Self::NoSubject => Shape { subject: Subject::Empty, ..SOUND },
-            Self::WrongName => Shape { names: Names::Wrong, ..SOUND },
-            Self::CnOnly => Shape { names: Names::CommonNameOnly, ..SOUND },
-            Self::IpSan => Shape { names: Names::Addresses, ..SOUND },
-            Self::Wildcard | Self::WildcardTooDeep => Shape { names: Names::Wildcard, ..SOUND },
-            Self::Idn => Shape { names: Names::Idn, ..SOUND },
-            Self::Underscore => Shape { names: Names::Underscore, ..SOUND },
-            Self::NulInName => Shape { names: Names::Nul, ..SOUND },
-            Self::UriSan => Shape { names: Names::Uri, ..SOUND },
-            Self::ThousandNames => Shape { names: Names::Many(1_000), ..SOUND },
-            Self::TenThousandNames => Shape { names: Names::Many(10_000), ..SOUND },
+            Server::NoCommonName => Self { subject: Subject::Organisation, ..SOUND },
+            Server::NoSubject => Self { subject: Subject::Empty, ..SOUND },
+            Server::WrongName => Self { names: Names::Wrong, ..SOUND },
+            Server::CnOnly => Self { names: Names::CommonNameOnly, ..SOUND },
+            Server::IpSan => Self { names: Names::Addresses, ..SOUND },
+            Server::Wildcard | Server::WildcardTooDeep => Self { names: Names::Below("*"), ..SOUND },
+            Server::Idn => Self { names: Names::Below("xn--bcher-kva"), ..SOUND },
+            Server::Underscore => Self { names: Names::Below("under_score"), ..SOUND },
+            Server::NulInName => Self { names: Names::Nul, ..SOUND },
+            Server::UriSan => Self { names: Names::Uri, ..SOUND },
+            Server::ThousandNames => Self { names: Names::Many(1_000), ..SOUND },
+            Server::TenThousandNames => Self { names: Names::Many(10_000), ..SOUND },
 
-            Self::MissingExtendedKeyUsage => Shape { usage: Usage::Any, ..SOUND },
-            Self::WrongExtendedKeyUsage => Shape { usage: Usage::Client, ..SOUND },
-            Self::CaAsLeaf => Shape { usage: Usage::ServerAndAuthority, ..SOUND },
+            Server::MissingExtendedKeyUsage => Self { usage: Usage::Any, ..SOUND },
+            Server::WrongExtendedKeyUsage => Self { usage: Usage::Client, ..SOUND },
+            Server::CaAsLeaf => Self { usage: Usage::ServerAndAuthority, ..SOUND },
             // Up to TLS 1.2, OpenSSL serves an ECDSA certificate only if it can read there that the key may sign.
-            Self::WrongKeyUsage => {
-                Shape { key: KeyKind::Rsa2048, usage: Usage::ServerThatCannotSign, ..SOUND }
+            Server::WrongKeyUsage => {
+                Self { key: KeyKind::Rsa2048, usage: Usage::ServerThatCannotSign, ..SOUND }
             }
-            Self::MalformedDer => Shape { key: KeyKind::Rsa2048, usage: Usage::Illegible, ..SOUND },
+            Server::MalformedDer => Self { key: KeyKind::Rsa2048, usage: Usage::Illegible, ..SOUND },
 
-            Self::UnknownCriticalExtension => Shape { extension: Extension::UnknownCritical, ..SOUND },
-            Self::MustStaple => Shape { extension: Extension::MustStaple, ..SOUND },
-            Self::RevokedByCrl | Self::PointsToCrl => Shape { extension: Extension::CrlUrl, ..SOUND },
-            Self::RevokedIntermediate => Shape { issuer: IssuedBy::Revoked, ..SOUND },
-            Self::RevokedByOcsp | Self::PointsToOcsp => Shape { extension: Extension::OcspUrl, ..SOUND },
+            Server::UnknownCriticalExtension => Self { extension: Extension::UnknownCritical, ..SOUND },
+            Server::MustStaple => Self { extension: Extension::MustStaple, ..SOUND },
+            Server::RevokedByCrl | Server::PointsToCrl => Self { extension: Extension::CrlUrl, ..SOUND },
+            Server::RevokedIntermediate => Self { issuer: IssuedBy::Revoked, ..SOUND },
+            Server::RevokedByOcsp | Server::PointsToOcsp => Self { extension: Extension::OcspUrl, ..SOUND },
 
-            Self::X509V1 => Shape { form: Form::Version1, ..SOUND },
-            Self::TamperedSignature => Shape { form: Form::Tampered, ..SOUND },
-            Self::Sha1SignedLeaf => Shape { form: Form::Sha1, issuer: IssuedBy::Rsa, ..SOUND },
-            Self::Md5SignedLeaf => Shape { form: Form::Md5, issuer: IssuedBy::Rsa, ..SOUND },
+            Server::X509V1 => Self { form: Form::Version1, ..SOUND },
+            Server::TamperedSignature => Self { form: Form::Tampered, ..SOUND },
+            Server::Sha1SignedLeaf => Self { form: Form::Sha1, issuer: IssuedBy::Rsa, ..SOUND },
+            Server::Md5SignedLeaf => Self { form: Form::Md5, issuer: IssuedBy::Rsa, ..SOUND },
 
-            Self::SelfSigned => Shape { issuer: IssuedBy::Itself, ..SOUND },
-            Self::UntrustedRoot => Shape { issuer: IssuedBy::Untrusted, ..SOUND },
-            Self::IssuedByClientCa => Shape { issuer: IssuedBy::Client, ..SOUND },
-            Self::ExpiredRoot => Shape { issuer: IssuedBy::ExpiredRoot, ..SOUND },
-            Self::ExpiredIntermediate => Shape { issuer: IssuedBy::ExpiredIntermediate, ..SOUND },
-            Self::Sha1SignedIntermediate => Shape { issuer: IssuedBy::Sha1Intermediate, ..SOUND },
-            Self::NameConstraintsKept => Shape { issuer: IssuedBy::Permitted, ..SOUND },
-            Self::NameConstraintsViolated => Shape { issuer: IssuedBy::Excluded, ..SOUND },
-            Self::PathLengthExceeded => Shape { issuer: IssuedBy::OneTooMany, ..SOUND },
-            Self::IntermediateNoCa => Shape { issuer: IssuedBy::NoAuthority, ..SOUND },
-            Self::Chain10Deep => Shape { issuer: IssuedBy::Authorities(9), ..SOUND },
-            Self::Chain50Deep => Shape { issuer: IssuedBy::Authorities(49), ..SOUND },
+            Server::SelfSigned => Self { issuer: IssuedBy::Itself, ..SOUND },
+            Server::UntrustedRoot => Self { issuer: IssuedBy::Untrusted, ..SOUND },
+            Server::IssuedByClientCa => Self { issuer: IssuedBy::Client, ..SOUND },
+            Server::ExpiredRoot => Self { issuer: IssuedBy::ExpiredRoot, ..SOUND },
+            Server::ExpiredIntermediate => Self { issuer: IssuedBy::ExpiredIntermediate, ..SOUND },
+            Server::Sha1SignedIntermediate => Self { issuer: IssuedBy::Sha1Intermediate, ..SOUND },
+            Server::NameConstraintsKept => Self { issuer: IssuedBy::Permitted, ..SOUND },
+            Server::NameConstraintsViolated => Self { issuer: IssuedBy::Excluded, ..SOUND },
+            Server::PathLengthExceeded => Self { issuer: IssuedBy::OneTooMany, ..SOUND },
+            Server::IntermediateNoCa => Self { issuer: IssuedBy::NoAuthority, ..SOUND },
+            Server::Chain10Deep => Self { issuer: IssuedBy::Authorities(9), ..SOUND },
+            Server::Chain50Deep => Self { issuer: IssuedBy::Authorities(49), ..SOUND },
 
-            Self::MissingIntermediate => Shape { sent: Sent::LeafOnly, ..SOUND },
-            Self::ReversedChain => {
-                Shape { issuer: IssuedBy::Authorities(2), sent: Sent::FromTheTopDown, ..SOUND }
+            Server::MissingIntermediate => Self { sent: Sent::LeafOnly, ..SOUND },
+            Server::ReversedChain => {
+                Self { issuer: IssuedBy::Authorities(2), sent: Sent::FromTheTopDown, ..SOUND }
             }
-            Self::DuplicatedChain => Shape { sent: Sent::Twice, ..SOUND },
-            Self::WithRoot => Shape { sent: Sent::WithRoot, ..SOUND },
-            Self::WithUnrelated => Shape { sent: Sent::WithUnrelated, ..SOUND },
-            Self::CrossSignedOneExpired => Shape { sent: Sent::CrossSigned, ..SOUND },
+            Server::DuplicatedChain => Self { sent: Sent::Twice, ..SOUND },
+            Server::WithRoot => Self { sent: Sent::WithRoot, ..SOUND },
+            Server::WithUnrelated => Self { sent: Sent::WithUnrelated, ..SOUND },
+            Server::CrossSignedOneExpired => Self { sent: Sent::CrossSigned, ..SOUND },
         }
     }
-}
 
-impl ClientRecipe {
-    pub(crate) const fn shape(self) -> Shape {
-        match self {
-            Self::Good | Self::AnotherTenant | Self::Revoked => SOUND_CLIENT,
-            Self::Rsa => Shape { key: KeyKind::Rsa2048, ..SOUND_CLIENT },
-            Self::Weak => Shape { key: KeyKind::Rsa1024, ..SOUND_CLIENT },
-            Self::Untrusted => Shape { issuer: IssuedBy::Untrusted, ..SOUND_CLIENT },
-            Self::IssuedByServerCa => Shape { issuer: IssuedBy::Server, ..SOUND_CLIENT },
-            Self::RevokedIntermediate => Shape { issuer: IssuedBy::RevokedForClients, ..SOUND_CLIENT },
-            Self::Expired => Shape { lifetime: Lifetime::EndedYesterday, ..SOUND_CLIENT },
-            Self::NotYetValid => Shape { lifetime: Lifetime::BeginsTomorrow, ..SOUND_CLIENT },
-            Self::SelfSigned => Shape { issuer: IssuedBy::Itself, ..SOUND_CLIENT },
-            Self::WrongExtendedKeyUsage => Shape { usage: Usage::Server, ..SOUND_CLIENT },
+    /// The form of a client certificate.
+    pub(crate) const fn of_client(word: Client) -> Self {
+        match word {
+            Client::Good | Client::AnotherTenant | Client::Revoked => SOUND_CLIENT,
+            Client::Rsa => Self { key: KeyKind::Rsa2048, ..SOUND_CLIENT },
+            Client::Weak => Self { key: KeyKind::Rsa1024, ..SOUND_CLIENT },
+            Client::Untrusted => Self { issuer: IssuedBy::Untrusted, ..SOUND_CLIENT },
+            Client::IssuedByServerCa => Self { issuer: IssuedBy::Server, ..SOUND_CLIENT },
+            Client::RevokedIntermediate => Self { issuer: IssuedBy::RevokedForClients, ..SOUND_CLIENT },
+            Client::Expired => Self { lifetime: Lifetime::EndedYesterday, ..SOUND_CLIENT },
+            Client::NotYetValid => Self { lifetime: Lifetime::BeginsTomorrow, ..SOUND_CLIENT },
+            Client::SelfSigned => Self { issuer: IssuedBy::Itself, ..SOUND_CLIENT },
+            Client::WrongExtendedKeyUsage => Self { usage: Usage::Server, ..SOUND_CLIENT },
         }
     }
 }

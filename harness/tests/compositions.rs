@@ -11,7 +11,7 @@ use tls_gauntlet::{
     limits::Limits,
     runner::DEFAULT_JOBS,
 };
-use tls_gauntlet_certs::{Pki, ServerRecipe};
+use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{
     Claims, Composed, Diagnosis, Evidence, FaultAction, StatusFault, Verdict, catalogue, judge, model,
 };
@@ -48,7 +48,7 @@ async fn differences(cells: &[(Composed, &str)]) -> Vec<String> {
         let stalls = composed.profile.fault.is_some_and(|fault| fault.does == FaultAction::Stall);
         // Long enough for all the others to be served beside it.
         let call = if stalls { Duration::from_secs(5) } else { Limits::default().call };
-        let recipe: ServerRecipe = composed.profile.certificate().as_str().parse().unwrap();
+        let recipe = composed.profile.certificate();
         let profile = catalogue().upstream(upstream).unwrap();
         let host = profile.server_name.clone().unwrap_or_else(|| recipe.dialled(SERVER_NAME));
         let is_slow = composed.profile.status_fault == Some(StatusFault::Slow);

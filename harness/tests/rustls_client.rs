@@ -17,7 +17,7 @@ use rustls::{
 };
 use time::OffsetDateTime;
 use tls_gauntlet::backend::{Fleet, FleetOptions, SERVER_NAME};
-use tls_gauntlet_certs::{ClientRecipe, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientRecipe, Pki};
 use tls_gauntlet_scenarios::{
     CipherSuite, Claims, Composed, FaultAction, Group, Outcome, TlsVersion, Verifies, Versions, catalogue,
     model,
@@ -118,7 +118,7 @@ async fn comes_through_where_the_model_says() {
     let upstream = catalogue().upstream("strict").unwrap();
     let mut calls = Vec::new();
     for (composed, backend) in plan.iter().zip(fleet.backends()) {
-        let recipe: ServerRecipe = composed.profile.certificate().as_str().parse().unwrap();
+        let recipe = composed.profile.certificate();
         let (name, address, config) = (recipe.dialled(SERVER_NAME), backend.address(), Arc::clone(&config));
         let stalls = composed.profile.fault.is_some_and(|fault| fault.does == FaultAction::Stall);
         let patience = Duration::from_secs(if stalls { 2 } else { 60 });

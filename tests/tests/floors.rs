@@ -42,7 +42,7 @@ fn collect(file: &Path, found: &mut Vec<(String, String)>) {
 
 #[rstest]
 #[case("scenarios/src", &["std::net", "std::fs", "std::time", "tokio::", "openssl::", "println!"])]
-#[case("certs-gen/src", &["TcpStream", "TcpListener", "UdpSocket", "tokio", "tls_gauntlet_scenarios", "println!"])]
+#[case("certs-gen/src", &["TcpStream", "TcpListener", "UdpSocket", "tokio", "scenarios::model", "scenarios::judge", "catalogue(", "println!"])]
 #[case("harness/src/report", &["std::net", "std::fs", "now_utc", "Instant", "SystemTime", "tokio", "crate::runner", "crate::gateway", "crate::backend", "crate::client", "println!"])]
 #[case("harness/src/record.rs", &["tokio", "crate::runner", "crate::report"])]
 #[case("harness/src/record", &["std::net", "std::fs", "now_utc", "tokio", "crate::runner", "crate::report", "println!"])]

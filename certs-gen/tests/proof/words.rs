@@ -46,15 +46,15 @@ fn every_recipe_says_what_it_is_and_where_that_is_written() {
 fn a_typo_is_told_what_there_is() {
     assert_eq!(
         "expird".parse::<ClientRecipe>().unwrap_err().to_string(),
-        "unknown client recipe `expird`, expected one of good, rsa, another-tenant, untrusted, issued-by-server-ca, expired, not-yet-valid, \
-         self-signed, wrong-extended-key-usage, revoked, revoked-intermediate, weak"
+        "unknown client certificate \"expird\"; known are good, rsa, another-tenant, untrusted, issued-by-server-ca, expired, \
+         not-yet-valid, self-signed, wrong-extended-key-usage, revoked, revoked-intermediate, weak"
     );
     let typo = "good ".parse::<ServerRecipe>().unwrap_err().to_string();
     assert!(
-        typo.starts_with("unknown server recipe `good `, expected one of good, good-rsa, rsa-3072, "),
+        typo.starts_with("unknown server certificate \"good \"; known are good, good-rsa, rsa-3072, "),
         "{typo}"
     );
-    assert_eq!(typo.split(", ").count(), ServerRecipe::ALL.len() + 1);
+    assert_eq!(typo.split(", ").count(), ServerRecipe::ALL.len());
     assert_eq!(
         "godo".parse::<OcspKind>().unwrap_err().to_string(),
         "unknown OCSP response `godo`, expected one of good, revoked, unknown, expired, garbage"

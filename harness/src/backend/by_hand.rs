@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
     BackendProfile, Cause, DemandTime, FaultAction, FaultPhase, LateFor, ServerCertificate, Staple,
     StatusSource, TlsVersion, catalogue,
@@ -110,9 +109,8 @@ fn reached(front: SocketAddr) -> String {
 /// The name by which a backend on this host has to be called: that of its certificate. What ends in `.localhost` needs
 /// no name service (RFC 6761 6.3).
 pub(crate) fn called(profile: &BackendProfile, host: &str) -> String {
-    let recipe = profile.certificate().as_str().parse::<ServerRecipe>();
-    let has_name = host.parse::<IpAddr>().is_err();
-    recipe.ok().filter(|_| has_name).map_or_else(|| host.to_owned(), |recipe| recipe.dialled(host))
+    let is_address = host.parse::<IpAddr>().is_ok();
+    if is_address { host.to_owned() } else { profile.certificate().dialled(host) }
 }
 
 /// The call with `openssl s_client`, which shows the handshake itself.

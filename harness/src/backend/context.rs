@@ -13,7 +13,7 @@ use openssl::{
     x509::{X509, X509Name},
 };
 use time::Duration;
-use tls_gauntlet_certs::{Identity, Name, OcspKind, Pki, ServerRecipe};
+use tls_gauntlet_certs::{Identity, Name, OcspKind, Pki};
 use tls_gauntlet_scenarios::{
     ApplicationProtocols, AuthorityHints, BackendProfile, CipherSuite, ClientRenegotiation, DemandTime,
     DhParameters, Fault, FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy,
@@ -116,7 +116,7 @@ impl Settings {
         names: &[Name],
     ) -> Result<Arc<Identity>, tls_gauntlet_certs::Error> {
         let circumstances = status::circumstances(self.status_url.as_deref(), self.expires_in);
-        pki.server_in(self.certificate.as_str().parse()?, names, &circumstances)
+        pki.server_in(self.certificate, names, &circumstances)
     }
 
     /// These settings once the certificate has been renewed.
@@ -397,9 +397,8 @@ fn authority(name: &str) -> Result<X509Name, ErrorStack> {
 
 /// The names it goes by, and the one that its certificate is for.
 fn known_names(settings: &Settings, names: &[Name]) -> Result<Vec<Name>, tls_gauntlet_certs::Error> {
-    let recipe: ServerRecipe = settings.certificate.as_str().parse()?;
     let dialled = names.iter().filter_map(|name| match name {
-        Name::Dns(host) => Some(recipe.dialled(host.trim_start_matches("*.")).parse()),
+        Name::Dns(host) => Some(settings.certificate.dialled(host.trim_start_matches("*.")).parse()),
         Name::Ip(_) => None,
     });
     names.iter().cloned().map(Ok).chain(dialled).collect()

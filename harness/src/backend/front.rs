@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
     Alert, BackendSaw, Cause, ClientHelloFacts, Composed, Ended, NotByName, Phase, by_name, catalogue,
 };
@@ -109,8 +109,7 @@ impl Front {
     /// [`NotByName`] if the backend cannot be chosen by its name.
     pub fn host(backend: &Composed) -> Result<String, NotByName> {
         let name = format!("{}.{}", backend.label()?, by_name::ZONE);
-        let recipe = backend.profile.certificate().as_str().parse::<ServerRecipe>();
-        Ok(recipe.map(|recipe| recipe.dialled(&name)).unwrap_or(name))
+        Ok(backend.profile.certificate().dialled(&name))
     }
 
     /// The URL of a backend, for whoever resolves its host name to [`Self::address`].

@@ -11,7 +11,7 @@ use openssl::{
     ssl::{Ssl, SslContextBuilder, SslVerifyMode},
     x509::{X509, X509NameRef, X509Ref, X509StoreContext, X509StoreContextRef},
 };
-use tls_gauntlet_certs::{ClientRecipe, Error, Pki, hex};
+use tls_gauntlet_certs::{Error, Pki, hex};
 use tls_gauntlet_scenarios::ClientCertificate;
 
 use crate::ffi;
@@ -34,8 +34,8 @@ pub(super) fn install(
     goes_on: bool,
     pki: &Pki,
 ) -> Result<(), Error> {
-    let leaf = pki.client(ClientRecipe::Revoked)?;
-    let below = pki.client(ClientRecipe::RevokedIntermediate)?;
+    let leaf = pki.client(ClientCertificate::Revoked)?;
+    let below = pki.client(ClientCertificate::RevokedIntermediate)?;
     let revoked = [leaf.leaf(), &below.chain()[1]].map(|one| names(one));
     context.set_verify_callback(mode, move |accepted, verification| {
         note(verification);
@@ -93,9 +93,8 @@ impl Known {
     pub(super) fn of(pki: &Pki) -> Result<Self, Error> {
         let mut known = HashMap::new();
         for word in ClientCertificate::ALL {
-            let recipe: ClientRecipe = word.as_str().parse()?;
-            let subject = format!("CN={}", recipe.common_name());
-            let issuer = pki.client_issuer(recipe)?.as_deref().map_or_else(|| subject.clone(), self::subject);
+            let subject = format!("CN={}", word.common_name());
+            let issuer = pki.client_issuer(*word)?.as_deref().map_or_else(|| subject.clone(), self::subject);
             known.insert([subject, issuer], *word);
         }
         Ok(Self(known))

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, header};
 use openssl::x509::X509;
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Pki};
+use tls_gauntlet_certs::{CrlKind, Identity, Pki};
 use tls_gauntlet_scenarios::{
     ClientCertificate, ClientProfile, ClientSaw, Phase, Responder, RevocationCheck, ServerNameSent,
     UpstreamProfile, Versions,
@@ -297,11 +297,8 @@ fn lists(check: Option<RevocationCheck>, pki: &Pki) -> Result<Vec<Vec<u8>>, Cann
 }
 
 fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Identity>>, CannotSetUp> {
-    let Some(word) = word else { return Ok(None) };
-    let because = || CannotSetUp::because("the client certificate");
-    // The word of the profile is the name of the recipe.
-    let recipe: ClientRecipe = word.as_str().parse().map_err(because())?;
-    pki.client(recipe).map(Some).map_err(because())
+    let identity = word.map(|word| pki.client(word)).transpose();
+    identity.map_err(CannotSetUp::because("the client certificate"))
 }
 
 fn saw(answer: Answer, nonce: &str) -> ClientSaw {

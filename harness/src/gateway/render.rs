@@ -210,7 +210,7 @@ impl Facts {
             let shown = profile.client_certificate.map(|shown| {
                 let identity = match &plan.keyring.client {
                     Some(identity) if shown == ClientCertificate::Good => identity.clone(),
-                    Some(_) | None => plan.pki.client(recipe(shown))?,
+                    Some(_) | None => plan.pki.client(shown)?,
                 };
                 write_identity(dir, &identity, &format!("client-{shown}"))
             });
@@ -426,22 +426,6 @@ fn write_identity(
         source,
     })?;
     Ok(files)
-}
-
-const fn recipe(shown: ClientCertificate) -> ClientRecipe {
-    match shown {
-        ClientCertificate::Good => ClientRecipe::Good,
-        ClientCertificate::AnotherTenant => ClientRecipe::AnotherTenant,
-        ClientCertificate::Untrusted => ClientRecipe::Untrusted,
-        ClientCertificate::IssuedByServerCa => ClientRecipe::IssuedByServerCa,
-        ClientCertificate::Expired => ClientRecipe::Expired,
-        ClientCertificate::SelfSigned => ClientRecipe::SelfSigned,
-        ClientCertificate::NotYetValid => ClientRecipe::NotYetValid,
-        ClientCertificate::WrongExtendedKeyUsage => ClientRecipe::WrongExtendedKeyUsage,
-        ClientCertificate::Revoked => ClientRecipe::Revoked,
-        ClientCertificate::RevokedIntermediate => ClientRecipe::RevokedIntermediate,
-        ClientCertificate::Weak => ClientRecipe::Weak,
-    }
 }
 
 /// Puts a file in the place of another, in one step.

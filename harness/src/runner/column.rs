@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
-use tls_gauntlet_certs::ServerRecipe;
 use tls_gauntlet_scenarios::{
     CellId, Claims, Composed, Expectation, FaultAction, FaultPhase, Outcome, RevocationCheck, Scenario,
     StatusFault, Unclaimed, UpstreamProfile, catalogue, model,
@@ -269,8 +268,7 @@ fn server_name(scenario: &Scenario) -> String {
     if let Some(name) = &scenario.upstream.1.server_name {
         return name.clone();
     }
-    let recipe = scenario.backend.profile.certificate().as_str().parse::<ServerRecipe>();
-    recipe.map_or_else(|_| BACKEND_NAME.to_owned(), |recipe| recipe.dialled(BACKEND_NAME))
+    scenario.backend.profile.certificate().dialled(BACKEND_NAME)
 }
 
 /// The same for the same seed and cell.

@@ -108,7 +108,7 @@ impl Batch {
         fs::write(file("client.pfx"), client.pfx("gauntlet", PfxEncryption::Modern).unwrap()).unwrap();
         let (mut targets, mut lines) = (Vec::new(), String::new());
         for (composed, backend) in plan.iter().zip(fleet.backends()) {
-            let recipe: ServerRecipe = composed.profile.certificate().as_str().parse().unwrap();
+            let recipe = composed.profile.certificate();
             let (port, name) = (backend.address().port(), recipe.dialled(SERVER_NAME));
             let patience = if stalls(composed) { 5 } else { 60 };
             targets.push(serde_json::json!({
