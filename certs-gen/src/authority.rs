@@ -51,7 +51,7 @@ impl Authority {
         Self { root, root_crl, intermediate: Arc::new(intermediate), branch: Arc::new(branch) }
     }
 
-    /// What others trust.
+    /// The root, which peers trust.
     pub(crate) fn root(&self) -> &X509 {
         &self.root
     }
@@ -61,12 +61,12 @@ impl Authority {
         &self.root_crl
     }
 
-    /// What signs leaves, and is sent along with them.
+    /// The intermediate that signs leaves, and is sent along with them.
     pub(crate) fn intermediate(&self) -> &Arc<Link> {
         &self.intermediate
     }
 
-    /// What signs other authorities.
+    /// The authority that signs other authorities.
     pub(crate) fn branch(&self) -> &Arc<Link> {
         &self.branch
     }
@@ -78,7 +78,7 @@ pub(crate) struct Link {
     issuer: Issuer<'static, Key>,
 }
 
-/// What a [`Link`] says, apart from its name and key.
+/// The fields of a [`Link`], apart from its name and key.
 pub(crate) struct LinkPlan {
     pub(crate) is_ca: IsCa,
     pub(crate) lifetime: Lifetime,

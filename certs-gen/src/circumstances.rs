@@ -1,4 +1,4 @@
-//! What only the caller knows about a run.
+//! The facts about a run that only the caller knows.
 
 use time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whom a server certificate is for: its common name and its alternative names.
+//! The names of a server certificate: its common name and its alternative names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -38,7 +38,7 @@ pub(crate) struct Covered {
 }
 
 impl Covered {
-    /// What a recipe covers when it was asked to cover `asked`.
+    /// The names that a recipe covers when it was asked to cover `asked`.
     pub(crate) fn by(names: Names, asked: &[Name]) -> Result<Self, Error> {
         let host = host(asked);
         match names {
@@ -102,7 +102,7 @@ fn addresses(asked: &[Name]) -> Vec<Name> {
     }
 }
 
-/// What was asked for comes last: whoever finds it has read all the others.
+/// The names that were asked for come last, so that a peer that finds one has read all the others.
 fn many(count: usize, host: &str, asked: &[Name]) -> Vec<Name> {
     let others = count.saturating_sub(asked.len());
     let others = (0..others).map(|number| Name::Dns(format!("name-{number:05}.{host}")));

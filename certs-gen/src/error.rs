@@ -1,4 +1,4 @@
-//! What can go wrong on our side; a flawed certificate is never an error.
+//! The errors of this crate; a flawed certificate is never one.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub enum Error {
     /// A word that names no format.
     #[error("unknown {kind} `{word}`, expected one of {known}")]
     Unknown {
-        /// What was asked for: `format`, `revocation list`, `OCSP response`.
+        /// The kind of word: `format`, `revocation list`, `OCSP response`.
         kind: &'static str,
         /// The word as given.
         word: String,
@@ -40,9 +40,9 @@ pub enum Error {
     /// OpenSSL failed.
     #[error("cannot {doing}")]
     OpenSsl {
-        /// What it was doing: `generate a P-256 key`.
+        /// The operation: `generate a P-256 key`.
         doing: &'static str,
-        /// What it said.
+        /// The error of OpenSSL.
         source: ErrorStack,
     },
 
@@ -51,7 +51,7 @@ pub enum Error {
     Encode {
         /// The common name of the certificate.
         subject: String,
-        /// What rcgen said.
+        /// The error of rcgen.
         source: rcgen::Error,
     },
 
@@ -78,7 +78,7 @@ pub enum Error {
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -89,7 +89,7 @@ pub enum Error {
         path: PathBuf,
         /// `certificate`, `private key` or `revocation list`.
         expected: &'static str,
-        /// What OpenSSL said.
+        /// The error of OpenSSL.
         source: ErrorStack,
     },
 
@@ -98,7 +98,7 @@ pub enum Error {
     Authority {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         because: &'static str,
     },
 }

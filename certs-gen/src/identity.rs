@@ -11,7 +11,7 @@ use openssl::x509::X509;
 
 use crate::authority::Link;
 
-/// What one side of a handshake presents.
+/// A certificate chain and its key, as one side of a handshake presents them.
 pub struct Identity {
     subject: String,
     leaf_der: Vec<u8>,
@@ -54,14 +54,14 @@ impl Identity {
         &self.leaf_der
     }
 
-    /// What goes on the wire: the leaf first, the root never (but for [`ServerRecipe::WithRoot`]).
+    /// The certificates that go on the wire: the leaf first, the root never (but for [`ServerRecipe::WithRoot`]).
     ///
     /// [`ServerRecipe::WithRoot`]: crate::ServerRecipe::WithRoot
     pub fn chain(&self) -> &[X509] {
         &self.chain
     }
 
-    /// What goes on the wire, each certificate in DER, for those who do not send it with OpenSSL.
+    /// The certificates that go on the wire, each in DER, for TLS libraries other than OpenSSL.
     pub fn chain_der(&self) -> Vec<Vec<u8>> {
         self.chain.iter().map(|one| one.to_der().expect("what was decoded can be encoded")).collect()
     }
@@ -83,7 +83,7 @@ impl Identity {
         text(self.key.private_key_to_pem_pkcs8())
     }
 
-    /// Who issued the leaf, with the key to speak of its revocation; none for what was read from a file.
+    /// The issuer of the leaf, with the key that signs revocation lists and responses; none if the identity was read from a file.
     pub(crate) fn issuer(&self) -> Option<&Link> {
         self.issuer.as_deref()
     }

@@ -32,7 +32,7 @@ pub(crate) struct Key {
     encoding: Encoding,
 }
 
-/// Who writes the public key into a certificate.
+/// The encoder that writes the public key into a certificate.
 #[derive(Clone)]
 enum Encoding {
     /// rcgen, which also knows how such a key signs.
@@ -109,7 +109,7 @@ impl Key {
     }
 
     /// This P-256 key with another's private half. OpenSSL compares the public halves alone, so a server loads it
-    /// as the key of its certificate, and signs what nobody can verify.
+    /// as the key of its certificate, and makes signatures that do not verify.
     pub(crate) fn spoiled(&self) -> Result<PKey<Private>, ErrorStack> {
         let own = self.private.ec_key()?;
         let other = EcKey::generate(own.group())?;

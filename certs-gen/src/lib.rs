@@ -1,8 +1,8 @@
 //! The PKI of Gauntlet: recipes in, certificates out. Knows no sockets.
 //!
 //! A [`Pki`] is four hierarchies (server, client, untrusted, expired), each a root and what issues below it. A
-//! recipe names one certificate and at most one flaw; everything else about it is sound, so whoever refuses it
-//! can have had one reason only. Time and chance are arguments: the same seed and clock give the same names and
+//! recipe names one certificate and at most one flaw; everything else about it is sound, so a peer that refuses
+//! it has one reason only. Time and chance are arguments: the same seed and clock give the same names and
 //! serial numbers (keys are always fresh).
 //!
 //! ```

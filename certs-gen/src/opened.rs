@@ -1,4 +1,4 @@
-//! Certificates that somebody brings, as files: opened, or refused with what is wrong with them.
+//! Certificates from a user's files: opened, or refused with what is wrong with them.
 //!
 //! Whatever can be wrong is found here, when a file is loaded, so that nothing is left for the first request to find.
 

@@ -7,7 +7,7 @@ use openssl::sign::Signer;
 use yasna::models::ObjectIdentifier;
 use yasna::{ASN1Result, BERReaderSeq, DERWriter, construct_der, parse_der};
 
-/// What is signed of a certificate, each field in DER (RFC 5280 4.1), and the signature.
+/// The signed fields of a certificate, each in DER (RFC 5280 4.1), and the signature.
 pub(crate) struct Parts {
     version: Option<Vec<u8>>,
     serial: Vec<u8>,

@@ -27,7 +27,7 @@ impl Identity {
         if password.contains('\0') {
             return Err(Error::Password);
         }
-        // Loaded for this one file only: as long as it is there, everybody in the process has MD4 and RC4.
+        // Loaded for this one file only: while it is loaded, the whole process has MD4 and RC4.
         let _legacy = match encryption {
             PfxEncryption::Modern => None,
             PfxEncryption::Legacy => {

@@ -50,7 +50,7 @@ pub struct Pki {
 /// An authority that is made when it is first asked for.
 type Kept = Mutex<Option<Arc<Link>>>;
 
-/// What an identity is remembered by.
+/// The key by which an identity is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Order {
     Server(ServerRecipe, Vec<Name>, Option<String>),
@@ -72,7 +72,7 @@ impl Pki {
         Self::of(seed, now, |(title, root)| store::open(dir, title, now, root))
     }
 
-    /// Keeps the authorities in `dir`: roots, their revocation lists and what is below them for everybody to read,
+    /// Keeps the authorities in `dir`: roots, their revocation lists and what is below them, readable by all,
     /// the keys of what is below them for the owner alone. (The roots' keys are not kept anywhere.)
     pub fn save(&self, dir: &Path) -> Result<(), Error> {
         file::create_folder(dir)?;
@@ -90,7 +90,7 @@ impl Pki {
         self.server_in(recipe, names, &Circumstances::default())
     }
 
-    /// The same in circumstances, for the recipes that depend on any.
+    /// The identity of a server in these circumstances, for the certificates that depend on any.
     pub fn server_in(
         &self,
         recipe: ServerRecipe,
@@ -100,7 +100,7 @@ impl Pki {
         let shape = Shape::of_server(recipe);
         let wrong = Name::Dns(WRONG_NAME.to_owned());
         let names = match shape.names {
-            // Nobody's own name is in it, so it is one certificate for everybody.
+            // None of the names that were asked for is in it, so one certificate serves every caller.
             Names::Wrong => slice::from_ref(&wrong),
             Names::AsAsked
             | Names::CommonNameOnly
@@ -159,7 +159,7 @@ impl Pki {
         self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)
     }
 
-    /// The same for client certificates: what is [`CrlKind::Revoked`] is [`ClientRecipe::Revoked`], once it was asked for, and the
+    /// The revocation lists of every authority above client certificates: [`CrlKind::Revoked`] lists [`ClientRecipe::Revoked`], once it was asked for, and the
     /// intermediate of [`ClientRecipe::RevokedIntermediate`].
     pub fn client_crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
         let revoked = self.serials_of(|order| match order {
@@ -177,22 +177,22 @@ impl Pki {
             .map_err(Error::openssl("make an OCSP response"))
     }
 
-    /// What a gateway must trust to reach sound backends.
+    /// The root that a gateway must trust to reach sound backends.
     pub fn server_root(&self) -> &X509 {
         self.server.root()
     }
 
-    /// What a backend or a listener must trust to accept sound clients.
+    /// The root that a backend or a listener must trust to accept sound clients.
     pub fn client_root(&self) -> &X509 {
         self.client.root()
     }
 
-    /// What nobody should trust: the root of [`ServerRecipe::UntrustedRoot`] and [`ClientRecipe::Untrusted`].
+    /// The root to keep out of every trust store: that of [`ServerRecipe::UntrustedRoot`] and [`ClientRecipe::Untrusted`].
     pub fn untrusted_root(&self) -> &X509 {
         self.untrusted.root()
     }
 
-    /// What leads [`ServerRecipe::ExpiredRoot`] to its reason, if trusted: a root that ended half a day ago.
+    /// The root that ended half a day ago; a peer that trusts it finds [`ServerRecipe::ExpiredRoot`] expired, not untrusted.
     pub fn expired_root(&self) -> &X509 {
         self.expired.root()
     }

@@ -15,7 +15,7 @@ const EXPONENT: u32 = 65_537;
 /// arithmetic is fast with, which is a multiple of 512 bits.
 const LENGTHS: [i32; 5] = [1536, 1536, 1536, 1536, 2048];
 
-/// An RSA-8192 key of five primes (RFC 8017 3.2). Nobody can tell from the public key or from a signature. OpenSSL
+/// An RSA-8192 key of five primes (RFC 8017 3.2). Neither the public key nor a signature shows it. OpenSSL
 /// reads the private key; others, ring and Go among them, may not.
 pub(crate) fn of_five_primes() -> Result<Rsa<Private>, ErrorStack> {
     let mut context = BigNumContext::new()?;
@@ -52,7 +52,7 @@ fn prime(bits: i32) -> Result<BigNum, ErrorStack> {
     }
 }
 
-/// What `RSAPrivateKey` of RFC 8017 A.1.2 holds.
+/// The fields of `RSAPrivateKey` (RFC 8017 A.1.2).
 struct MultiPrime<'a> {
     primes: &'a [BigNum],
     modulus: BigNum,

@@ -1,4 +1,4 @@
-//! What a recipe makes: a sound certificate with one thing changed.
+//! The form of each certificate: a sound one with one thing changed.
 
 use time::{Duration, OffsetDateTime};
 use tls_gauntlet_scenarios::{ClientCertificate as Client, ServerCertificate as Server};
@@ -151,7 +151,7 @@ pub(crate) enum KeyKind {
     MlDsa65,
 }
 
-/// Who has the key that goes with the certificate.
+/// The holder of the key that goes with the certificate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Holder {
     Owner,
@@ -165,7 +165,7 @@ pub(crate) enum Subject {
     Empty,
 }
 
-/// What the certificate says it may be used for.
+/// The purposes that the certificate names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Usage {
     Server,
@@ -185,7 +185,7 @@ pub(crate) enum Extension {
     OcspUrl,
 }
 
-/// What is done to a certificate after it was encoded.
+/// The change to a certificate after it was encoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Form {
     Regular,
@@ -208,7 +208,7 @@ pub(crate) enum IssuedBy {
     ExpiredIntermediate,
     /// An intermediate that is on the list of the branch, which issued it.
     Revoked,
-    /// The same for clients.
+    /// A revoked intermediate of client certificates.
     RevokedForClients,
     /// An intermediate that may issue for the leaf's names only.
     Permitted,

@@ -130,7 +130,7 @@ fn refuse<T>(path: &Path, because: &'static str) -> Result<T, Error> {
     Err(Error::Authority { path: path.to_owned(), because })
 }
 
-/// What has to be known before an authority is used again.
+/// The facts to check before an authority is used again.
 struct Facts {
     root_is_current: bool,
     own_is_current: bool,

@@ -6,10 +6,10 @@ use crate::{
     profile::{FaultPhase, ServerNamePolicy},
 };
 
-/// What the host names of backends end in.
+/// The domain of the host names of backends.
 pub const ZONE: &str = "gauntlet.test";
 
-/// What stands for `+` in a host name.
+/// The joint between two parts in a host name, for `+`.
 const JOINT: &str = "--";
 
 /// The longest label of a host name (RFC 1035 2.3.4).
@@ -24,12 +24,12 @@ pub enum NotByName {
     /// The catalogue has no such backend, or its parts contradict each other.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
-    /// It is no host name, or one of somebody else's.
+    /// It is no host name, or one of another domain.
     #[error("\"{name}\" is no name of a backend; names look like expired-leaf--tls12-only.{}", .zones.join(", or end in ."))]
     Elsewhere {
         /// The name; its beginning, if it is longer than names can be.
         name: String,
-        /// What names may end in.
+        /// The domains of names.
         zones: Vec<String>,
     },
     /// The name comes with the ClientHello, and by then it is too late.
@@ -40,7 +40,7 @@ pub enum NotByName {
     /// The name would have two meanings.
     #[error("\"{0}\" looks at the server name, which says here who is meant; serve it on a port of its own")]
     LooksAtName(String),
-    /// Whoever calls an address sends no name (RFC 6066 3).
+    /// A caller of an address sends no name (RFC 6066 3).
     #[error("\"{0}\" has a certificate for an address and for no name; serve it on a port of its own")]
     ForAddress(String),
     /// It cannot be written as a label.

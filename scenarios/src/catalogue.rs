@@ -38,7 +38,7 @@ pub enum UnknownName {
     /// No such entry.
     #[error("unknown {kind} \"{name}\"{hint} (`gauntlet list {kind}s` shows all)")]
     NotFound {
-        /// What was looked for.
+        /// The kind of entry.
         kind: &'static str,
         /// The name as given.
         name: String,

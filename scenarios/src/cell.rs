@@ -24,7 +24,7 @@ pub struct Scenario {
     pub backend: Composed,
     /// Why it matters.
     pub why: String,
-    /// Who says so.
+    /// The source that says so.
     pub source: String,
 }
 

@@ -10,7 +10,7 @@ use crate::{
 pub struct Composed {
     /// The entries' names, joined by `+`.
     pub name: String,
-    /// What it does.
+    /// Its behaviour.
     pub profile: BackendProfile,
 }
 
@@ -110,7 +110,7 @@ impl Composed {
     }
 }
 
-/// What two parts of a profile cannot both have.
+/// The first thing on which two parts of a profile contradict each other.
 fn clash(profile: &BackendProfile) -> Option<&'static str> {
     if !profile.has_usable_version() {
         return Some("which versions its cipher suites, its groups and its certificate are for");
@@ -144,7 +144,7 @@ fn clash(profile: &BackendProfile) -> Option<&'static str> {
     {
         return Some("whether there is a server name");
     }
-    // SSL 3.0 has no extensions, so that nobody can ask for a staple.
+    // SSL 3.0 has no extensions, so a client cannot ask for a staple.
     if profile.staple.is_some() && profile.versions().max() == TlsVersion::Ssl3 {
         return Some("whether anything can be stapled");
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Suite {
     /// One sentence: what it asks.
     pub summary: String,
-    /// Who asks for it.
+    /// The source that asks for it.
     pub source: String,
     /// The gateways it runs on when no suite is named; every one if empty. `NAME*` stands for all whose names begin
     /// so.
@@ -52,7 +52,7 @@ pub struct Product {
     pub backends: Vec<String>,
     /// Why these; each scenario inherits the sentence.
     pub why: String,
-    /// Who asks for these; the suite's source if absent.
+    /// The source that asks for these; the suite's source if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }

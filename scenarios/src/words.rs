@@ -18,7 +18,7 @@ pub struct UnknownWord {
     pub kind: &'static str,
     /// The word as given.
     pub word: String,
-    /// What could have been said.
+    /// The words of the list, separated by commas.
     pub known: String,
 }
 
@@ -66,13 +66,13 @@ closed_list! {
     Outcome as "outcome" {
         /// The backend answered the client.
         Reach = "reach",
-        /// Somebody stopped the connection or the request.
+        /// A party stopped the connection or the request.
         Refuse = "refuse",
     }
 }
 
 closed_list! {
-    /// Who can refuse.
+    /// A party that can refuse.
     Party as "party" {
         /// The caller.
         Client = "client",
@@ -80,7 +80,7 @@ closed_list! {
         Gateway = "gateway",
         /// The mock server.
         Backend = "backend",
-        /// Nobody in particular: the connection itself failed.
+        /// Neither end: the connection itself failed.
         Network = "network",
     }
 }

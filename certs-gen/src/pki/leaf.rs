@@ -1,4 +1,4 @@
-//! What a leaf says, apart from its number.
+//! The fields of a leaf, apart from its serial number.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType,

@@ -1,4 +1,4 @@
-//! What is between a leaf and its root, and what of it is sent.
+//! The authorities between a leaf and its root, and the ones that are sent.
 
 use std::sync::Arc;
 

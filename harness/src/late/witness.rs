@@ -27,7 +27,7 @@ fn of_client(cell: &CellRecord) -> Option<Demanded> {
         (true, Some(Cause::RenegotiationRefused | Cause::PostHandshakeAuthRefused)) => {
             LateDemand::NotFollowed
         }
-        (true, Some(cause)) if cause.as_str().starts_with("client-cert-") => LateDemand::Refused,
+        (true, Some(cause)) if cause.is_about_client_certificate() => LateDemand::Refused,
         (true, _) => LateDemand::Given,
         (false, Some(Cause::ClientCertMissing | Cause::PostHandshakeAuthRefused)) if is_on_demand => {
             LateDemand::NotAsked

@@ -14,7 +14,7 @@ use crate::{
         ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
         FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
-    words::{Alert, Cause, CipherSuite, ClientCertificate, Party, Phase, TlsVersion, Versions},
+    words::{Alert, Cause, ClientCertificate, Party, Phase, TlsVersion, Versions},
 };
 
 /// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
@@ -367,9 +367,8 @@ impl Leg<'_> {
 
     /// Groups, parameters and signatures, where the backend is particular about them. No group is needed for a suite with static RSA.
     fn keys(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
-        let is_ecdhe = |suite: &CipherSuite| suite.as_str().contains("_ECDHE_");
         let needs_group = version == TlsVersion::Tls13
-            || self.backend.ciphers.as_ref().is_none_or(|accepted| accepted.iter().any(is_ecdhe));
+            || self.backend.ciphers.as_ref().is_none_or(|accepted| accepted.iter().any(|suite| suite.is_ecdhe()));
         if let Some(accepted) = self.backend.groups.as_ref().filter(|_| needs_group) {
             let claimed = || self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups));
             let offered = self.upstream.groups.as_ref().map_or_else(claimed, Ok)?;

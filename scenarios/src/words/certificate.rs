@@ -46,7 +46,7 @@ macro_rules! certificates {
     };
 }
 
-/// What follows from a server certificate.
+/// The columns of a server certificate.
 struct ServerFacts {
     chain_flaw: Option<Cause>,
     other_flaw: Option<Cause>,
@@ -54,7 +54,7 @@ struct ServerFacts {
     weak: bool,
     no_choice: bool,
     for_address: bool,
-    /// What stands before the host in the name that it is for.
+    /// The labels before the host in the name to dial.
     label: Option<&'static str>,
     least: TlsVersion,
     huge: bool,
@@ -317,7 +317,7 @@ impl ServerCertificate {
         self.facts().no_choice
     }
 
-    /// What else a peer may hold against the chain: one flaw can break two rules, and a library chooses which of them it
+    /// The other cause that a peer may hold against the chain: one flaw can break two rules, and a library chooses which of them it
     /// looks at first.
     #[must_use]
     pub const fn other_flaw(self) -> Option<Cause> {
@@ -375,7 +375,7 @@ impl ServerCertificate {
     }
 }
 
-/// What follows from a client certificate.
+/// The columns of a client certificate.
 struct ClientFacts {
     flaw: Option<Cause>,
     listed: bool,

@@ -111,12 +111,24 @@ impl CipherSuite {
         (least..=TlsVersion::Tls12).contains(&version)
     }
 
+    /// Whether the two sides agree on a key over a curve, with a fresh key each (RFC 8422 2.1, 2.2).
+    #[must_use]
+    pub fn is_ecdhe(self) -> bool {
+        self.as_str().contains("_ECDHE_")
+    }
+
+    /// Whether the server needs a certificate with an RSA key.
+    #[must_use]
+    pub fn needs_rsa(self) -> bool {
+        self.as_str().contains("_RSA_")
+    }
+
     /// Whether a suite of this name is one of TLS 1.3, which names no key exchange (RFC 8446 B.4).
     pub(crate) fn is_tls13(name: &str) -> bool {
         name.starts_with("TLS_") && !name.contains("_WITH_")
     }
 
-    /// What is left of a list that must not go beyond another. Suites of TLS 1.3 and older ones are two settings: where a list
+    /// The suites of a list that must not go beyond another. Suites of TLS 1.3 and older ones are two settings: where a list
     /// has none of one kind, it says nothing about that kind.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-//! Why somebody refused, and the TLS alerts that say so (RFC 8446 section 6, with those of RFC 5246 that 1.3 dropped): one
+//! The causes of refusals, and the TLS alerts that say so (RFC 8446 section 6, with those of RFC 5246 that 1.3 dropped): one
 //! row a word, with everything that the rest of the code knows of it.
 
 use super::{Party, Phase, closed_list};
 
-/// What is known of a cause beside its name.
+/// The columns of a cause beside its name.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
     refuser: Party,
@@ -18,7 +18,7 @@ struct Facts {
 macro_rules! causes {
     ($($(#[$doc:meta])* $cause:ident = $word:literal $refuser:ident $phase:ident $when:ident [$($alert:ident)*],)*) => {
         closed_list! {
-            /// Why somebody refused: the closed list of causes.
+            /// The cause of a refusal.
             Cause as "cause" { $($(#[$doc])* $cause = $word,)* }
         }
 
@@ -96,7 +96,7 @@ causes! {
     SniMissing = "sni-missing" Backend Handshake early [UnrecognizedName],
     /// The server does not know the name it was asked for.
     SniUnknown = "sni-unknown" Backend Handshake early [UnrecognizedName],
-    /// Nobody listens on the port.
+    /// The port is closed.
     ConnectionRefused = "connection-refused" Network Connect early [],
     /// A peer went silent.
     Timeout = "timeout" Gateway Any later [],
@@ -108,7 +108,7 @@ causes! {
     Aborted = "aborted" Backend Any later [],
     /// The request's host is not the name that the connection was made for.
     Misdirected = "misdirected" Backend Any early [],
-    /// What answered does not speak TLS.
+    /// The peer that answered does not speak TLS.
     NotTls = "not-tls" Gateway Handshake later [],
     /// No witness could name a cause. Never expected; never a pass.
     Unexplained = "unexplained" Network Any later [],
@@ -146,6 +146,21 @@ impl Cause {
         self == Self::NoCommonSignature || self.as_str().starts_with("server-cert-")
     }
 
+    /// Whether it is about a client's certificate.
+    #[must_use]
+    pub const fn is_about_client_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::ClientCertMissing
+                | Self::ClientCertUntrusted
+                | Self::ClientCertExpired
+                | Self::ClientCertNotYetValid
+                | Self::ClientCertWrongUsage
+                | Self::ClientCertWeak
+                | Self::ClientCertRevoked
+        )
+    }
+
     /// Whether the two sides have nothing in common that the handshake needs.
     #[must_use]
     pub const fn is_nothing_in_common(self) -> bool {
@@ -172,13 +187,13 @@ macro_rules! alerts {
                 match self { $(Self::$alert => $code,)* }
             }
 
-            /// What a server means by it that has asked for no certificate.
+            /// The causes that it names from a server that has asked for no certificate.
             #[must_use]
             pub const fn meant_by_server(self) -> &'static [Cause] {
                 match self { $(Self::$alert => &[$(Cause::$server),*],)* }
             }
 
-            /// What a client means by it: which faults of a server's certificate it can stand for, among others.
+            /// The causes that it names from a client, the faults of a server's certificate among them.
             #[must_use]
             pub const fn meant_by_client(self) -> &'static [Cause] {
                 match self { $(Self::$alert => &[$(Cause::$client),*],)* }
@@ -267,7 +282,7 @@ impl Alert {
         Self::ALL.iter().copied().find(|alert| alert.code() == code)
     }
 
-    /// What a server means by it that has asked for a certificate, in the handshake of a version up to TLS 1.2 or not. Some
+    /// The causes that it names from a server that has asked for a certificate, in the handshake of a version up to TLS 1.2 or not. Some
     /// libraries say `bad_certificate` to every fault of a client's certificate; up to TLS 1.2 a missing one is a
     /// `handshake_failure` (RFC 5246 7.4.6).
     #[must_use]

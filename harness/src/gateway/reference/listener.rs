@@ -279,7 +279,7 @@ fn select<'a>(accepted: &[String], offered: &'a [u8]) -> Result<&'a [u8], AlpnEr
 /// Whether it is told to accept suites that need a certificate with an RSA key.
 fn wants_rsa(profile: &ListenerProfile) -> bool {
     let mut ciphers = profile.ciphers.iter().flatten();
-    ciphers.any(|suite| suite.as_str().contains("_RSA_"))
+    ciphers.any(|suite| suite.needs_rsa())
 }
 
 fn context<'a>(

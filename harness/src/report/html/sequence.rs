@@ -187,7 +187,7 @@ impl Leg {
 
     /// Who refuses a certificate has been shown it, or shown that there is none.
     fn implied(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
-        if saw.cause.is_some_and(|cause| cause.as_str().starts_with("client-cert-")) {
+        if saw.cause.is_some_and(|cause| cause.is_about_client_certificate()) {
             steps.push(self.back(Kind::Implied, "ServerHello, CertificateRequest …"));
             steps.push(self.there(Kind::Implied, "Certificate (empty if it has none) …"));
         } else if saw.alert_received.is_some_and(is_about_a_certificate) {
