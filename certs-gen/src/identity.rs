@@ -54,9 +54,9 @@ impl Identity {
         &self.leaf_der
     }
 
-    /// The certificates that go on the wire: the leaf first, the root never (but for [`ServerRecipe::WithRoot`]).
+    /// The certificates that go on the wire: the leaf first, the root never (but for [`ServerCertificate::WithRoot`]).
     ///
-    /// [`ServerRecipe::WithRoot`]: crate::ServerRecipe::WithRoot
+    /// [`ServerCertificate::WithRoot`]: crate::ServerCertificate::WithRoot
     pub fn chain(&self) -> &[X509] {
         &self.chain
     }
@@ -66,9 +66,9 @@ impl Identity {
         self.chain.iter().map(|one| one.to_der().expect("what was decoded can be encoded")).collect()
     }
 
-    /// The private key of the leaf, or what [`ServerRecipe::MismatchedKey`] has in its place.
+    /// The private key of the leaf, or what [`ServerCertificate::MismatchedKey`] has in its place.
     ///
-    /// [`ServerRecipe::MismatchedKey`]: crate::ServerRecipe::MismatchedKey
+    /// [`ServerCertificate::MismatchedKey`]: crate::ServerCertificate::MismatchedKey
     pub fn key(&self) -> &PKey<Private> {
         &self.key
     }

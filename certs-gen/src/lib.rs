@@ -7,16 +7,16 @@
 //!
 //! ```
 //! use time::macros::datetime;
-//! use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
+//! use tls_gauntlet_certs::{Name, Pki, ServerCertificate};
 //!
 //! let pki = Pki::new(42, datetime!(2026-03-01 12:00 UTC))?;
 //! let names: Vec<Name> = vec!["orders.test".parse()?, "127.0.0.1".parse()?];
 //!
-//! let expired = pki.server(ServerRecipe::Expired, &names)?;
+//! let expired = pki.server(ServerCertificate::Expired, &names)?;
 //! assert_eq!(expired.chain().len(), 2, "leaf and intermediate go on the wire, the root does not");
 //! assert!(expired.chain_pem().starts_with("-----BEGIN CERTIFICATE-----"));
 //!
-//! let recipe: ServerRecipe = "wrong-name".parse()?;
+//! let recipe: ServerCertificate = "wrong-name".parse()?;
 //! assert_eq!(recipe.clause(), "RFC 9525 6.3");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -54,4 +54,4 @@ pub use opened::{Unusable, authorities};
 pub use pfx::PfxEncryption;
 pub use pki::Pki;
 pub use revocation::{CrlKind, OcspKind, crls_pem};
-pub use tls_gauntlet_scenarios::{ClientCertificate as ClientRecipe, ServerCertificate as ServerRecipe};
+pub use tls_gauntlet_scenarios::{ClientCertificate, ServerCertificate};

@@ -22,8 +22,8 @@ use crate::parts::{OldDigest, Parts};
 use crate::serial::Serials;
 use crate::shape::{Form, Holder, Lifetime, Shape};
 use crate::{
-    Circumstances, ClientRecipe, CrlKind, Error, Identity, Name, OcspKind, ServerRecipe, WRONG_NAME, file,
-    revocation, store,
+    Circumstances, ClientCertificate, CrlKind, Error, Identity, Name, OcspKind, ServerCertificate,
+    WRONG_NAME, file, revocation, store,
 };
 
 /// The hierarchies, and how long their roots last.
@@ -53,8 +53,8 @@ type Kept = Mutex<Option<Arc<Link>>>;
 /// The key by which an identity is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Order {
-    Server(ServerRecipe, Vec<Name>, Option<String>),
-    Client(ClientRecipe),
+    Server(ServerCertificate, Vec<Name>, Option<String>),
+    Client(ClientCertificate),
 }
 
 impl Pki {
@@ -85,15 +85,15 @@ impl Pki {
     /// The identity of a server that goes by `names`; made once, then shared.
     ///
     /// The recipes about names take the first host name for the one to work with, and their certificates are for
-    /// [`ServerRecipe::dialled`].
-    pub fn server(&self, recipe: ServerRecipe, names: &[Name]) -> Result<Arc<Identity>, Error> {
+    /// [`ServerCertificate::dialled`].
+    pub fn server(&self, recipe: ServerCertificate, names: &[Name]) -> Result<Arc<Identity>, Error> {
         self.server_in(recipe, names, &Circumstances::default())
     }
 
     /// The identity of a server in these circumstances, for the certificates that depend on any.
     pub fn server_in(
         &self,
-        recipe: ServerRecipe,
+        recipe: ServerCertificate,
         names: &[Name],
         circumstances: &Circumstances,
     ) -> Result<Arc<Identity>, Error> {
@@ -124,8 +124,8 @@ impl Pki {
         })
     }
 
-    /// The identity of a client, called [`ClientRecipe::common_name`]; made once, then shared.
-    pub fn client(&self, recipe: ClientRecipe) -> Result<Arc<Identity>, Error> {
+    /// The identity of a client, called [`ClientCertificate::common_name`]; made once, then shared.
+    pub fn client(&self, recipe: ClientCertificate) -> Result<Arc<Identity>, Error> {
         let subject = recipe.common_name();
         self.once(Order::Client(recipe), || {
             let names = [Name::Dns(subject.clone())];
@@ -136,34 +136,34 @@ impl Pki {
     }
 
     /// The authority that issues a client's certificate, none if that is its own; makes neither. With
-    /// [`ClientRecipe::common_name`] it is enough to tell the certificate from others, and keys take long to make.
-    pub fn client_issuer(&self, recipe: ClientRecipe) -> Result<Option<X509>, Error> {
+    /// [`ClientCertificate::common_name`] it is enough to tell the certificate from others, and keys take long to make.
+    pub fn client_issuer(&self, recipe: ClientCertificate) -> Result<Option<X509>, Error> {
         let path = self.path(Shape::of_client(recipe).issuer, &[], &[])?;
         Ok(path.map(|path| path.issuer.certificate().clone()))
     }
 
     /// The revocation list of what issues sound server certificates, in DER. What is
-    /// [`CrlKind::Revoked`] on it is every [`ServerRecipe::RevokedByCrl`] that was asked for until now.
+    /// [`CrlKind::Revoked`] on it is every [`ServerCertificate::RevokedByCrl`] that was asked for until now.
     pub fn crl(&self, kind: CrlKind) -> Result<Vec<u8>, Error> {
         let revoked = self.serials_of(|order| match order {
-            Order::Server(recipe, ..) => *recipe == ServerRecipe::RevokedByCrl,
+            Order::Server(recipe, ..) => *recipe == ServerCertificate::RevokedByCrl,
             Order::Client(_) => false,
         })?;
         revocation::crl(self.server.intermediate(), kind, revoked, self.now)
     }
 
-    /// The revocation lists of every authority above sound server certificates and [`ServerRecipe::RevokedIntermediate`], in
+    /// The revocation lists of every authority above sound server certificates and [`ServerCertificate::RevokedIntermediate`], in
     /// DER, because most gateways want one for every authority of a chain: [`crl`](Self::crl) first, the root's own, empty one
     /// last. What is [`CrlKind::Revoked`] on them is what the first one lists, and the revoked intermediate.
     pub fn crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
         self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)
     }
 
-    /// The revocation lists of every authority above client certificates: [`CrlKind::Revoked`] lists [`ClientRecipe::Revoked`], once it was asked for, and the
-    /// intermediate of [`ClientRecipe::RevokedIntermediate`].
+    /// The revocation lists of every authority above client certificates: [`CrlKind::Revoked`] lists [`ClientCertificate::Revoked`], once it was asked for, and the
+    /// intermediate of [`ClientCertificate::RevokedIntermediate`].
     pub fn client_crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
         let revoked = self.serials_of(|order| match order {
-            Order::Client(recipe) => *recipe == ClientRecipe::Revoked,
+            Order::Client(recipe) => *recipe == ClientCertificate::Revoked,
             Order::Server(..) => false,
         })?;
         let of_intermediate = revocation::crl(self.client.intermediate(), kind, revoked, self.now)?;
@@ -187,12 +187,12 @@ impl Pki {
         self.client.root()
     }
 
-    /// The root to keep out of every trust store: that of [`ServerRecipe::UntrustedRoot`] and [`ClientRecipe::Untrusted`].
+    /// The root to keep out of every trust store: that of [`ServerCertificate::UntrustedRoot`] and [`ClientCertificate::Untrusted`].
     pub fn untrusted_root(&self) -> &X509 {
         self.untrusted.root()
     }
 
-    /// The root that ended half a day ago; a peer that trusts it finds [`ServerRecipe::ExpiredRoot`] expired, not untrusted.
+    /// The root that ended half a day ago; a peer that trusts it finds [`ServerCertificate::ExpiredRoot`] expired, not untrusted.
     pub fn expired_root(&self) -> &X509 {
         self.expired.root()
     }

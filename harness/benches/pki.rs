@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use time::{OffsetDateTime, macros::datetime};
-use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{Name, Pki, ServerCertificate};
 
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
@@ -22,7 +22,7 @@ fn leaves_of_500_servers(bencher: Bencher<'_, '_>) {
         .collect();
     bencher.with_inputs(pki).bench_refs(|pki| {
         for name in names.chunks(1) {
-            pki.server(ServerRecipe::Good, name).expect("a sound certificate can be made");
+            pki.server(ServerCertificate::Good, name).expect("a sound certificate can be made");
         }
     });
 }

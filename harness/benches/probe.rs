@@ -7,7 +7,7 @@ use tls_gauntlet::{
     gateway::BACKEND_NAME,
     limits::Limits,
 };
-use tls_gauntlet_certs::ClientRecipe;
+use tls_gauntlet_certs::ClientCertificate;
 use tls_gauntlet_scenarios::TlsVersion;
 use tokio::runtime::Runtime;
 
@@ -21,7 +21,9 @@ fn call(bencher: Bencher<'_, '_>, backend: &str) {
     let runtime = Runtime::new().expect("a runtime can be started");
     let backend = runtime.block_on(Backend::start(backend)).expect("the backend can be started");
     let settings = DialerSettings {
-        identity: Some(backend.pki().client(ClientRecipe::Good).expect("a sound certificate can be made")),
+        identity: Some(
+            backend.pki().client(ClientCertificate::Good).expect("a sound certificate can be made"),
+        ),
         ..DialerSettings::sound(BACKEND_NAME, backend.pki())
     };
     let probe = Probe::new(&settings, Limits::default()).expect("the client can be set up");

@@ -28,7 +28,7 @@ use tls_gauntlet::{
     gateway::BACKEND_NAME,
     limits::Limits,
 };
-use tls_gauntlet_certs::{ClientRecipe, Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, Name, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::catalogue;
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -74,7 +74,7 @@ fn many(count: usize) -> impl Iterator<Item = Name> {
 
 fn names(pki: &Pki, count: usize, folder: &Path) -> anyhow::Result<()> {
     for name in many(count) {
-        let identity = pki.server(ServerRecipe::Good, slice::from_ref(&name))?;
+        let identity = pki.server(ServerCertificate::Good, slice::from_ref(&name))?;
         fs::write(folder.join(format!("{name}.pem")), identity.chain_pem() + &identity.key_pem())?;
     }
     Ok(())
@@ -94,7 +94,7 @@ async fn start(pki: &Arc<Pki>, count: usize) -> anyhow::Result<()> {
 
 async fn call(pki: &Arc<Pki>, address: SocketAddr, calls: usize) -> anyhow::Result<()> {
     let settings = DialerSettings {
-        identity: Some(pki.client(ClientRecipe::Good)?),
+        identity: Some(pki.client(ClientCertificate::Good)?),
         ..DialerSettings::sound(BACKEND_NAME, pki)
     };
     let probe = Probe::new(&settings, Limits::default())?;

@@ -1,7 +1,7 @@
 //! The fleet in a container: an image for the crate `testcontainers`, and typed access to what runs in it.
 //!
 //! ```no_run
-//! use tls_gauntlet::{certs::ClientRecipe, container::GauntletImage, scenarios::Alert};
+//! use tls_gauntlet::{certs::ClientCertificate, container::GauntletImage, scenarios::Alert};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let gauntlet = GauntletImage::default().with_backend("expired-leaf").start().await?;
@@ -9,7 +9,7 @@
 //! // … let the program under test call `url`, trusting `trust` …
 //! let seen = gauntlet.ledger_of("expired-leaf").await?;
 //! assert_eq!(seen[0].saw.alert_received, Some(Alert::CertificateExpired));
-//! let shown = gauntlet.client_certificate(ClientRecipe::Good).await?;
+//! let shown = gauntlet.client_certificate(ClientCertificate::Good).await?;
 //! # Ok(()) }
 //! ```
 //!

@@ -26,7 +26,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::ssl::{
     AlpnError, Ssl, SslContext, SslMethod, SslOptions, SslSessionCacheMode, SslVersion, select_next_proto,
 };
-use tls_gauntlet_certs::{Identity, Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{Identity, Name, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::Phase;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -289,9 +289,9 @@ fn context(pki: &Pki, names: &[Name]) -> Result<SslContext, CannotSetUp> {
         context.set_session_cache_mode(SslSessionCacheMode::OFF);
         context.set_options(SslOptions::NO_TICKET | SslOptions::CIPHER_SERVER_PREFERENCE);
         context.set_num_tickets(0)?;
-        for recipe in [ServerRecipe::GoodRsa, ServerRecipe::Good] {
+        for recipe in [ServerCertificate::GoodRsa, ServerCertificate::Good] {
             let identity: Arc<Identity> = pki.server(recipe, names)?;
-            if recipe == ServerRecipe::Good {
+            if recipe == ServerCertificate::Good {
                 identify(&mut context, &identity)?;
             } else {
                 add_key(&mut context, &identity)?;

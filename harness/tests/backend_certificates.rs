@@ -14,7 +14,7 @@ use tls_gauntlet::{
     client::{self, DialerSettings, Probe},
     limits::Limits,
 };
-use tls_gauntlet_certs::{Pki, ServerRecipe};
+use tls_gauntlet_certs::{Pki, ServerCertificate};
 use tls_gauntlet_scenarios::{Cause, catalogue};
 use tool::{Target, is_installed};
 
@@ -133,7 +133,7 @@ async fn s_client_sees_each_certificate_as_its_name_says() {
 
 /// When the certificate of `expires-during-run` ends, in seconds since 1970.
 fn end_of(backend: &Backend) -> i64 {
-    let recipe = ServerRecipe::ExpiresDuringRun;
+    let recipe = ServerCertificate::ExpiresDuringRun;
     let identity = backend.pki().server(recipe, &FleetOptions::default().names).unwrap();
     let lasts = Asn1Time::from_unix(0).unwrap().diff(identity.leaf().not_after()).unwrap();
     i64::from(lasts.days) * 86400 + i64::from(lasts.secs)

@@ -23,7 +23,7 @@ use tls_gauntlet::{
     client::{Dialer, DialerSettings, Probe, Target},
     limits::Limits,
 };
-use tls_gauntlet_certs::{ClientRecipe, Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, Name, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase, Responder, TlsVersion, Versions};
 use tokio::time::Instant;
 
@@ -59,7 +59,7 @@ impl Says {
     }
 }
 
-fn context(pki: &Pki, recipe: ServerRecipe, version: SslVersion) -> SslContextBuilder {
+fn context(pki: &Pki, recipe: ServerCertificate, version: SslVersion) -> SslContextBuilder {
     let identity = pki.server(recipe, &[NAME.parse::<Name>().unwrap()]).unwrap();
     let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
     context.set_security_level(0);
@@ -130,7 +130,7 @@ fn target(address: SocketAddr) -> Target {
 async fn reaches_a_sound_server(#[case] number: SslVersion, #[case] version: TlsVersion) {
     let pki = pki();
     // SSL 3.0 has no elliptic curves.
-    let address = serve(context(&pki, ServerRecipe::GoodRsa, number), Says::Echo);
+    let address = serve(context(&pki, ServerCertificate::GoodRsa, number), Says::Echo);
     let settings =
         DialerSettings { versions: Versions::of(TlsVersion::ALL), ..DialerSettings::sound(NAME, &pki) };
 
@@ -146,16 +146,16 @@ async fn reaches_a_sound_server(#[case] number: SslVersion, #[case] version: Tls
 }
 
 #[rstest]
-#[case(ServerRecipe::Expired, Cause::ServerCertExpired, Alert::CertificateExpired)]
-#[case(ServerRecipe::NotYetValid, Cause::ServerCertNotYetValid, Alert::BadCertificate)]
-#[case(ServerRecipe::WrongName, Cause::ServerCertNameMismatch, Alert::BadCertificate)]
-#[case(ServerRecipe::SelfSigned, Cause::ServerCertUntrusted, Alert::UnknownCa)]
-#[case(ServerRecipe::UntrustedRoot, Cause::ServerCertUntrusted, Alert::UnknownCa)]
-#[case(ServerRecipe::MissingIntermediate, Cause::ServerCertUntrusted, Alert::UnknownCa)]
-#[case(ServerRecipe::WrongExtendedKeyUsage, Cause::ServerCertWrongUsage, Alert::UnsupportedCertificate)]
+#[case(ServerCertificate::Expired, Cause::ServerCertExpired, Alert::CertificateExpired)]
+#[case(ServerCertificate::NotYetValid, Cause::ServerCertNotYetValid, Alert::BadCertificate)]
+#[case(ServerCertificate::WrongName, Cause::ServerCertNameMismatch, Alert::BadCertificate)]
+#[case(ServerCertificate::SelfSigned, Cause::ServerCertUntrusted, Alert::UnknownCa)]
+#[case(ServerCertificate::UntrustedRoot, Cause::ServerCertUntrusted, Alert::UnknownCa)]
+#[case(ServerCertificate::MissingIntermediate, Cause::ServerCertUntrusted, Alert::UnknownCa)]
+#[case(ServerCertificate::WrongExtendedKeyUsage, Cause::ServerCertWrongUsage, Alert::UnsupportedCertificate)]
 #[tokio::test]
 async fn names_what_is_wrong_with_a_certificate(
-    #[case] recipe: ServerRecipe,
+    #[case] recipe: ServerCertificate,
     #[case] cause: Cause,
     #[case] alert: Alert,
     #[values(SslVersion::TLS1_2, SslVersion::TLS1_3)] version: SslVersion,
@@ -171,18 +171,18 @@ async fn names_what_is_wrong_with_a_certificate(
 }
 
 #[rstest]
-#[case::name_alone(false, true, ServerRecipe::WrongName, Some(Cause::ServerCertNameMismatch))]
-#[case::name_alone_untrusted(false, true, ServerRecipe::UntrustedRoot, None)]
-#[case::name_alone_expired(false, true, ServerRecipe::Expired, None)]
-#[case::name_alone_self_signed(false, true, ServerRecipe::SelfSigned, None)]
-#[case::chain_alone(true, false, ServerRecipe::Expired, Some(Cause::ServerCertExpired))]
-#[case::chain_alone_wrong_name(true, false, ServerRecipe::WrongName, None)]
-#[case::nothing(false, false, ServerRecipe::SelfSigned, None)]
+#[case::name_alone(false, true, ServerCertificate::WrongName, Some(Cause::ServerCertNameMismatch))]
+#[case::name_alone_untrusted(false, true, ServerCertificate::UntrustedRoot, None)]
+#[case::name_alone_expired(false, true, ServerCertificate::Expired, None)]
+#[case::name_alone_self_signed(false, true, ServerCertificate::SelfSigned, None)]
+#[case::chain_alone(true, false, ServerCertificate::Expired, Some(Cause::ServerCertExpired))]
+#[case::chain_alone_wrong_name(true, false, ServerCertificate::WrongName, None)]
+#[case::nothing(false, false, ServerCertificate::SelfSigned, None)]
 #[tokio::test]
 async fn chain_and_name_are_two_switches(
     #[case] verify_chain: bool,
     #[case] verify_name: bool,
-    #[case] recipe: ServerRecipe,
+    #[case] recipe: ServerCertificate,
     #[case] refused: Option<Cause>,
 ) {
     let pki = pki();
@@ -196,18 +196,18 @@ async fn chain_and_name_are_two_switches(
 #[rstest]
 #[case(SslVersion::TLS1_2, None, Alert::HandshakeFailure)]
 #[case(SslVersion::TLS1_3, None, Alert::CertificateRequired)]
-#[case(SslVersion::TLS1_2, Some(ClientRecipe::Untrusted), Alert::UnknownCa)]
-#[case(SslVersion::TLS1_3, Some(ClientRecipe::Untrusted), Alert::UnknownCa)]
-#[case(SslVersion::TLS1_3, Some(ClientRecipe::Expired), Alert::CertificateExpired)]
-#[case(SslVersion::TLS1_3, Some(ClientRecipe::SelfSigned), Alert::UnknownCa)]
+#[case(SslVersion::TLS1_2, Some(ClientCertificate::Untrusted), Alert::UnknownCa)]
+#[case(SslVersion::TLS1_3, Some(ClientCertificate::Untrusted), Alert::UnknownCa)]
+#[case(SslVersion::TLS1_3, Some(ClientCertificate::Expired), Alert::CertificateExpired)]
+#[case(SslVersion::TLS1_3, Some(ClientCertificate::SelfSigned), Alert::UnknownCa)]
 #[tokio::test]
 async fn sees_the_alert_that_refuses_its_certificate(
     #[case] version: SslVersion,
-    #[case] shown: Option<ClientRecipe>,
+    #[case] shown: Option<ClientCertificate>,
     #[case] alert: Alert,
 ) {
     let pki = pki();
-    let mut context = context(&pki, ServerRecipe::Good, version);
+    let mut context = context(&pki, ServerCertificate::Good, version);
     require_client(&mut context, &pki);
     let identity = shown.map(|recipe| pki.client(recipe).unwrap());
     let settings = DialerSettings { identity, ..DialerSettings::sound(NAME, &pki) };
@@ -224,7 +224,7 @@ async fn sees_the_alert_that_refuses_its_certificate(
 #[tokio::test]
 async fn hears_the_alert_of_a_server_that_has_hung_up(#[values("http/1.1", "h2")] protocol: &'static str) {
     let pki = pki();
-    let mut context = context(&pki, ServerRecipe::Good, SslVersion::TLS1_3);
+    let mut context = context(&pki, ServerCertificate::Good, SslVersion::TLS1_3);
     require_client(&mut context, &pki);
     context.set_alpn_select_callback(|_, _| Ok(protocol.as_bytes()));
     let context = context.build();
@@ -256,9 +256,9 @@ async fn hears_the_alert_of_a_server_that_has_hung_up(#[values("http/1.1", "h2")
 #[tokio::test]
 async fn shows_a_sound_certificate() {
     let pki = pki();
-    let mut context = context(&pki, ServerRecipe::Good, SslVersion::TLS1_3);
+    let mut context = context(&pki, ServerCertificate::Good, SslVersion::TLS1_3);
     require_client(&mut context, &pki);
-    let identity = Some(pki.client(ClientRecipe::Good).unwrap());
+    let identity = Some(pki.client(ClientCertificate::Good).unwrap());
     let settings = DialerSettings { identity, ..DialerSettings::sound(NAME, &pki) };
     let saw = get(&settings, serve(context, Says::Echo)).await;
 
@@ -272,7 +272,7 @@ async fn versions_with_a_gap_do_not_meet_what_is_in_it() {
         versions: Versions::of(&[TlsVersion::Tls10, TlsVersion::Tls12]),
         ..DialerSettings::sound(NAME, &pki)
     };
-    let between = context(&pki, ServerRecipe::Good, SslVersion::TLS1_1);
+    let between = context(&pki, ServerCertificate::Good, SslVersion::TLS1_1);
     let saw = get(&settings, serve(between, Says::Echo)).await;
 
     assert_eq!(saw.phase, Phase::Handshake, "{saw:?}");
@@ -293,7 +293,7 @@ async fn tells_how_the_exchange_went(
     #[case] ended: Option<Ended>,
 ) {
     let pki = pki();
-    let address = serve(context(&pki, ServerRecipe::Good, SslVersion::TLS1_3), says);
+    let address = serve(context(&pki, ServerCertificate::Good, SslVersion::TLS1_3), says);
     let saw = get(&DialerSettings::sound(NAME, &pki), address).await;
 
     assert_eq!((saw.status, saw.answered_by, saw.complete), (status, responder, complete), "{saw:?}");
@@ -303,7 +303,7 @@ async fn tells_how_the_exchange_went(
 #[tokio::test]
 async fn a_response_with_another_nonce_is_not_the_backends() {
     let pki = pki();
-    let address = serve(context(&pki, ServerRecipe::Good, SslVersion::TLS1_3), Says::Echo);
+    let address = serve(context(&pki, ServerCertificate::Good, SslVersion::TLS1_3), Says::Echo);
     let probe = Probe::new(&DialerSettings::sound(NAME, &pki), Limits::default()).unwrap();
     let saw = probe.get(&Target { nonce: "n-2".to_owned(), ..target(address) }).await;
 
@@ -317,7 +317,7 @@ async fn a_response_with_another_nonce_is_not_the_backends() {
 async fn a_silent_server_times_out(#[case] shakes_hands: bool, #[case] phase: Phase) {
     let pki = pki();
     let address = if shakes_hands {
-        serve(context(&pki, ServerRecipe::Good, SslVersion::TLS1_3), Says::Silence)
+        serve(context(&pki, ServerCertificate::Good, SslVersion::TLS1_3), Says::Silence)
     } else {
         once(|mut tcp| drop(tcp.read_to_end(&mut Vec::new())))
     };
@@ -367,7 +367,7 @@ async fn plaintext_speaks_http_without_tls() {
 #[tokio::test]
 async fn plaintext_to_a_tls_server_ends_without_a_response() {
     let pki = pki();
-    let address = serve(context(&pki, ServerRecipe::Good, SslVersion::TLS1_3), Says::Echo);
+    let address = serve(context(&pki, ServerCertificate::Good, SslVersion::TLS1_3), Says::Echo);
     let saw = Probe::plaintext(Limits::default()).get(&target(address)).await;
 
     assert_eq!(saw.status, None, "{saw:?}");

@@ -18,7 +18,7 @@ use tls_gauntlet::{
     gateway::GATEWAY_NAME,
     limits::Limits,
 };
-use tls_gauntlet_certs::{Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{Name, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::{Cause, ClientSaw, Ended, Phase, catalogue};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -52,7 +52,7 @@ async fn openssl_sees_what_they_offer(
         return;
     }
     let (pki, folder) = (pki(), TempDir::new().unwrap());
-    let identity = pki.server(ServerRecipe::Good, &[Name::Dns(GATEWAY_NAME.to_owned())]).unwrap();
+    let identity = pki.server(ServerCertificate::Good, &[Name::Dns(GATEWAY_NAME.to_owned())]).unwrap();
     let file = folder.path().join("server.pem");
     std::fs::write(&file, identity.chain_pem() + &identity.key_pem()).unwrap();
     let mut command = Command::new("openssl");
@@ -92,7 +92,7 @@ enum GivesUp {
 /// What becomes of a client at a server that picks this protocol, if any, and gives up every request over HTTP/2 like this.
 async fn call(client: &str, picks: Option<&'static [u8]>, gives_up: Option<GivesUp>) -> ClientSaw {
     let pki = pki();
-    let identity = pki.server(ServerRecipe::Good, &[Name::Dns(GATEWAY_NAME.to_owned())]).unwrap();
+    let identity = pki.server(ServerCertificate::Good, &[Name::Dns(GATEWAY_NAME.to_owned())]).unwrap();
     let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
     context.set_certificate(identity.leaf()).unwrap();
     context.set_private_key(identity.key()).unwrap();

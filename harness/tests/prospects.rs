@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use tls_gauntlet::{
     Fleet,
     backend::{FleetOptions, Front},
-    certs::{ClientRecipe, Pki},
+    certs::{ClientCertificate, Pki},
     control::{Control, ControlOptions},
     scenarios::{Composed, catalogue},
 };
@@ -34,7 +34,7 @@ async fn what_the_page_says_is_what_curl_meets() {
     #[allow(clippy::disallowed_methods, reason = "the certificates have to be valid today")]
     let now = OffsetDateTime::now_utc();
     let (pki, folder) = (Arc::new(Pki::new(11, now).unwrap()), TempDir::new().unwrap());
-    let client = pki.client(ClientRecipe::Good).unwrap();
+    let client = pki.client(ClientCertificate::Good).unwrap();
     fs::write(folder.path().join("ca.pem"), pki.server_root().to_pem().unwrap()).unwrap();
     fs::write(folder.path().join("client.pem"), client.chain_pem() + &client.key_pem()).unwrap();
     let plan: Vec<_> =

@@ -26,7 +26,7 @@ use time::OffsetDateTime;
 use tls_gauntlet::{
     Fleet, Probe, Recorder, Target,
     backend::FleetOptions,
-    certs::{ClientRecipe, Pki},
+    certs::{ClientCertificate, Pki},
     scenarios::catalogue,
 };
 use tokio::{
@@ -128,7 +128,7 @@ async fn tshark(file: &str, arguments: &[&str]) -> Said {
 
 /// Sends these bytes over TLS, and returns all that comes back.
 fn converse(address: SocketAddr, pki: &Pki, request: &[u8]) -> Vec<u8> {
-    let identity = pki.client(ClientRecipe::Good).unwrap();
+    let identity = pki.client(ClientCertificate::Good).unwrap();
     let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
     connector.set_verify(SslVerifyMode::NONE);
     connector.set_min_proto_version(None).unwrap();

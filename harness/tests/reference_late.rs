@@ -11,7 +11,7 @@ use std::{fs, net::SocketAddr};
 use rstest::rstest;
 use tempfile::TempDir;
 use tls_gauntlet::{gateway::GATEWAY_NAME, late::LateReport};
-use tls_gauntlet_certs::ClientRecipe;
+use tls_gauntlet_certs::ClientCertificate;
 use tls_gauntlet_scenarios::{ListenerProfile, catalogue};
 use tokio::process::Command;
 
@@ -38,7 +38,7 @@ impl Asked {
 
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("root.pem"), world.pki.server_root().to_pem().unwrap()).unwrap();
-        let identity = world.pki.client(ClientRecipe::Good).unwrap();
+        let identity = world.pki.client(ClientCertificate::Good).unwrap();
         let pem = identity.chain_pem() + &identity.key_pem();
         fs::write(folder.path().join("good.pem"), pem).unwrap();
         fs::write(folder.path().join("body"), vec![b'x'; 200_000]).unwrap();

@@ -19,7 +19,7 @@ use tls_gauntlet::{
     },
     limits::Limits,
 };
-use tls_gauntlet_certs::{ClientRecipe, Pki};
+use tls_gauntlet_certs::{ClientCertificate, Pki};
 use tls_gauntlet_scenarios::{BackendSaw, Cause, TlsVersion, Versions, catalogue};
 use tokio::time::Instant;
 
@@ -102,7 +102,7 @@ async fn a_late_certificate_comes_over_tls12_with_bodies_of_any_size(
 ) {
     let listener = "client-cert-on-demand";
     let world = World::new("azure-apim-classic@2025-08", listener, "plain-good").await;
-    let identity = Some(world.pki.client(ClientRecipe::Good).unwrap());
+    let identity = Some(world.pki.client(ClientCertificate::Good).unwrap());
     let settings =
         DialerSettings { versions: Versions::of(&[TlsVersion::Tls12]), identity, ..world.settings() };
     assert_eq!(world.post(&settings, listener, bytes).await.unwrap().head.status, 200);
@@ -117,7 +117,7 @@ async fn a_late_certificate_comes_over_tls12_with_bodies_of_any_size(
 async fn a_late_certificate_never_comes(#[case] profile: &str, #[case] version: TlsVersion) {
     let listener = "client-cert-on-demand";
     let world = World::new(profile, listener, "plain-good").await;
-    let identity = Some(world.pki.client(ClientRecipe::Good).unwrap());
+    let identity = Some(world.pki.client(ClientCertificate::Good).unwrap());
     let settings = DialerSettings { versions: Versions::of(&[version]), identity, ..world.settings() };
     assert_eq!(world.post(&settings, listener, 10).await.unwrap().head.status, 403);
     let (log, saw) = world.end().await;
@@ -126,10 +126,10 @@ async fn a_late_certificate_never_comes(#[case] profile: &str, #[case] version: 
 }
 
 #[rstest]
-#[case(ClientRecipe::Expired, Cause::ClientCertExpired)]
-#[case(ClientRecipe::Untrusted, Cause::ClientCertUntrusted)]
+#[case(ClientCertificate::Expired, Cause::ClientCertExpired)]
+#[case(ClientCertificate::Untrusted, Cause::ClientCertUntrusted)]
 #[tokio::test]
-async fn a_late_certificate_is_looked_at(#[case] recipe: ClientRecipe, #[case] cause: Cause) {
+async fn a_late_certificate_is_looked_at(#[case] recipe: ClientCertificate, #[case] cause: Cause) {
     let listener = "client-cert-on-demand";
     let world = World::new("azure-apim-classic@2025-08", listener, "plain-good").await;
     let identity = Some(world.pki.client(recipe).unwrap());

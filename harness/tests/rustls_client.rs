@@ -17,7 +17,7 @@ use rustls::{
 };
 use time::OffsetDateTime;
 use tls_gauntlet::backend::{Fleet, FleetOptions, SERVER_NAME};
-use tls_gauntlet_certs::{ClientRecipe, Pki};
+use tls_gauntlet_certs::{ClientCertificate, Pki};
 use tls_gauntlet_scenarios::{
     CipherSuite, Claims, Composed, FaultAction, Group, Outcome, TlsVersion, Verifies, Versions, catalogue,
     model,
@@ -101,7 +101,7 @@ async fn comes_through_where_the_model_says() {
     let pki = Arc::new(Pki::new(7, OffsetDateTime::now_utc()).unwrap());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(pki.server_root().to_der().unwrap())).unwrap();
-    let client = pki.client(ClientRecipe::Good).unwrap();
+    let client = pki.client(ClientCertificate::Good).unwrap();
     let chain = client.chain().iter().map(|one| CertificateDer::from(one.to_der().unwrap())).collect();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(client.key().private_key_to_pkcs8().unwrap()));
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

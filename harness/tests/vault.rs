@@ -12,14 +12,14 @@ use std::{
 use rstest::rstest;
 use time::macros::datetime;
 use tls_gauntlet::{
-    certs::{ClientRecipe, Identity, PfxEncryption, Pki},
+    certs::{ClientCertificate, Identity, PfxEncryption, Pki},
     limits::Limits,
     vault::{Agent, Material, Refresh, Vault},
 };
 
 fn identity(seed: u64) -> Arc<Identity> {
     let pki = Pki::new(seed, datetime!(2026-11-21 12:00 UTC)).unwrap();
-    pki.client(ClientRecipe::Good).unwrap()
+    pki.client(ClientCertificate::Good).unwrap()
 }
 
 /// Whether curl and the `openssl` command are here.

@@ -23,7 +23,7 @@ use tls_gauntlet::{
     limits::Limits,
     vault::{Agent, Material, Vault},
 };
-use tls_gauntlet_certs::{ClientRecipe, Identity, PfxEncryption, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, Identity, PfxEncryption, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::{Cause, ClientSaw, catalogue};
 use tokio::task;
 
@@ -102,7 +102,7 @@ async fn a_client_certificate_may_be_self_signed(
         return;
     }
     let pki = pki();
-    let own = pki.client(ClientRecipe::SelfSigned).unwrap();
+    let own = pki.client(ClientCertificate::SelfSigned).unwrap();
     let client = Some(Arc::clone(&own));
     let stand = Stand::set(gateway, "client-cert-required", Arc::clone(&pki), |keyring| Keyring {
         client,
@@ -111,7 +111,7 @@ async fn a_client_certificate_may_be_self_signed(
     .await;
     let refused = stand.get().await;
     assert!([refusal(gateway), 502].contains(&refused.status.unwrap()), "{refused:?}");
-    let identity = pki.server(ServerRecipe::Good, &FleetOptions::default().names).unwrap();
+    let identity = pki.server(ServerCertificate::Good, &FleetOptions::default().names).unwrap();
     let held = Held { identity, client_roots: vec![own.leaf().clone()] };
     stand.backend().change(&held).await.unwrap();
     assert_eq!(stand.get().await.status, Some(200));
@@ -137,7 +137,7 @@ async fn two_stores_of_authorities(
         return;
     }
     let pki = pki();
-    let sound = pki.server(ServerRecipe::Good, &FleetOptions::default().names).unwrap();
+    let sound = pki.server(ServerCertificate::Good, &FleetOptions::default().names).unwrap();
     let of = |wanted: bool, certificate: &X509| {
         wanted.then(|| certificate.clone()).into_iter().collect::<Vec<_>>()
     };
@@ -175,7 +175,7 @@ async fn a_pfx_file_of_the_openssl_command_reaches_the_backend(
     let pki = pki();
     let new = Pki::new(2, now()).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let made = new.client(ClientRecipe::Good).unwrap();
+    let made = new.client(ClientCertificate::Good).unwrap();
     let formats = [tls_gauntlet_certs::Format::Pem];
     tls_gauntlet_certs::write(dir.path(), &made, "client", &formats, "").unwrap();
     let file = |name: &str| dir.path().join(name).display().to_string();
@@ -184,7 +184,7 @@ async fn a_pfx_file_of_the_openssl_command_reaches_the_backend(
     assert!(Command::new("openssl").args(export).status().unwrap().success());
 
     let mut stand = Stand::set(gateway, "client-cert-required", Arc::clone(&pki), |keyring| keyring).await;
-    let identity = pki.server(ServerRecipe::Good, &FleetOptions::default().names).unwrap();
+    let identity = pki.server(ServerCertificate::Good, &FleetOptions::default().names).unwrap();
     let held = Held { identity, client_roots: vec![new.client_root().clone()] };
     stand.backend().change(&held).await.unwrap();
     // HAProxy answers 503 or 502, by whether the refusal comes before the request is on its way (RFC 8446 4.4.2.4).
@@ -221,7 +221,7 @@ async fn a_change_counts_from_the_next_request_on() {
     let mut shown = || task::block_in_place(|| client_of(&ask(&mut kept, &target.path)));
 
     assert_eq!(shown(), "CN=good.client.gauntlet.test");
-    let pfx = pki.client(ClientRecipe::Rsa).unwrap().pfx("", PfxEncryption::Modern).unwrap();
+    let pfx = pki.client(ClientCertificate::Rsa).unwrap().pfx("", PfxEncryption::Modern).unwrap();
     stand.plan.keyring.client = Some(Arc::new(Identity::from_pfx(&pfx, "").unwrap()));
     stand.running.reload(&stand.plan).await.unwrap();
     assert_eq!(shown(), "CN=rsa.client.gauntlet.test");

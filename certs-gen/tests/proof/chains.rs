@@ -8,13 +8,13 @@ use openssl::sign::{Signer, Verifier};
 use openssl::x509::{X509, X509Ref};
 use rstest::rstest;
 use time::Duration;
-use tls_gauntlet_certs::{ClientRecipe, Identity, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, Identity, Pki, ServerCertificate};
 
 use crate::judges::Question;
 use crate::{HOST, NOW, names, pki};
 
 /// Each certificate by its name without `Gauntlet` and the seed; the leaf is called by its host.
-fn sent(pki: &Pki, recipe: ServerRecipe) -> Vec<String> {
+fn sent(pki: &Pki, recipe: ServerCertificate) -> Vec<String> {
     let called = |one: &X509| {
         let name = one.subject_name().entries().next().unwrap().data().to_string().unwrap();
         name.trim_start_matches("Gauntlet ").trim_end_matches(" 0000002a").to_owned()
@@ -23,38 +23,38 @@ fn sent(pki: &Pki, recipe: ServerRecipe) -> Vec<String> {
 }
 
 #[rstest]
-#[case(ServerRecipe::Good, &["Server Intermediate"])]
-#[case(ServerRecipe::UntrustedRoot, &["Untrusted Intermediate"])]
-#[case(ServerRecipe::IssuedByClientCa, &["Client Intermediate"])]
-#[case(ServerRecipe::RevokedIntermediate, &["Server Revoked Intermediate", "Server Branch"])]
-#[case(ServerRecipe::MissingIntermediate, &[])]
-#[case(ServerRecipe::SelfSigned, &[])]
-#[case(ServerRecipe::ExpiredRoot, &["Expired Intermediate"])]
-#[case(ServerRecipe::ReversedChain, &["Server Branch", "Server Level 2"])]
-#[case(ServerRecipe::DuplicatedChain, &["orders.test", "Server Intermediate", "Server Intermediate"])]
-#[case(ServerRecipe::WithRoot, &["Server Intermediate", "Server Root"])]
-#[case(ServerRecipe::WithUnrelated, &["Server Intermediate", "Client Root", "Untrusted Intermediate"])]
-#[case(ServerRecipe::ExpiredIntermediate, &["Server Expired Intermediate", "Server Branch"])]
-#[case(ServerRecipe::CrossSignedOneExpired, &["Server Intermediate", "Server Root", "Expired Branch"])]
-#[case(ServerRecipe::NameConstraintsKept, &["Server Constrained Intermediate", "Server Branch"])]
-#[case(ServerRecipe::NameConstraintsViolated, &["Server Constrained Intermediate", "Server Branch"])]
-#[case(ServerRecipe::PathLengthExceeded, &["Server Second Intermediate", "Server Intermediate"])]
-#[case(ServerRecipe::IntermediateNoCa, &["Server No Authority", "Server Branch"])]
-#[case(ServerRecipe::Sha1SignedLeaf, &["Server RSA Intermediate", "Server Branch"])]
+#[case(ServerCertificate::Good, &["Server Intermediate"])]
+#[case(ServerCertificate::UntrustedRoot, &["Untrusted Intermediate"])]
+#[case(ServerCertificate::IssuedByClientCa, &["Client Intermediate"])]
+#[case(ServerCertificate::RevokedIntermediate, &["Server Revoked Intermediate", "Server Branch"])]
+#[case(ServerCertificate::MissingIntermediate, &[])]
+#[case(ServerCertificate::SelfSigned, &[])]
+#[case(ServerCertificate::ExpiredRoot, &["Expired Intermediate"])]
+#[case(ServerCertificate::ReversedChain, &["Server Branch", "Server Level 2"])]
+#[case(ServerCertificate::DuplicatedChain, &["orders.test", "Server Intermediate", "Server Intermediate"])]
+#[case(ServerCertificate::WithRoot, &["Server Intermediate", "Server Root"])]
+#[case(ServerCertificate::WithUnrelated, &["Server Intermediate", "Client Root", "Untrusted Intermediate"])]
+#[case(ServerCertificate::ExpiredIntermediate, &["Server Expired Intermediate", "Server Branch"])]
+#[case(ServerCertificate::CrossSignedOneExpired, &["Server Intermediate", "Server Root", "Expired Branch"])]
+#[case(ServerCertificate::NameConstraintsKept, &["Server Constrained Intermediate", "Server Branch"])]
+#[case(ServerCertificate::NameConstraintsViolated, &["Server Constrained Intermediate", "Server Branch"])]
+#[case(ServerCertificate::PathLengthExceeded, &["Server Second Intermediate", "Server Intermediate"])]
+#[case(ServerCertificate::IntermediateNoCa, &["Server No Authority", "Server Branch"])]
+#[case(ServerCertificate::Sha1SignedLeaf, &["Server RSA Intermediate", "Server Branch"])]
 #[case(
-    ServerRecipe::Sha1SignedIntermediate,
+    ServerCertificate::Sha1SignedIntermediate,
     &["Server SHA-1 Intermediate", "Server RSA Intermediate", "Server Branch"]
 )]
-fn the_leaf_is_followed_by(#[case] recipe: ServerRecipe, #[case] others: &[&str]) {
+fn the_leaf_is_followed_by(#[case] recipe: ServerCertificate, #[case] others: &[&str]) {
     let sent = sent(&pki(), recipe);
     assert_eq!(sent[0], HOST);
     assert_eq!(sent[1..], *others);
 }
 
 #[rstest]
-#[case(ServerRecipe::Chain10Deep, 10)]
-#[case(ServerRecipe::Chain50Deep, 50)]
-fn deep_chains_are_as_deep_as_they_say(#[case] recipe: ServerRecipe, #[case] depth: usize) {
+#[case(ServerCertificate::Chain10Deep, 10)]
+#[case(ServerCertificate::Chain50Deep, 50)]
+fn deep_chains_are_as_deep_as_they_say(#[case] recipe: ServerCertificate, #[case] depth: usize) {
     let pki = pki();
     let sent = sent(&pki, recipe);
     assert_eq!(sent.len(), depth);
@@ -66,7 +66,7 @@ fn deep_chains_are_as_deep_as_they_say(#[case] recipe: ServerRecipe, #[case] dep
 fn no_root_is_sent_but_by_the_recipe_for_it() {
     let pki = pki();
     let roots = [pki.server_root(), pki.untrusted_root(), pki.expired_root()];
-    for recipe in ServerRecipe::ALL.iter().filter(|recipe| **recipe != ServerRecipe::WithRoot) {
+    for recipe in ServerCertificate::ALL.iter().filter(|recipe| **recipe != ServerCertificate::WithRoot) {
         let identity = pki.server(*recipe, &names(&[HOST])).unwrap();
         assert!(!roots.iter().any(|root| identity.chain().contains(root)), "{recipe}");
     }
@@ -75,7 +75,7 @@ fn no_root_is_sent_but_by_the_recipe_for_it() {
 #[test]
 fn the_other_path_of_a_cross_signed_root_is_there_and_expired() {
     let pki = pki();
-    let identity = pki.server(ServerRecipe::CrossSignedOneExpired, &names(&[HOST])).unwrap();
+    let identity = pki.server(ServerCertificate::CrossSignedOneExpired, &names(&[HOST])).unwrap();
     let (cross, root) = (&identity.chain()[2], pki.server_root());
     assert!(cross.public_key().unwrap().public_eq(&root.public_key().unwrap()));
     assert_eq!(cross.subject_key_id().unwrap().as_slice(), root.subject_key_id().unwrap().as_slice());
@@ -88,7 +88,7 @@ fn the_other_path_of_a_cross_signed_root_is_there_and_expired() {
 
 #[test]
 fn what_is_sent_can_be_had_in_der() {
-    let identity = pki().server(ServerRecipe::MalformedDer, &names(&[HOST])).unwrap();
+    let identity = pki().server(ServerCertificate::MalformedDer, &names(&[HOST])).unwrap();
     let der = identity.chain_der();
     assert_eq!(der[0], identity.leaf_der());
     let again: Vec<X509> = der.iter().map(|one| X509::from_der(one).unwrap()).collect();
@@ -101,9 +101,9 @@ fn the_key_is_the_key_of_the_leaf() {
     for identity in every_identity(&pki) {
         assert!(identity.leaf().public_key().unwrap().public_eq(identity.key()), "{identity:?}");
     }
-    for recipe in ServerRecipe::ALL {
+    for recipe in ServerCertificate::ALL {
         let identity = pki.server(*recipe, &names(&[HOST])).unwrap();
-        let is_own = *recipe != ServerRecipe::MismatchedKey;
+        let is_own = *recipe != ServerCertificate::MismatchedKey;
         assert_eq!(verifies(identity.key(), identity.leaf()), is_own, "{recipe}");
     }
 }
@@ -113,8 +113,8 @@ fn authorities_are_valid_whenever_a_leaf_is() {
     let pki = pki();
     let roots = [pki.server_root(), pki.client_root(), pki.untrusted_root()].map(Clone::clone);
     let is_about_time = [
-        pki.server(ServerRecipe::ExpiredIntermediate, &names(&[HOST])).unwrap(),
-        pki.server(ServerRecipe::CrossSignedOneExpired, &names(&[HOST])).unwrap(),
+        pki.server(ServerCertificate::ExpiredIntermediate, &names(&[HOST])).unwrap(),
+        pki.server(ServerCertificate::CrossSignedOneExpired, &names(&[HOST])).unwrap(),
     ];
     for identity in every_identity(&pki) {
         if is_about_time.iter().any(|other| Arc::ptr_eq(other, &identity)) {
@@ -129,8 +129,8 @@ fn authorities_are_valid_whenever_a_leaf_is() {
 }
 
 fn every_identity(pki: &Pki) -> Vec<Arc<Identity>> {
-    let servers = ServerRecipe::ALL.iter().map(|recipe| pki.server(*recipe, &names(&[HOST])).unwrap());
-    let clients = ClientRecipe::ALL.iter().map(|recipe| pki.client(*recipe).unwrap());
+    let servers = ServerCertificate::ALL.iter().map(|recipe| pki.server(*recipe, &names(&[HOST])).unwrap());
+    let clients = ClientCertificate::ALL.iter().map(|recipe| pki.client(*recipe).unwrap());
     servers.chain(clients).collect()
 }
 

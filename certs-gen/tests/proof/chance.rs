@@ -6,7 +6,7 @@ use openssl::x509::X509Ref;
 use rstest::rstest;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
-use tls_gauntlet_certs::{ClientRecipe, Error, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, Error, Pki, ServerCertificate};
 
 use crate::{NOW, names};
 
@@ -50,7 +50,7 @@ fn authorities_are_called_by_their_seed() {
 
 #[test]
 fn keys_are_fresh_all_the_same() {
-    let key = || Pki::new(42, NOW).unwrap().client(ClientRecipe::Good).unwrap().key_pem();
+    let key = || Pki::new(42, NOW).unwrap().client(ClientCertificate::Good).unwrap().key_pem();
     assert_ne!(key(), key());
 }
 
@@ -91,16 +91,16 @@ fn certificates(pki: &Pki) -> Vec<openssl::x509::X509> {
         names(&["a.test", "b.test"]),
         names(&["a.testb.test"]),
     ];
-    let servers = ServerRecipe::ALL
+    let servers = ServerCertificate::ALL
         .iter()
         .flat_map(|recipe| hosts.iter().map(|names| pki.server(*recipe, names).unwrap()))
         .flat_map(|identity| identity.chain().to_vec());
-    let clients = ClientRecipe::ALL.iter().map(|recipe| pki.client(*recipe).unwrap().leaf().clone());
+    let clients = ClientCertificate::ALL.iter().map(|recipe| pki.client(*recipe).unwrap().leaf().clone());
     let all: Vec<openssl::x509::X509> = servers.chain(clients).collect();
     let intermediates = [
-        pki.server(ServerRecipe::Good, &hosts[0]).unwrap(),
-        pki.client(ClientRecipe::Good).unwrap(),
-        pki.client(ClientRecipe::Untrusted).unwrap(),
+        pki.server(ServerCertificate::Good, &hosts[0]).unwrap(),
+        pki.client(ClientCertificate::Good).unwrap(),
+        pki.client(ClientCertificate::Untrusted).unwrap(),
     ];
     let intermediates = intermediates.iter().map(|identity| identity.chain()[1].clone());
     let roots =

@@ -7,14 +7,14 @@ use std::path::Path;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use rstest::rstest;
-use tls_gauntlet_certs::{ClientRecipe, Format, Identity, write};
+use tls_gauntlet_certs::{ClientCertificate, Format, Identity, write};
 
 use crate::pki;
 #[cfg(unix)]
 use crate::public_mode;
 
 fn identity() -> std::sync::Arc<Identity> {
-    pki().client(ClientRecipe::Good).unwrap()
+    pki().client(ClientCertificate::Good).unwrap()
 }
 
 /// Everything in a folder, hidden files too.

@@ -8,22 +8,24 @@ use openssl::ssl::{
     HandshakeError, SslAcceptor, SslConnector, SslContextBuilder, SslMethod, SslVerifyMode, SslVersion,
 };
 use rstest::rstest;
-use tls_gauntlet_certs::{Identity, ServerRecipe};
+use tls_gauntlet_certs::{Identity, ServerCertificate};
 
 use crate::{HOST, names, pki};
 
 #[rstest]
 fn what_is_sent_arrives(#[values(SslVersion::TLS1_2, SslVersion::TLS1_3)] version: SslVersion) {
     let pki = pki();
-    for recipe in ServerRecipe::ALL {
+    for recipe in ServerCertificate::ALL {
         let identity = pki.server(*recipe, &names(&[HOST])).unwrap();
         let expected = match recipe {
             // The signature of the handshake is the flaw.
-            ServerRecipe::MismatchedKey => Err("bad signature"),
+            ServerCertificate::MismatchedKey => Err("bad signature"),
             // Clients that are not told otherwise take 100 kB of certificates: SSL_CTX_set_max_cert_list(3).
-            ServerRecipe::TenThousandNames => Err("excessive message size"),
+            ServerCertificate::TenThousandNames => Err("excessive message size"),
             // ML-DSA is for TLS 1.3 only (draft-ietf-tls-mldsa).
-            ServerRecipe::MlDsa65 if version == SslVersion::TLS1_2 => Err("ssl/tls alert handshake failure"),
+            ServerCertificate::MlDsa65 if version == SslVersion::TLS1_2 => {
+                Err("ssl/tls alert handshake failure")
+            }
             _ => Ok(identity.chain_der()),
         };
         assert_eq!(received(&identity, version), expected.map_err(str::to_owned), "{recipe}");

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 use tempfile::TempDir;
-use tls_gauntlet_certs::{ClientRecipe, Format, Identity, PfxEncryption, Unusable, authorities, write};
+use tls_gauntlet_certs::{ClientCertificate, Format, Identity, PfxEncryption, Unusable, authorities, write};
 
 use crate::judges::openssl_cli;
 use crate::pki;
@@ -12,7 +12,7 @@ use crate::pki;
 /// A client's certificate and key as PEM files.
 fn files() -> (TempDir, String, String) {
     let dir = tempfile::tempdir().unwrap();
-    let identity = pki().client(ClientRecipe::Good).unwrap();
+    let identity = pki().client(ClientCertificate::Good).unwrap();
     write(dir.path(), &identity, "client", &[Format::Pem], "").unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
     let (chain, key) = (path("client.pem"), path("client.key"));
@@ -55,7 +55,7 @@ fn what_the_openssl_command_makes(
     match refused {
         Some(refusal) => assert_eq!(opened.unwrap_err(), refusal),
         None => {
-            let (opened, made) = (opened.unwrap(), pki().client(ClientRecipe::Good).unwrap());
+            let (opened, made) = (opened.unwrap(), pki().client(ClientCertificate::Good).unwrap());
             assert_eq!(opened.chain().len(), made.chain().len());
             assert_eq!(opened.subject(), "good.client.gauntlet.test");
             assert!(opened.leaf().public_key().unwrap().public_eq(opened.key()));
@@ -67,7 +67,7 @@ fn what_the_openssl_command_makes(
 #[case::modern(PfxEncryption::Modern, None)]
 #[case::legacy(PfxEncryption::Legacy, Some(Unusable::Legacy))]
 fn what_we_make_ourselves(#[case] encryption: PfxEncryption, #[case] refused: Option<Unusable>) {
-    let identity = pki().client(ClientRecipe::Rsa).unwrap();
+    let identity = pki().client(ClientCertificate::Rsa).unwrap();
     let opened = Identity::from_pfx(&identity.pfx("secret", encryption).unwrap(), "secret");
     match refused {
         Some(refusal) => assert_eq!(opened.unwrap_err(), refusal),
@@ -77,14 +77,14 @@ fn what_we_make_ourselves(#[case] encryption: PfxEncryption, #[case] refused: Op
 
 #[test]
 fn what_is_no_pfx() {
-    let identity = pki().client(ClientRecipe::Good).unwrap();
+    let identity = pki().client(ClientCertificate::Good).unwrap();
     let pem = format!("{}{}", identity.chain_pem(), identity.key_pem());
     assert_eq!(Identity::from_pfx(pem.as_bytes(), "").unwrap_err(), Unusable::Pem);
     assert_eq!(Identity::from_pfx(b"garbage", "").unwrap_err(), Unusable::NotPfx);
     assert_eq!(Identity::from_pfx(&identity.leaf_der()[..40], "").unwrap_err(), Unusable::NotPfx);
     assert_eq!(Identity::from_pem(pem.as_bytes()).unwrap().serial(), identity.serial());
     assert_eq!(Identity::from_pem(identity.chain_pem().as_bytes()).unwrap_err(), Unusable::NoKey);
-    let other = pki().client(ClientRecipe::Rsa).unwrap();
+    let other = pki().client(ClientCertificate::Rsa).unwrap();
     let mixed = format!("{}{}", identity.chain_pem(), other.key_pem());
     assert_eq!(Identity::from_pem(mixed.as_bytes()).unwrap_err(), Unusable::NoCertificate);
     assert_eq!(authorities(identity.chain_pem().as_bytes()).unwrap().len(), identity.chain().len());

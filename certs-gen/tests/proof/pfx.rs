@@ -6,7 +6,7 @@ use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use rstest::rstest;
-use tls_gauntlet_certs::{Error, PfxEncryption, ServerRecipe};
+use tls_gauntlet_certs::{Error, PfxEncryption, ServerCertificate};
 
 use crate::judges::openssl_cli;
 use crate::{HOST, names, pki};
@@ -31,7 +31,8 @@ fn the_openssl_command_reads_it_back(
     #[case] flags: &[&str],
     #[case] algorithms: &[&str],
     #[values("", "secret", "pässwörd")] password: &str,
-    #[values(ServerRecipe::Good, ServerRecipe::GoodRsa, ServerRecipe::SelfSigned)] recipe: ServerRecipe,
+    #[values(ServerCertificate::Good, ServerCertificate::GoodRsa, ServerCertificate::SelfSigned)]
+    recipe: ServerCertificate,
 ) {
     let identity = pki().server(recipe, &names(&[HOST])).unwrap();
     let pfx = identity.pfx(password, encryption).unwrap();
@@ -60,7 +61,7 @@ fn the_openssl_command_reads_it_back(
 
 #[test]
 fn openssl_3_reads_no_legacy_file_unless_told_to() {
-    let identity = pki().server(ServerRecipe::Good, &names(&[HOST])).unwrap();
+    let identity = pki().server(ServerCertificate::Good, &names(&[HOST])).unwrap();
     let pfx = identity.pfx("secret", PfxEncryption::Legacy).unwrap();
     if !openssl_cli::is_installed() {
         return;
@@ -79,7 +80,7 @@ fn openssl_3_reads_no_legacy_file_unless_told_to() {
 
 #[test]
 fn our_own_openssl_reads_it_back() {
-    let identity = pki().server(ServerRecipe::Good, &names(&[HOST])).unwrap();
+    let identity = pki().server(ServerCertificate::Good, &names(&[HOST])).unwrap();
     let pfx = identity.pfx("secret", PfxEncryption::Modern).unwrap();
     let read = Pkcs12::from_der(&pfx).unwrap().parse2("secret").unwrap();
     assert_eq!(read.cert.unwrap(), *identity.leaf());
@@ -89,7 +90,7 @@ fn our_own_openssl_reads_it_back() {
 
 #[test]
 fn a_password_that_c_cannot_hold_is_refused() {
-    let identity = pki().server(ServerRecipe::Good, &names(&[HOST])).unwrap();
+    let identity = pki().server(ServerCertificate::Good, &names(&[HOST])).unwrap();
     let refused = identity.pfx("a\0b", PfxEncryption::Modern);
     assert!(matches!(refused, Err(Error::Password)));
 }
@@ -97,7 +98,7 @@ fn a_password_that_c_cannot_hold_is_refused() {
 #[test]
 fn every_identity_can_be_a_file() {
     let pki = pki();
-    for recipe in ServerRecipe::ALL {
+    for recipe in ServerCertificate::ALL {
         let identity = pki.server(*recipe, &names(&[HOST])).unwrap();
         let pfx = identity.pfx("secret", PfxEncryption::Modern).unwrap();
         let read = Pkcs12::from_der(&pfx).unwrap().parse2("secret").unwrap();

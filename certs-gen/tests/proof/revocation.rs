@@ -12,25 +12,25 @@ use openssl::x509::verify::X509VerifyParam;
 use openssl::x509::{X509, X509Crl};
 use rstest::rstest;
 use tls_gauntlet_certs::{
-    Circumstances, ClientRecipe, CrlKind, Error, Identity, OcspKind, Pki, ServerRecipe,
+    Circumstances, ClientCertificate, CrlKind, Error, Identity, OcspKind, Pki, ServerCertificate,
 };
 
 use crate::judges::{Question, openssl_cli};
 use crate::{HOST, NOW, names, pki};
 
-fn server(pki: &Pki, recipe: ServerRecipe) -> Arc<Identity> {
+fn server(pki: &Pki, recipe: ServerCertificate) -> Arc<Identity> {
     pki.server(recipe, &names(&[HOST])).unwrap()
 }
 
 #[rstest]
-#[case::revoked(ServerRecipe::RevokedByCrl, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
-#[case::issuer(ServerRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
-#[case::not_on_it(ServerRecipe::Good, CrlKind::Revoked, None)]
-#[case::empty(ServerRecipe::RevokedByCrl, CrlKind::Empty, None)]
-#[case::issuer_on_none(ServerRecipe::RevokedIntermediate, CrlKind::Empty, None)]
-#[case::stale(ServerRecipe::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
+#[case::revoked(ServerCertificate::RevokedByCrl, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
+#[case::issuer(ServerCertificate::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
+#[case::not_on_it(ServerCertificate::Good, CrlKind::Revoked, None)]
+#[case::empty(ServerCertificate::RevokedByCrl, CrlKind::Empty, None)]
+#[case::issuer_on_none(ServerCertificate::RevokedIntermediate, CrlKind::Empty, None)]
+#[case::stale(ServerCertificate::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
 fn a_server_on_the_list_is_refused(
-    #[case] recipe: ServerRecipe,
+    #[case] recipe: ServerCertificate,
     #[case] kind: CrlKind,
     #[case] refusal: Option<(&str, &str)>,
 ) {
@@ -42,14 +42,14 @@ fn a_server_on_the_list_is_refused(
 }
 
 #[rstest]
-#[case::revoked(ClientRecipe::Revoked, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
-#[case::issuer(ClientRecipe::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
-#[case::not_on_it(ClientRecipe::Good, CrlKind::Revoked, None)]
-#[case::empty(ClientRecipe::Revoked, CrlKind::Empty, None)]
-#[case::issuer_on_none(ClientRecipe::RevokedIntermediate, CrlKind::Empty, None)]
-#[case::stale(ClientRecipe::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
+#[case::revoked(ClientCertificate::Revoked, CrlKind::Revoked, Some(("certificate revoked at 0", "CertRevoked")))]
+#[case::issuer(ClientCertificate::RevokedIntermediate, CrlKind::Revoked, Some(("certificate revoked at 1", "CertRevoked")))]
+#[case::not_on_it(ClientCertificate::Good, CrlKind::Revoked, None)]
+#[case::empty(ClientCertificate::Revoked, CrlKind::Empty, None)]
+#[case::issuer_on_none(ClientCertificate::RevokedIntermediate, CrlKind::Empty, None)]
+#[case::stale(ClientCertificate::Good, CrlKind::Stale, Some(("CRL has expired at 0", "CrlExpired")))]
 fn a_client_on_the_list_is_refused(
-    #[case] recipe: ClientRecipe,
+    #[case] recipe: ClientCertificate,
     #[case] kind: CrlKind,
     #[case] refusal: Option<(&str, &str)>,
 ) {
@@ -68,11 +68,11 @@ fn the_list_grows_with_what_is_issued() {
         list.get_revoked().map_or(0, |revoked| revoked.len())
     };
     assert_eq!(length(), 0);
-    server(&pki, ServerRecipe::RevokedByCrl);
-    server(&pki, ServerRecipe::RevokedByOcsp);
-    pki.client(ClientRecipe::Revoked).unwrap();
+    server(&pki, ServerCertificate::RevokedByCrl);
+    server(&pki, ServerCertificate::RevokedByOcsp);
+    pki.client(ClientCertificate::Revoked).unwrap();
     assert_eq!(length(), 1);
-    pki.server(ServerRecipe::RevokedByCrl, &names(&["other.test"])).unwrap();
+    pki.server(ServerCertificate::RevokedByCrl, &names(&["other.test"])).unwrap();
     assert_eq!(length(), 2);
 }
 
@@ -86,8 +86,12 @@ fn an_ocsp_response_says_what_it_is_for(
     #[case] word: &str,
     #[case] status: Option<OcspCertStatus>,
     #[case] period: [&str; 2],
-    #[values(ServerRecipe::RevokedByOcsp, ServerRecipe::Sha1SignedLeaf, ServerRecipe::ReversedChain)]
-    recipe: ServerRecipe,
+    #[values(
+        ServerCertificate::RevokedByOcsp,
+        ServerCertificate::Sha1SignedLeaf,
+        ServerCertificate::ReversedChain
+    )]
+    recipe: ServerCertificate,
 ) {
     let pki = pki();
     let identity = server(&pki, recipe);
@@ -119,8 +123,8 @@ fn an_ocsp_response_says_what_it_is_for(
 #[test]
 fn an_ocsp_response_by_another_does_not_verify() {
     let (pki, other) = (pki(), pki());
-    let identity = server(&pki, ServerRecipe::Good);
-    let response = other.ocsp(&server(&other, ServerRecipe::Good), OcspKind::Good).unwrap();
+    let identity = server(&pki, ServerCertificate::Good);
+    let response = other.ocsp(&server(&other, ServerCertificate::Good), OcspKind::Good).unwrap();
     let basic = OcspResponse::from_der(&response).unwrap().basic().unwrap();
     let verified = basic.verify(&chain(&identity), &trusting(pki.server_root()), OcspFlag::empty());
     assert!(verified.is_err());
@@ -129,14 +133,14 @@ fn an_ocsp_response_by_another_does_not_verify() {
 #[test]
 fn garbage_is_no_ocsp_response() {
     let pki = pki();
-    let garbage = pki.ocsp(&server(&pki, ServerRecipe::Good), OcspKind::Garbage).unwrap();
+    let garbage = pki.ocsp(&server(&pki, ServerCertificate::Good), OcspKind::Garbage).unwrap();
     assert!(OcspResponse::from_der(&garbage).unwrap().basic().is_err());
 }
 
 #[test]
 fn there_is_a_response_about_everybody() {
     let pki = pki();
-    for recipe in ServerRecipe::ALL {
+    for recipe in ServerCertificate::ALL {
         let response = pki.ocsp(&server(&pki, *recipe), OcspKind::Good).unwrap();
         assert!(OcspResponse::from_der(&response).is_ok(), "{recipe}");
     }
@@ -154,11 +158,11 @@ fn certificates_point_to_where_their_status_is() {
         let identity = pki.server_in(recipe, &names(&[HOST]), &circumstances).unwrap();
         String::from_utf8(identity.leaf().to_text().unwrap()).unwrap()
     };
-    let by_crl = text(ServerRecipe::RevokedByCrl);
+    let by_crl = text(ServerCertificate::RevokedByCrl);
     assert!(by_crl.contains("URI:http://127.0.0.1:1/list.crl") && !by_crl.contains("OCSP"), "{by_crl}");
-    let by_ocsp = text(ServerRecipe::RevokedByOcsp);
+    let by_ocsp = text(ServerCertificate::RevokedByOcsp);
     assert!(by_ocsp.contains("OCSP - URI:http://127.0.0.1:2/ocsp") && !by_ocsp.contains("CRL"), "{by_ocsp}");
-    let must_staple = text(ServerRecipe::MustStaple);
+    let must_staple = text(ServerCertificate::MustStaple);
     assert!(must_staple.contains("TLS Feature: \n                status_request"), "{must_staple}");
 }
 
@@ -166,7 +170,7 @@ fn certificates_point_to_where_their_status_is() {
 fn an_address_that_a_certificate_cannot_hold_is_refused(#[values("", "http://bücher.test/crl")] url: &str
 ) {
     let circumstances = Circumstances { crl_url: url.to_owned(), ..Circumstances::default() };
-    let refused = pki().server_in(ServerRecipe::RevokedByCrl, &names(&[HOST]), &circumstances);
+    let refused = pki().server_in(ServerCertificate::RevokedByCrl, &names(&[HOST]), &circumstances);
     assert!(matches!(refused, Err(Error::Url(refused)) if refused == url));
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use time::Duration;
-use tls_gauntlet_certs::{Circumstances, ClientRecipe, Error, Identity, Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{Circumstances, ClientCertificate, Error, Identity, Name, Pki, ServerCertificate};
 
 use crate::{HOST, names, pki};
 
@@ -12,13 +12,13 @@ use crate::{HOST, names, pki};
 fn the_same_request_gets_the_same_identity() {
     let pki = pki();
     let server = |recipe, host| pki.server(recipe, &names(&[host])).unwrap();
-    let good = server(ServerRecipe::Good, HOST);
-    assert!(Arc::ptr_eq(&good, &server(ServerRecipe::Good, HOST)));
-    assert!(!Arc::ptr_eq(&good, &server(ServerRecipe::Good, "other.test")));
-    assert!(!Arc::ptr_eq(&good, &server(ServerRecipe::Expired, HOST)));
+    let good = server(ServerCertificate::Good, HOST);
+    assert!(Arc::ptr_eq(&good, &server(ServerCertificate::Good, HOST)));
+    assert!(!Arc::ptr_eq(&good, &server(ServerCertificate::Good, "other.test")));
+    assert!(!Arc::ptr_eq(&good, &server(ServerCertificate::Expired, HOST)));
 
-    let client = pki.client(ClientRecipe::Good).unwrap();
-    assert!(Arc::ptr_eq(&client, &pki.client(ClientRecipe::Good).unwrap()));
+    let client = pki.client(ClientCertificate::Good).unwrap();
+    assert!(Arc::ptr_eq(&client, &pki.client(ClientCertificate::Good).unwrap()));
 }
 
 #[test]
@@ -33,15 +33,15 @@ fn circumstances_make_another_identity_of_those_that_depend_on_them() {
         crl_url: "http://other.test/crl".to_owned(),
         ocsp_url: "http://other.test/ocsp".to_owned(),
     };
-    for recipe in ServerRecipe::ALL {
+    for recipe in ServerCertificate::ALL {
         let is_same = Arc::ptr_eq(&asked(*recipe, &usual), &asked(*recipe, &other));
         let depends = matches!(
             recipe,
-            ServerRecipe::ExpiresDuringRun
-                | ServerRecipe::RevokedByCrl
-                | ServerRecipe::RevokedByOcsp
-                | ServerRecipe::PointsToCrl
-                | ServerRecipe::PointsToOcsp
+            ServerCertificate::ExpiresDuringRun
+                | ServerCertificate::RevokedByCrl
+                | ServerCertificate::RevokedByOcsp
+                | ServerCertificate::PointsToCrl
+                | ServerCertificate::PointsToOcsp
         );
         assert_eq!(is_same, !depends, "{recipe}");
         assert!(Arc::ptr_eq(&asked(*recipe, &usual), &pki.server(*recipe, &names(&[HOST])).unwrap()));
@@ -51,16 +51,16 @@ fn circumstances_make_another_identity_of_those_that_depend_on_them() {
 #[test]
 fn long_keys_are_made_once_in_a_process() {
     let key = |recipe| pki().server(recipe, &names(&[HOST])).unwrap().key_pem();
-    for recipe in [ServerRecipe::Rsa1024, ServerRecipe::Rsa8192, ServerRecipe::RsaPss] {
+    for recipe in [ServerCertificate::Rsa1024, ServerCertificate::Rsa8192, ServerCertificate::RsaPss] {
         assert_eq!(key(recipe), key(recipe), "{recipe}");
     }
-    assert_ne!(key(ServerRecipe::GoodRsa), key(ServerRecipe::GoodRsa));
+    assert_ne!(key(ServerCertificate::GoodRsa), key(ServerCertificate::GoodRsa));
 }
 
 #[test]
 fn the_wrong_name_is_the_same_for_everybody() {
     let pki = pki();
-    let wrong = |host| pki.server(ServerRecipe::WrongName, &names(&[host])).unwrap();
+    let wrong = |host| pki.server(ServerCertificate::WrongName, &names(&[host])).unwrap();
     assert!(Arc::ptr_eq(&wrong("a.test"), &wrong("b.test")));
 }
 
@@ -68,7 +68,7 @@ fn the_wrong_name_is_the_same_for_everybody() {
 fn those_who_ask_at_once_get_the_same_identity() {
     let pki = pki();
     let asked: Vec<Arc<Identity>> = thread::scope(|scope| {
-        let ask = || pki.server(ServerRecipe::GoodRsa, &names(&[HOST])).unwrap();
+        let ask = || pki.server(ServerCertificate::GoodRsa, &names(&[HOST])).unwrap();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -78,9 +78,9 @@ fn those_who_ask_at_once_get_the_same_identity() {
 #[test]
 fn one_rsa_key_serves_all() {
     let pki = pki();
-    let key = |host| pki.server(ServerRecipe::GoodRsa, &names(&[host])).unwrap().key_pem();
+    let key = |host| pki.server(ServerCertificate::GoodRsa, &names(&[host])).unwrap().key_pem();
     assert_eq!(key("a.test"), key("b.test"));
-    assert_ne!(key("a.test"), pki.server(ServerRecipe::Good, &names(&["a.test"])).unwrap().key_pem());
+    assert_ne!(key("a.test"), pki.server(ServerCertificate::Good, &names(&["a.test"])).unwrap().key_pem());
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn it_may_be_shared_between_threads() {
 #[test]
 fn debug_output_tells_no_secret() {
     let pki = pki();
-    let identity = pki.client(ClientRecipe::Good).unwrap();
+    let identity = pki.client(ClientCertificate::Good).unwrap();
     let expected = format!(
         "Identity {{ subject: \"good.client.gauntlet.test\", fingerprint: {:?}, chain: 2, .. }}",
         identity.fingerprint()
@@ -108,7 +108,7 @@ fn debug_output_tells_no_secret() {
 
 #[test]
 fn a_server_without_a_usable_name_is_refused() {
-    let server = |names: &[Name]| pki().server(ServerRecipe::Good, names).unwrap_err().to_string();
+    let server = |names: &[Name]| pki().server(ServerCertificate::Good, names).unwrap_err().to_string();
     assert_eq!(server(&[]), "a server certificate needs at least one name");
     let by_hand = Name::Dns("a\0b".to_owned());
     assert_eq!(server(&[by_hand]), "`a\0b` is neither a host name nor an IP address");

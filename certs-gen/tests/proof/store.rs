@@ -14,7 +14,7 @@ use openssl::x509::{X509, X509NameBuilder};
 use rstest::rstest;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
-use tls_gauntlet_certs::{ClientRecipe, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, Pki, ServerCertificate};
 
 use crate::judges::Question;
 use crate::{HOST, NOW, names, pki};
@@ -60,22 +60,22 @@ fn what_is_issued_after_opening_holds_against_the_saved_roots() {
         (root("server-root.pem"), root("client-root.pem"), root("untrusted-root.pem"));
 
     let pki = Pki::open(dir.path(), 7, NOW + Duration::days(30)).unwrap();
-    let good = pki.server(ServerRecipe::Good, &names(&[HOST])).unwrap();
+    let good = pki.server(ServerCertificate::Good, &names(&[HOST])).unwrap();
     let at = NOW + Duration::days(30);
     Question { at, ..Question::server(&good, &server) }.must_answer(None, None);
-    let good = pki.client(ClientRecipe::Good).unwrap();
+    let good = pki.client(ClientCertificate::Good).unwrap();
     Question { at, ..Question::client(&good, &client) }.must_answer(None, None);
-    let elsewhere = pki.server(ServerRecipe::UntrustedRoot, &names(&[HOST])).unwrap();
+    let elsewhere = pki.server(ServerCertificate::UntrustedRoot, &names(&[HOST])).unwrap();
     Question { at, ..Question::server(&elsewhere, &untrusted) }.must_answer(None, None);
 
     // Odd chains hang from what was saved, too.
-    let deep = pki.server(ServerRecipe::ReversedChain, &names(&[HOST])).unwrap();
+    let deep = pki.server(ServerCertificate::ReversedChain, &names(&[HOST])).unwrap();
     Question { at, ..Question::server(&deep, &server) }.must_answer(None, None);
-    let outlived = pki.server(ServerRecipe::ExpiredRoot, &names(&[HOST])).unwrap();
+    let outlived = pki.server(ServerCertificate::ExpiredRoot, &names(&[HOST])).unwrap();
     let expired = root("expired-root.pem");
     Question { at, ..Question::server(&outlived, &expired) }
         .must_answer(["certificate has expired at 2"], None);
-    let crossed = pki.server(ServerRecipe::CrossSignedOneExpired, &names(&[HOST])).unwrap();
+    let crossed = pki.server(ServerCertificate::CrossSignedOneExpired, &names(&[HOST])).unwrap();
     Question { at, ..Question::server(&crossed, &server) }.must_answer(None, None);
 }
 

@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 
 use rstest::rstest;
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Name, OcspKind, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, Format, Name, OcspKind, ServerCertificate};
 
 #[test]
 fn recipes_and_formats_are_read_back_as_themselves() {
-    for recipe in ServerRecipe::ALL {
-        assert_eq!(recipe.to_string().parse::<ServerRecipe>().unwrap(), *recipe);
+    for recipe in ServerCertificate::ALL {
+        assert_eq!(recipe.to_string().parse::<ServerCertificate>().unwrap(), *recipe);
     }
-    for recipe in ClientRecipe::ALL {
-        assert_eq!(recipe.to_string().parse::<ClientRecipe>().unwrap(), *recipe);
+    for recipe in ClientCertificate::ALL {
+        assert_eq!(recipe.to_string().parse::<ClientCertificate>().unwrap(), *recipe);
     }
     for kind in CrlKind::ALL {
         assert_eq!(kind.to_string().parse::<CrlKind>().unwrap(), *kind);
@@ -32,8 +32,8 @@ fn names_may_be_as_long_as_dns_lets_them() {
 
 #[test]
 fn every_recipe_says_what_it_is_and_where_that_is_written() {
-    let servers = ServerRecipe::ALL.iter().map(|recipe| (recipe.summary(), recipe.clause()));
-    let clients = ClientRecipe::ALL.iter().map(|recipe| (recipe.summary(), recipe.clause()));
+    let servers = ServerCertificate::ALL.iter().map(|recipe| (recipe.summary(), recipe.clause()));
+    let clients = ClientCertificate::ALL.iter().map(|recipe| (recipe.summary(), recipe.clause()));
     let all: Vec<_> = servers.chain(clients).collect();
     for (summary, clause) in &all {
         assert!(summary.ends_with('.') && clause.starts_with("RFC "), "{summary} {clause}");
@@ -45,16 +45,16 @@ fn every_recipe_says_what_it_is_and_where_that_is_written() {
 #[test]
 fn a_typo_is_told_what_there_is() {
     assert_eq!(
-        "expird".parse::<ClientRecipe>().unwrap_err().to_string(),
+        "expird".parse::<ClientCertificate>().unwrap_err().to_string(),
         "unknown client certificate \"expird\"; known are good, rsa, another-tenant, untrusted, issued-by-server-ca, expired, \
          not-yet-valid, self-signed, wrong-extended-key-usage, revoked, revoked-intermediate, weak"
     );
-    let typo = "good ".parse::<ServerRecipe>().unwrap_err().to_string();
+    let typo = "good ".parse::<ServerCertificate>().unwrap_err().to_string();
     assert!(
         typo.starts_with("unknown server certificate \"good \"; known are good, good-rsa, rsa-3072, "),
         "{typo}"
     );
-    assert_eq!(typo.split(", ").count(), ServerRecipe::ALL.len());
+    assert_eq!(typo.split(", ").count(), ServerCertificate::ALL.len());
     assert_eq!(
         "godo".parse::<OcspKind>().unwrap_err().to_string(),
         "unknown OCSP response `godo`, expected one of good, revoked, unknown, expired, garbage"

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, str::FromStr, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
-use tls_gauntlet_certs::{ClientRecipe, Format, Identity, Name, Pki, ServerRecipe, write};
+use tls_gauntlet_certs::{ClientCertificate, Format, Identity, Name, Pki, ServerCertificate, write};
 use tls_gauntlet_scenarios::nearest;
 
 use super::{
@@ -119,14 +119,14 @@ where
 /// A certificate that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Recipe {
-    Server(ServerRecipe),
-    Client(ClientRecipe),
+    Server(ServerCertificate),
+    Client(ClientCertificate),
 }
 
 impl Recipe {
     fn all() -> impl Iterator<Item = Self> {
-        let servers = ServerRecipe::ALL.iter().copied().map(Self::Server);
-        servers.chain(ClientRecipe::ALL.iter().copied().map(Self::Client))
+        let servers = ServerCertificate::ALL.iter().copied().map(Self::Server);
+        servers.chain(ClientCertificate::ALL.iter().copied().map(Self::Client))
     }
 
     /// Those that were named; `expired` alone means the server's and the client's.

@@ -15,7 +15,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, Pki, crls_pem};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, Pki, crls_pem};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 
 use super::{
@@ -295,7 +295,7 @@ fn write_files(pki: &Pki, folder: &Path) -> Result<Files, Failure> {
         fs::write(&path, content).map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
         Ok(path.display().to_string())
     };
-    let client = pki.client(ClientRecipe::Good).map_err(Failure::work)?;
+    let client = pki.client(ClientCertificate::Good).map_err(Failure::work)?;
     let root = pki.server_root().to_pem().map_err(Failure::work)?;
     let lists = pki.crls(CrlKind::Revoked).and_then(|lists| crls_pem(&lists)).map_err(Failure::work)?;
     Ok(Files {

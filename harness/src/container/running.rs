@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 use testcontainers::{ContainerAsync, ContainerRequest, core::ContainerPort, runners::AsyncRunner};
-use tls_gauntlet_certs::ClientRecipe;
+use tls_gauntlet_certs::ClientCertificate;
 
 use super::{
     BY_NAME, CONTROL, GauntletImage, asked,
@@ -105,7 +105,7 @@ impl GauntletContainer {
     ///
     /// # Errors
     /// [`ContainerError`] if the container is gone.
-    pub async fn client_certificate(&self, kind: ClientRecipe) -> Result<ClientFiles, ContainerError> {
+    pub async fn client_certificate(&self, kind: ClientCertificate) -> Result<ClientFiles, ContainerError> {
         Ok(ClientFiles {
             certificate_pem: self.text(&format!("/certs/client-{kind}.pem")).await?,
             key_pem: self.text(&format!("/certs/client-{kind}.key")).await?,

@@ -1,6 +1,6 @@
 //! The PKI as files to fetch.
 
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, PfxEncryption, Pki, crls_pem};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, PfxEncryption, Pki, crls_pem};
 
 use super::PFX_PASSWORD;
 
@@ -22,7 +22,7 @@ pub(super) struct File {
 
 /// The names of all files.
 pub(super) fn names() -> Vec<String> {
-    let clients = ClientRecipe::ALL
+    let clients = ClientCertificate::ALL
         .iter()
         .flat_map(|recipe| SUFFIXES.iter().map(move |suffix| format!("client-{recipe}.{suffix}")));
     ROOTS.iter().chain(&LISTS).map(|&file| file.to_owned()).chain(clients).collect()
@@ -46,7 +46,7 @@ pub(super) fn file(pki: &Pki, name: &str) -> Result<Option<File>, Box<dyn std::e
     let Some((recipe, suffix)) = name.strip_prefix("client-").and_then(|stem| stem.split_once('.')) else {
         return Ok(None);
     };
-    let Ok(recipe) = recipe.parse::<ClientRecipe>() else { return Ok(None) };
+    let Ok(recipe) = recipe.parse::<ClientCertificate>() else { return Ok(None) };
     let identity = pki.client(recipe)?;
     Ok(match suffix {
         "pem" => pem(identity.chain_pem().into_bytes()),

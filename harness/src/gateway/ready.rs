@@ -76,7 +76,7 @@ fn status(head: &[u8]) -> Option<u16> {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use tls_gauntlet_certs::{ClientRecipe, Pki};
+    use tls_gauntlet_certs::{ClientCertificate, Pki};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -84,7 +84,8 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_is_left_alone_is_given_up() {
         let pki = Pki::new(1, time::macros::datetime!(2026-11-21 12:00 UTC)).unwrap();
-        let caller = Caller::new(&pki.client(ClientRecipe::Good).unwrap(), Duration::from_millis(1)).unwrap();
+        let caller =
+            Caller::new(&pki.client(ClientCertificate::Good).unwrap(), Duration::from_millis(1)).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let answer = caller.ask(listener.local_addr().unwrap(), "/").await;
         assert_eq!(answer.unwrap_err(), "it took the connection and did not answer");

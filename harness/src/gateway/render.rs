@@ -10,10 +10,10 @@ use std::{
 use minijinja::{Environment, UndefinedBehavior};
 use openssl::x509::X509;
 use serde::Serialize;
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, Format, Identity, Name, ServerRecipe, crls_pem};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, Format, Identity, Name, ServerCertificate, crls_pem};
 use tls_gauntlet_scenarios::{
-    CipherSuite, ClientCertificate, ClientCertificatePolicy, Group, ListenerProfile, RevocationCheck,
-    TlsVersion, UpstreamProfile, Versions,
+    CipherSuite, ClientCertificatePolicy, Group, ListenerProfile, RevocationCheck, TlsVersion,
+    UpstreamProfile, Versions,
 };
 
 use super::{
@@ -183,7 +183,7 @@ impl Facts {
         let files = |error: io::Error| failed(&format!("write into {}", dir.display()), error.to_string());
 
         let names = [Name::Dns(GATEWAY_NAME.to_owned())];
-        let identity = plan.pki.server(ServerRecipe::Good, &names).map_err(certificates)?;
+        let identity = plan.pki.server(ServerCertificate::Good, &names).map_err(certificates)?;
         let certificate = write_identity(dir, &identity, "gateway").map_err(certificates)?;
         let trusted: Vec<&X509> = plan.keyring.authorities().collect();
         for (file, roots) in [("server-root.pem", trusted), ("client-root.pem", vec![plan.pki.client_root()])]
@@ -195,7 +195,7 @@ impl Facts {
 
         let client_crl = dir.join("client-crl.pem");
         // What is to be on the list has to be issued first; what backends show, has been.
-        plan.pki.client(ClientRecipe::Revoked).map_err(certificates)?;
+        plan.pki.client(ClientCertificate::Revoked).map_err(certificates)?;
         let server_crl = dir.join("server-crl.pem");
         for (file, lists) in [
             (&client_crl, plan.pki.client_crls(CrlKind::Revoked)),

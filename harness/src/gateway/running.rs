@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use tls_gauntlet_certs::ClientRecipe;
+use tls_gauntlet_certs::ClientCertificate;
 use tls_gauntlet_scenarios::ClientCertificatePolicy;
 
 use super::{
@@ -210,7 +210,7 @@ impl RunningProgram {
     pub(super) async fn wait_ready(&mut self, plan: &GatewayPlan, path: &str) -> Result<(), GatewayError> {
         let program = self.program.clone();
         let name = &program.manifest.name;
-        let identity = plan.pki.client(ClientRecipe::Good);
+        let identity = plan.pki.client(ClientCertificate::Good);
         let identity = identity.map_err(|error| program.failed("make certificates", error.to_string()))?;
         let (wanted, limit) = (program.manifest.run.ready, self.limits.ready);
         // A connection that hangs leaves time for others.

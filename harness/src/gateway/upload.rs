@@ -75,7 +75,7 @@ pub fn authority(
 mod tests {
     use rstest::rstest;
     use time::macros::datetime;
-    use tls_gauntlet_certs::{ClientRecipe, PfxEncryption, Pki};
+    use tls_gauntlet_certs::{ClientCertificate, PfxEncryption, Pki};
     use tls_gauntlet_scenarios::catalogue;
 
     use super::*;
@@ -105,7 +105,7 @@ mod tests {
         #[values(true, false)] as_pem: bool,
     ) {
         let pki = Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap();
-        let identity = pki.client(ClientRecipe::Good).unwrap();
+        let identity = pki.client(ClientCertificate::Good).unwrap();
         let certificate = if is_root { pki.server_root() } else { &identity.chain()[1] };
         let file = if as_pem { certificate.to_pem() } else { certificate.to_der() }.unwrap();
         let profile = catalogue().profile(name).unwrap();
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_client_certificate_comes_with_its_password() {
         let identity =
-            Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap().client(ClientRecipe::Good).unwrap();
+            Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap().client(ClientCertificate::Good).unwrap();
         let file = identity.pfx("secret", PfxEncryption::Modern).unwrap();
         assert_eq!(client_certificate(&file, "secret").unwrap().serial(), identity.serial());
         assert_eq!(client_certificate(&file, "").unwrap_err(), Unusable::WrongPassword);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tls_gauntlet_certs::{ClientRecipe, Identity, Pki};
+use tls_gauntlet_certs::{ClientCertificate, Identity, Pki};
 use tls_gauntlet_scenarios::{Cause, Diagnosis, Evidence, Outcome};
 use tokio::time::{Instant, timeout};
 
@@ -76,7 +76,7 @@ async fn through_gateway(stage: &Stage<'_>, probe: &Probe, nonce: Nonce) -> Resu
 
 /// Whoever still shows the old certificate has to be refused, and whoever shows the new one let in.
 async fn refused_by_backend(stage: &Stage<'_>) -> Result<Old, RunError> {
-    let client = |pki: &Pki| pki.client(ClientRecipe::Good).map_err(cannot);
+    let client = |pki: &Pki| pki.client(ClientCertificate::Good).map_err(cannot);
     let new = directly(stage, client(&stage.generations.new)?).await?;
     if new.outcome != Outcome::Reach {
         let because = format!("the new one does not come through either: {}", in_words(&new));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use openssl::x509::X509;
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, ServerCertificate};
 use tls_gauntlet_scenarios::catalogue;
 
 use super::{
@@ -114,7 +114,7 @@ impl<'a> Stage<'a> {
             roots.push(new.server_root().clone());
         }
         vault.store().put(TRUST, Material::Authorities(roots));
-        vault.store().put(CLIENT, Material::Identity(old.client(ClientRecipe::Good).map_err(cannot)?));
+        vault.store().put(CLIENT, Material::Identity(old.client(ClientCertificate::Good).map_err(cannot)?));
         let mut agent = Agent::new(vault.address(), CALLER, limits);
         for name in [TRUST, CLIENT] {
             agent.refresh(name).await.map_err(cannot)?;
@@ -233,7 +233,7 @@ impl<'a> Stage<'a> {
             Change::BackendCertificate => {
                 self.marks.told = load.now();
                 self.give(&Held {
-                    identity: old.server(ServerRecipe::Good, &names()).map_err(cannot)?,
+                    identity: old.server(ServerCertificate::Good, &names()).map_err(cannot)?,
                     client_roots: Vec::new(),
                 })
                 .await?;
@@ -246,7 +246,7 @@ impl<'a> Stage<'a> {
                 self.wait_for_the_scout(load).await?;
                 self.marks.told = load.now();
                 self.give(&Held {
-                    identity: new.server(ServerRecipe::Good, &names()).map_err(cannot)?,
+                    identity: new.server(ServerCertificate::Good, &names()).map_err(cannot)?,
                     client_roots: Vec::new(),
                 })
                 .await?;
@@ -288,7 +288,7 @@ impl<'a> Stage<'a> {
 
     /// The new client certificate goes into the store.
     fn put_client(&self) -> Result<u32, RunError> {
-        let identity = self.generations.new.client(ClientRecipe::Good).map_err(cannot)?;
+        let identity = self.generations.new.client(ClientCertificate::Good).map_err(cannot)?;
         Ok(self.vault.store().put(CLIENT, Material::Identity(identity)))
     }
 
@@ -315,7 +315,7 @@ impl<'a> Stage<'a> {
         self.wait_for_it(load).await;
         if self.marks.taken_up.is_some() {
             load.drained().await;
-            let identity = self.generations.old.server(ServerRecipe::Good, &names()).map_err(cannot)?;
+            let identity = self.generations.old.server(ServerCertificate::Good, &names()).map_err(cannot)?;
             let client_roots = vec![self.generations.new.client_root().clone()];
             self.give(&Held { identity, client_roots }).await?;
         }
@@ -384,13 +384,15 @@ impl<'a> Stage<'a> {
             pki.server(recipe, &names()).map(|identity| identity.serial()).map_err(cannot)
         };
         let client = |pki: &tls_gauntlet_certs::Pki| {
-            pki.client(ClientRecipe::Good).map(|identity| identity.serial()).map_err(cannot)
+            pki.client(ClientCertificate::Good).map(|identity| identity.serial()).map_err(cannot)
         };
         let (before, after) = match self.change {
             Change::BackendCertificate => {
-                (server(old, ServerRecipe::RevokedByCrl)?, server(old, ServerRecipe::Good)?)
+                (server(old, ServerCertificate::RevokedByCrl)?, server(old, ServerCertificate::Good)?)
             }
-            Change::BackendAuthority => (server(old, ServerRecipe::Good)?, server(new, ServerRecipe::Good)?),
+            Change::BackendAuthority => {
+                (server(old, ServerCertificate::Good)?, server(new, ServerCertificate::Good)?)
+            }
             Change::ClientCertificate | Change::AccessDenied | Change::VersionDisabled => {
                 (client(old)?, client(new)?)
             }
@@ -450,10 +452,10 @@ fn keyring(agent: &Agent, mut keyring: Keyring) -> Keyring {
 /// What a backend holds before anything changes.
 fn held_at_first(change: Change, part: Part, of: &Generations) -> Result<Held, RunError> {
     let (pki, recipe) = match change {
-        Change::BackendCertificate => (&of.old, ServerRecipe::RevokedByCrl),
-        Change::TrustStore if part == Part::StaysBehind => (&of.new, ServerRecipe::Good),
-        _ if part == Part::Scout => (&of.new, ServerRecipe::Good),
-        _ => (&of.old, ServerRecipe::Good),
+        Change::BackendCertificate => (&of.old, ServerCertificate::RevokedByCrl),
+        Change::TrustStore if part == Part::StaysBehind => (&of.new, ServerCertificate::Good),
+        _ if part == Part::Scout => (&of.new, ServerCertificate::Good),
+        _ => (&of.old, ServerCertificate::Good),
     };
     let identity = pki.server(recipe, &names()).map_err(cannot)?;
     Ok(Held { identity, client_roots: vec![of.old.client_root().clone(), of.new.client_root().clone()] })

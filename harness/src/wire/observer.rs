@@ -327,7 +327,7 @@ mod tests {
     use openssl::ssl::{SslContext, SslMethod, SslStream, SslVerifyMode, SslVersion};
     use rstest::rstest;
     use time::macros::datetime;
-    use tls_gauntlet_certs::{ClientRecipe, Name, Pki, ServerRecipe};
+    use tls_gauntlet_certs::{ClientCertificate, Name, Pki, ServerCertificate};
 
     use super::*;
 
@@ -339,7 +339,7 @@ mod tests {
     /// One handshake (and in TLS 1.3, where the client is done first, one byte) between two ends in memory.
     fn handshake(version: SslVersion, client_trusts: bool, server_asks: bool) -> Ends {
         let pki = Pki::new(1, datetime!(2026-03-01 12:00 UTC)).unwrap();
-        let identity = pki.server(ServerRecipe::Good, &[Name::Dns("a.test".to_owned())]).unwrap();
+        let identity = pki.server(ServerCertificate::Good, &[Name::Dns("a.test".to_owned())]).unwrap();
         let mut server = context(SslMethod::tls_server(), version);
         server.set_certificate(identity.leaf()).unwrap();
         server.set_private_key(identity.key()).unwrap();
@@ -348,7 +348,7 @@ mod tests {
             server.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
         }
         let mut client = context(SslMethod::tls_client(), version);
-        let shown = pki.client(ClientRecipe::Good).unwrap();
+        let shown = pki.client(ClientCertificate::Good).unwrap();
         client.set_certificate(shown.leaf()).unwrap();
         client.set_private_key(shown.key()).unwrap();
         client.set_verify_callback(SslVerifyMode::PEER, move |_, _| client_trusts);

@@ -18,7 +18,7 @@ use tls_gauntlet::{
     backend::{Fleet, FleetOptions, SERVER_NAME},
     trials,
 };
-use tls_gauntlet_certs::{ClientRecipe, PfxEncryption, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, PfxEncryption, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::{Composed, FaultAction, catalogue};
 use tokio::process::Command;
 
@@ -102,7 +102,7 @@ impl Batch {
         let fleet = Fleet::start(&plan, pki, &FleetOptions::default()).await.unwrap();
         let folder = TempDir::new().unwrap();
         let file = |name: &str| folder.path().join(name).display().to_string();
-        let client = pki.client(ClientRecipe::Good).unwrap();
+        let client = pki.client(ClientCertificate::Good).unwrap();
         fs::write(file("root.pem"), pki.server_root().to_pem().unwrap()).unwrap();
         fs::write(file("client.pem"), client.chain_pem() + &client.key_pem()).unwrap();
         fs::write(file("client.pfx"), client.pfx("gauntlet", PfxEncryption::Modern).unwrap()).unwrap();
@@ -152,7 +152,7 @@ async fn the_table_is_what_they_say() {
     #[allow(clippy::disallowed_methods, reason = "certificates have to be valid for programs with clocks")]
     let pki = Arc::new(Pki::new(7, OffsetDateTime::now_utc()).unwrap());
     // Making this key takes the processor for itself.
-    pki.server(ServerRecipe::Rsa8192, &FleetOptions::default().names).unwrap();
+    pki.server(ServerCertificate::Rsa8192, &FleetOptions::default().names).unwrap();
     let recorded = read();
     let mut table = by_line();
     let (there, missing): (Vec<_>, Vec<_>) = BATCHES.iter().partition(|batch| batch.is_there());

@@ -13,7 +13,7 @@ use tls_gauntlet::{
     backend::{Backend, SERVER_NAME},
     trials,
 };
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, crls_pem};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, crls_pem};
 use tls_gauntlet_scenarios::BackendSaw;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
@@ -56,7 +56,7 @@ impl Target {
         fs::write(folder.path().join("client-root.pem"), pki.client_root().to_pem().unwrap()).unwrap();
         let lists = crls_pem(&pki.crls(CrlKind::Revoked).unwrap()).unwrap();
         fs::write(folder.path().join("crl.pem"), lists).unwrap();
-        for recipe in ClientRecipe::ALL {
+        for recipe in ClientCertificate::ALL {
             let identity = pki.client(*recipe).unwrap();
             let pem = identity.chain_pem() + &identity.key_pem();
             fs::write(folder.path().join(format!("{recipe}.pem")), pem).unwrap();

@@ -368,7 +368,11 @@ impl Leg<'_> {
     /// Groups, parameters and signatures, where the backend is particular about them. No group is needed for a suite with static RSA.
     fn keys(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
         let needs_group = version == TlsVersion::Tls13
-            || self.backend.ciphers.as_ref().is_none_or(|accepted| accepted.iter().any(|suite| suite.is_ecdhe()));
+            || self
+                .backend
+                .ciphers
+                .as_ref()
+                .is_none_or(|accepted| accepted.iter().any(|suite| suite.is_ecdhe()));
         if let Some(accepted) = self.backend.groups.as_ref().filter(|_| needs_group) {
             let claimed = || self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups));
             let offered = self.upstream.groups.as_ref().map_or_else(claimed, Ok)?;

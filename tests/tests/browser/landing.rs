@@ -10,7 +10,7 @@ use tls_gauntlet::{
     control::{Control, ControlOptions},
     wait,
 };
-use tls_gauntlet_certs::{ClientRecipe, Pki};
+use tls_gauntlet_certs::{ClientCertificate, Pki};
 use tls_gauntlet_scenarios::{Composed, catalogue};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -34,7 +34,7 @@ impl Served {
         let front = Arc::new(Front::start(&pki, &options).await.unwrap());
         let options = ControlOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)), now()).secret("5ec4e7");
         let control = Control::start(fleet, front, options).await.unwrap();
-        let (folder, client) = (TempDir::new().unwrap(), pki.client(ClientRecipe::Good).unwrap());
+        let (folder, client) = (TempDir::new().unwrap(), pki.client(ClientCertificate::Good).unwrap());
         fs::write(folder.path().join("ca.pem"), pki.server_root().to_pem().unwrap()).unwrap();
         fs::write(folder.path().join("client-good.pem"), client.chain_pem()).unwrap();
         fs::write(folder.path().join("client-good.key"), client.key_pem()).unwrap();

@@ -19,7 +19,7 @@ use openssl::{
     ssl::{AlpnError, Ssl, SslContext, SslMethod, SslOptions, SslRef, SslVerifyMode},
     x509::X509Crl,
 };
-use tls_gauntlet_certs::{ClientRecipe, CrlKind, Identity, Name, Pki, ServerRecipe};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, Identity, Name, Pki, ServerCertificate};
 use tls_gauntlet_scenarios::{Cause, ClientCertificatePolicy, ListenerProfile, Phase};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -78,8 +78,9 @@ impl Setting {
         let what = format!("the listener \"{name}\"");
         let names = [GATEWAY_NAME, "localhost", "127.0.0.1"].map(str::parse::<Name>);
         let names = names.into_iter().collect::<Result<Vec<_>, _>>().map_err(CannotSetUp::because(&what))?;
-        let identity = plan.pki.server(ServerRecipe::Good, &names).map_err(CannotSetUp::because(&what))?;
-        let rsa = wants_rsa(profile).then(|| plan.pki.server(ServerRecipe::GoodRsa, &names)).transpose();
+        let identity =
+            plan.pki.server(ServerCertificate::Good, &names).map_err(CannotSetUp::because(&what))?;
+        let rsa = wants_rsa(profile).then(|| plan.pki.server(ServerCertificate::GoodRsa, &names)).transpose();
         let rsa = rsa.map_err(CannotSetUp::because(&what))?;
         let revoked = profile.check_revocation.then(|| revoked(&plan.pki)).transpose();
         let revoked = revoked.map_err(CannotSetUp::because(&what))?;
@@ -258,7 +259,7 @@ impl std::fmt::Debug for Context {
 /// The revocation lists of the authority that issues client certificates, and of the authorities above it.
 fn revoked(pki: &Pki) -> Result<Vec<X509Crl>, Box<dyn std::error::Error + Send + Sync>> {
     // A certificate has to be issued before it can be on the list.
-    pki.client(ClientRecipe::Revoked)?;
+    pki.client(ClientCertificate::Revoked)?;
     let lists = pki.client_crls(CrlKind::Revoked)?;
     Ok(lists.iter().map(|list| X509Crl::from_der(list)).collect::<Result<_, _>>()?)
 }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use tls_gauntlet::{
-    certs::ClientRecipe,
     container::GauntletImage,
     scenarios::{ClientCertificate, TlsVersion},
 };
@@ -21,7 +20,7 @@ pub fn a_late_client_certificate(place: &Place) {
         let fleet = place.fleet(GauntletImage::default().with_backend(backend)).await;
         let upstream = fleet.url_for(&place.fleet_host(), backend).unwrap();
         let upstream = upstream.trim_end_matches('/');
-        let shown = fleet.client_certificate(ClientRecipe::Good).await.unwrap();
+        let shown = fleet.client_certificate(ClientCertificate::Good).await.unwrap();
         let http = format!(
             "proxy_ssl_trusted_certificate ca.pem; proxy_ssl_verify on; proxy_ssl_verify_depth 3;\n\
              proxy_ssl_server_name on; proxy_ssl_certificate client.pem; proxy_ssl_certificate_key client.key;\n\

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use outside::{fetch, fetch_as};
 use tls_gauntlet::{
-    certs::ClientRecipe,
     container::{ContainerError, GauntletImage},
     scenarios::{Alert, ClientCertificate},
 };
@@ -26,14 +25,14 @@ pub fn typed_access_to_what_runs_in_it(place: &Place) {
         assert_eq!(seen[0].saw.alert_received, Some(Alert::CertificateExpired));
 
         let asking = "client-cert-required+h1-only";
-        let shown = gauntlet.client_certificate(ClientRecipe::Expired).await.unwrap();
+        let shown = gauntlet.client_certificate(ClientCertificate::Expired).await.unwrap();
         let nonce = "n-00000000000000aa";
         let url = gauntlet.url(asking).await.unwrap() + nonce;
         let _ = fetch_as(Some((&shown.certificate_pem, &shown.key_pem)), &url, &trust);
         let seen = gauntlet.ledger_of(asking).await.unwrap();
         assert_eq!(seen[0].saw.client_certificate, Some(ClientCertificate::Expired));
 
-        let shown = gauntlet.client_certificate(ClientRecipe::Good).await.unwrap();
+        let shown = gauntlet.client_certificate(ClientCertificate::Good).await.unwrap();
         fetch_as(Some((&shown.certificate_pem, &shown.key_pem)), &url, &trust).unwrap();
         let seen = gauntlet.ledger(nonce).await.unwrap();
         assert_eq!(seen.len(), 1, "the refused call never came as far as its nonce");
