@@ -91,7 +91,7 @@ pub enum GatewayKind {
     Reference,
     /// A program that Gauntlet starts.
     Program,
-    /// One that is already running.
+    /// A gateway that is already running.
     External,
 }
 
@@ -133,12 +133,12 @@ pub struct CellRecord {
     /// What the gateway's log says.
     #[serde(default)]
     pub gateway_said: Vec<String>,
-    /// What that means.
+    /// What these lines mean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gateway_causes: Vec<Cause>,
     /// Why the scenario matters.
     pub why: String,
-    /// Who says so.
+    /// The source that says so.
     pub source: String,
     /// The command that runs this cell again.
     pub reproduce: String,
@@ -157,15 +157,15 @@ impl CellRecord {
 /// A text that is not a run record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// Of another schema, or of none.
+    /// The text is of another schema, or of none.
     #[error("its schema is {found}, and this version of gauntlet reads {wanted}")]
     Schema {
-        /// That of the text.
+        /// The schema of the text.
         found: String,
-        /// The one it should have.
+        /// The schema it should have.
         wanted: &'static str,
     },
-    /// Not what the schema says.
+    /// The text is not what the schema says.
     #[error("not a record: {0}")]
     Malformed(#[from] serde_json::Error),
 }

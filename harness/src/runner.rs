@@ -158,7 +158,7 @@ impl RunError {
     }
 }
 
-/// Who wants to hear of events.
+/// The listener of a run's events.
 pub type OnEvent<'a> = &'a (dyn Fn(Event) + Send + Sync);
 
 /// The names of the cells that a request selects, in order, without running any.

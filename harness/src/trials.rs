@@ -77,7 +77,7 @@ pub fn is_required(program: &str) -> bool {
 }
 
 fn request() -> RunRequest {
-    // The one place beside the command line that reads the clock: a test has nobody to ask.
+    // The only place beside the command line that reads the clock: a test program is given no time.
     #[allow(
         clippy::disallowed_methods,
         reason = "the entry point of a test program, as `cli` is of the command"

@@ -16,13 +16,13 @@ use crate::{
 pub struct Diagnosis {
     /// Whether the request came through.
     pub outcome: Outcome,
-    /// Who refused.
+    /// The party that refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Party>,
-    /// When.
+    /// The phase in which it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// Why: the likeliest cause that the evidence allows.
+    /// The reason: the likeliest cause that the evidence allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
     /// Every cause that the evidence allows, where it allows more than one.
@@ -69,7 +69,7 @@ fn is_reached(evidence: &Evidence) -> bool {
         && evidence.backend_saw.iter().any(|seen| seen.requests > 0)
 }
 
-/// Who refused, when, and the causes that the witnesses allow, likeliest first.
+/// The party that refused, the phase, and the causes that the witnesses allow, likeliest first.
 #[derive(Debug)]
 struct Refusal {
     by: Party,
@@ -118,7 +118,7 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
         }
         return refusal;
     }
-    // The gateway answered in HTTP and its log says why. Nobody called the backend, so it can only be something that
+    // The gateway answered in HTTP and its log says why. The backend was not called, so it can only be something that
     // the gateway held against its own client, or that it could not connect.
     let is_possible =
         |cause: &Cause| cause.is_before_backend() || (*cause == Cause::NotTls && client.plaintext);
@@ -133,7 +133,7 @@ fn refusal_before_backend(evidence: &Evidence) -> Refusal {
     if refusal.by == Party::Backend {
         refusal.by = Party::Gateway;
     }
-    // Who answers in HTTP over TLS has finished its client's handshake.
+    // An answer in HTTP over TLS comes after the handshake with the client.
     if refusal.phase == Phase::Handshake && client.tls_version.is_some() {
         refusal.phase = Phase::Request;
     }
@@ -197,8 +197,8 @@ fn refusal_at_backend(evidence: &Evidence) -> Refusal {
     refusal
 }
 
-/// Who gives up, waits for an answer: to its ClientHello until the handshake is over, to its request afterwards. How
-/// far the backend had come with either of them by then is a matter of the machine's speed.
+/// The phase in which a peer that gave up was waiting: for the answer to its ClientHello until the handshake is over, for
+/// the answer to its request afterwards. How far the backend had come by then depends on the speed of the machine.
 const fn waited_in(phase: Phase) -> Phase {
     match phase {
         Phase::Connect | Phase::Handshake => Phase::Handshake,
@@ -240,15 +240,15 @@ fn by_log(said: &[Cause], otherwise: Phase) -> Refusal {
     Refusal { by: cause.refuser(), phase: cause.phase().unwrap_or(otherwise), causes: said.to_vec() }
 }
 
-/// Who refused, going by the alert if there is one.
+/// The party that refused, by the alert if there is one.
 fn refuser(cause: Cause, seen: &BackendSaw) -> Party {
     let usual = cause.refuser();
     match (seen.alert_sent, seen.alert_received) {
         // The backend's own answer to a peer that will not renegotiate is an alert too.
         _ if usual == Party::Gateway => Party::Gateway,
         (None, Some(_)) => Party::Gateway,
-        // A server that finds nothing in common says so. One that has said nothing was left by its peer: OpenSSL
-        // drops an alert whose record has a version that it does not accept ("wrong version number").
+        // A server that finds nothing in common sends an alert. If it sent none, its peer left: OpenSSL drops an alert
+        // whose record has a version that it does not accept ("wrong version number").
         (None, None) if cause.is_nothing_in_common() => Party::Gateway,
         (Some(_), _) | (None, None) => usual,
     }

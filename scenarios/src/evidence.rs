@@ -35,7 +35,7 @@ pub struct ClientSaw {
     /// The HTTP status, once a complete response head has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Who made the response: a backend's echo of the cell's nonce proves that it was the backend.
+    /// The side that made the response: a backend's echo of the cell's nonce proves that it was the backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<Responder>,
     /// Whether the response came whole.
@@ -81,7 +81,7 @@ pub struct ClientSaw {
 }
 
 impl ClientSaw {
-    /// Whether it got a whole response that says that all is well, whoever made it.
+    /// Whether it got a whole response with a status of success, from the backend or from the gateway.
     #[must_use]
     pub fn sees_success(&self) -> bool {
         self.complete && self.status.is_some_and(|status| (200..300).contains(&status))
@@ -89,7 +89,7 @@ impl ClientSaw {
 }
 
 closed_list! {
-    /// Who made a response.
+    /// The side that made a response.
     Responder as "responder" {
         /// The backend: the response echoes the cell's nonce.
         Backend = "backend",

@@ -13,16 +13,16 @@ use crate::words::{
 pub struct Expectation {
     /// Whether the request comes through.
     pub outcome: Outcome,
-    /// Who refuses.
+    /// The party that refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Party>,
-    /// When.
+    /// The phase in which it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// What else it may be called: one flaw can break two rules.
+    /// Another cause that is right as well: one flaw can break two rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or_cause: Option<Cause>,
     /// Whether the witnesses must tell it from every other cause.
@@ -81,7 +81,7 @@ pub struct BackendSight {
     /// Whether a server name was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<bool>,
-    /// The server names of which one was sent, where one was; known to whoever sets the gateway up.
+    /// The server names of which one was sent, where one was; known to the runner, which sets the gateway up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sni: Vec<String>,
     /// Which client certificate was shown (`Some(None)`, in JSON `null`: none at all).
@@ -99,12 +99,12 @@ pub struct BackendSight {
     /// Whether the connection had carried another request before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused: Option<bool>,
-    /// Whether anybody asked for the status of its certificate where that certificate points to.
+    /// Whether the status of its certificate was asked for where the certificate points to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_asked: Option<bool>,
 }
 
-/// What is there is `Some`, even if it is `null`.
+/// A value that is present is `Some`, even if it is `null`.
 fn present<'de, D, T>(value: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,

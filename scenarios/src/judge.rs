@@ -193,7 +193,7 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
     None
 }
 
-/// Right outcome, right cause; but did anybody ask for the certificate's status who must not, or nobody who must?
+/// Whether the status of the backend's certificate was asked for although it must not be, or not although it must.
 fn status_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
     let must = expected.backend.status_asked?;
     match (must, &evidence.status_asked[..]) {
@@ -207,8 +207,7 @@ fn status_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String
     }
 }
 
-/// What the gateway offered to the backend beyond what it was told to, or what nobody is to offer, whatever the backend made
-/// of it.
+/// What the gateway offered to the backend beyond its setting, or what no client may offer, whatever the backend made of it.
 fn surplus(expected: &Expectation, evidence: &Evidence) -> Option<String> {
     let hellos = || evidence.backend_saw.iter().filter_map(|seen| seen.client_hello.as_ref());
     if let Some(surplus) = hellos().map(|hello| beyond(&expected.backend, hello)).find(|one| !one.is_empty())
@@ -319,7 +318,7 @@ fn connections_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<S
         .then(|| format!("the backend saw {seen} connections; expected {wanted}"))
 }
 
-/// Who waits longest, gives up last.
+/// Whether the gateway or its client had to give up first, and which of them did.
 fn patience_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<String> {
     let gave_up = evidence.client_saw.ended != Some(Ended::TimedOut);
     match (expected.gives_up?, gave_up) {
@@ -393,7 +392,7 @@ fn any_of(causes: &[Cause]) -> String {
     causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// As many as a reader takes in.
+/// The first names, as many as a reader takes in.
 fn listed(names: &[String]) -> String {
     const MOST: usize = 3;
     let shown = &names[..names.len().min(MOST)];

@@ -60,7 +60,7 @@ pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver
         stop = while_alive(patience, story.traffic(), live(tap, &port, &story, &mut remains)) => {
             stop.unwrap_or(Stop::Silence)
         }
-        // Also when nobody is left who could tell: the backend has been dropped.
+        // The wait also ends when the sender is gone: the backend has been dropped.
         _ = told.as_mut() => Stop::Told,
     };
     port.ledger().write(story.conclude(&port, stop), story.client_chain());
@@ -99,7 +99,7 @@ async fn live(mut tap: Tap, port: &Arc<Port>, story: &Arc<Story>, remains: &mut 
             Some(fault) if failure.is_pause && fault.at == FaultPhase::ClientHello => {
                 instead_of_a_handshake(fault.does, &tls, story, remains).await
             }
-            // The only other one who pauses: a server name was required.
+            // The only other pause is that of a backend that requires a server name.
             _ if failure.is_pause => {
                 let has_name = story.hello().is_some_and(|hello| hello.server_name.is_some());
                 let cause = if has_name { Cause::SniUnknown } else { Cause::SniMissing };
@@ -220,7 +220,7 @@ async fn instead_of_tls(action: FaultAction, mut tap: Tap, story: &Story) -> Sto
         }
         FaultAction::Close => {
             story.refuse(Cause::Truncated, Phase::Handshake);
-            // Whoever cannot be told is gone.
+            // An error here means that the peer has gone already.
             let _ = tap.shutdown().await;
         }
         FaultAction::Garbage => {
@@ -300,7 +300,7 @@ fn has_omitted(story: &Story) -> bool {
 enum Conversation {
     /// It has come to its end.
     Over { not_http: bool },
-    /// What the profile lets through of a response is with the kernel.
+    /// The part of a response that the profile lets through is with the kernel.
     Cut,
 }
 
@@ -361,7 +361,7 @@ where
 
 /// Waits until the peer's kernel has acknowledged everything, so that a reset cannot overtake it.
 async fn delivered(tls: &SharedTls) {
-    // The kernel tells nobody of an acknowledgement, so it is asked; soon after at first, then less often, because a
+    // The kernel reports no acknowledgement, so it is asked; soon after at first, then less often, because a
     // peer may delay it by 40 ms.
     const SOON: u32 = 16;
     const LATER: Duration = Duration::from_millis(1);

@@ -194,7 +194,7 @@ impl Exchange {
     }
 }
 
-/// What looks like no record of TLS.
+/// Bytes that begin no record of TLS.
 pub(super) const GARBAGE: &[u8] = b"\xde\xad\xbe\xef\xde\xad\xbe\xef\xde\xad\xbe\xef\xde\xad\xbe\xef";
 
 /// A renegotiation between the two halves of a response.

@@ -15,7 +15,7 @@ pub(super) struct Ledger {
     entries: Mutex<Vec<Written>>,
     count: watch::Sender<usize>,
     open: watch::Sender<usize>,
-    /// The same count over a whole fleet.
+    /// The count of entries over the whole fleet.
     of_fleet: watch::Sender<usize>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Written {
 }
 
 impl Default for Ledger {
-    /// An empty one, of nobody's fleet. It counts the listening socket as open, because of the connections that wait in it.
+    /// An empty ledger that belongs to no fleet. It counts the listening socket as open, because of the connections that wait in it.
     fn default() -> Self {
         Self::of_fleet(&watch::Sender::new(0))
     }
@@ -76,7 +76,7 @@ impl Ledger {
         entries.iter().skip(first).map(|written| written.saw.clone()).collect()
     }
 
-    /// The same with their times.
+    /// The entries from this one on, with their times.
     pub(super) fn written_since(&self, first: usize) -> Vec<Written> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(first..).unwrap_or_default().to_vec()

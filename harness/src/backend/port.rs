@@ -31,7 +31,7 @@ use crate::{
 pub(super) struct Port {
     composed: Composed,
     contexts: Contexts,
-    /// Those with the next certificate, if there is one.
+    /// The contexts with the next certificate, if there is one.
     renewed: Option<Contexts>,
     status: Option<Status>,
     known: Arc<Known>,
@@ -41,20 +41,20 @@ pub(super) struct Port {
     connections: AtomicU64,
     /// What the next connections meet, whatever the profile says.
     script: Mutex<VecDeque<Option<Fault>>>,
-    /// What it was given while it runs, in the place of what its profile says.
+    /// The context that it was given while it runs, in place of its profile's.
     given: Mutex<Option<SslContext>>,
 }
 
 /// The TLS contexts of one backend.
 #[derive(Debug)]
 pub(super) struct Contexts {
-    /// What they were made of.
+    /// The settings they were made of.
     pub(super) settings: Settings,
     /// For connections on which the profile's fault shows, or may.
     pub(super) faulty: SslContext,
-    /// For those on which it does not.
+    /// For connections on which it does not.
     pub(super) sound: SslContext,
-    /// For those that a script ends at the ClientHello.
+    /// For connections that a script ends at the ClientHello.
     pub(super) stopping: OnceLock<SslContext>,
 }
 
@@ -84,7 +84,7 @@ impl Port {
         }
     }
 
-    /// The same with its connections recorded.
+    /// This port, with its connections recorded.
     pub(super) fn recorded_by(self, recorder: &Recorder) -> Self {
         Self { recorder: recorder.clone(), ..self }
     }
@@ -126,7 +126,7 @@ impl Port {
         self.profile().fault_at(FaultPhase::Accept) != Some(FaultAction::RefuseConnection)
     }
 
-    /// The number of the connection that comes now, counted from 1, and its fault, if any. Those that follow a script
+    /// The number of the connection that comes now, counted from 1, and its fault, if any. Connections that follow a script
     /// are not counted.
     pub(super) fn next(&self) -> (u64, Option<Fault>) {
         if let Some(scripted) = self.script().pop_front() {

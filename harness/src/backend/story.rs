@@ -50,7 +50,7 @@ pub(super) struct Story {
     notes: Mutex<Notes>,
 }
 
-/// Who saw what of the TLS side.
+/// The witnesses of the TLS side.
 #[derive(Debug)]
 pub(super) struct Witnesses {
     pub(super) tls: SharedTls,
@@ -75,7 +75,7 @@ struct Notes {
 pub(super) enum Stop {
     /// It has come to its end by itself.
     Over,
-    /// What came was not HTTP.
+    /// The peer did not speak HTTP.
     NotHttp,
     /// The profile's fault ended it.
     Fault,
@@ -147,7 +147,7 @@ impl Story {
         self.accepted.get()
     }
 
-    /// What the ClientHello offered; read once, when somebody asks.
+    /// What the ClientHello offered; read once, when it is first asked for.
     pub(super) fn hello(&self) -> Option<&ClientHelloFacts> {
         let observer = self.observer()?;
         if self.hello.get().is_none() {
@@ -195,7 +195,7 @@ impl Story {
         self.notes().requests += 1;
     }
 
-    /// What has to be settled before the answer is settled.
+    /// Everything that comes before the answer is settled.
     pub(super) fn begin_response(&self) {
         self.notes().answering = true;
     }
@@ -282,7 +282,7 @@ impl Story {
         match stop {
             Stop::Told => return Ended::Stopped,
             Stop::Fault => return Ended::ByFault,
-            // An idle connection that nobody uses any more is closed, as every server does.
+            // An idle connection that is no longer used is closed, as every server does.
             Stop::Silence => return if is_idle { Ended::Cleanly } else { Ended::TimedOut },
             Stop::NotHttp => return Ended::NotUnderstood,
             Stop::Over => {}

@@ -1,4 +1,4 @@
-//! What was wrong at some time and is lived with: a run against a baseline fails only on what changed.
+//! The baseline: failures that are accepted. A run against a baseline fails only on what changed.
 
 use std::collections::BTreeMap;
 

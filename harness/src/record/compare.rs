@@ -15,7 +15,7 @@ pub struct Stand {
     /// Its reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// Why people live with it, if somebody has said so.
+    /// Why it is accepted, if a reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
 }

@@ -56,13 +56,13 @@ pub enum MergeError {
     /// Two records are not of one run.
     #[error("{first} has {left}, {second} has {right}; {remedy}")]
     Foreign {
-        /// One record.
+        /// The first record.
         first: String,
         /// What it has.
         left: String,
         /// The other.
         second: String,
-        /// What that has.
+        /// What the other has.
         right: String,
         /// What to do.
         remedy: &'static str,
@@ -186,7 +186,7 @@ fn join_cells(records: &[Named]) -> Result<Vec<CellRecord>, MergeError> {
     Ok(joined.into_values().map(|(_, cell)| cell.clone()).collect())
 }
 
-/// That the parts hold what the split gave them shows that no cell was lost.
+/// Checks that the parts hold the cells that the split gave them: then no cell was lost.
 fn check_split(records: &[Named]) -> Result<(), MergeError> {
     let mut given = BTreeMap::new();
     let mut split = None;

@@ -62,13 +62,13 @@ impl Cell {
         (fault.does == FaultAction::Stall).then_some(fault.at)
     }
 
-    /// Whether it is asked about the status of its certificate and keeps whoever asks waiting.
+    /// Whether it is asked about the status of its certificate and keeps the asking party waiting.
     pub(super) fn stalls_about_status(&self) -> bool {
         self.scenario.upstream.1.revocation.is_some_and(|check| check.asks().is_some())
             && self.scenario.backend.profile.status_fault == Some(StatusFault::Slow)
     }
 
-    /// The name that the certificate of its backend is for, as whoever dials the backend has to know.
+    /// The name that the certificate of its backend is for, as the program that dials the backend has to know.
     pub(super) fn server_name(&self) -> String {
         server_name(&self.scenario)
     }
@@ -218,7 +218,7 @@ impl Column {
             expected.backend.sni = server_names(&scenario);
         }
         if let Ok(expected) = &mut expected {
-            // What only a log can tell, nobody can demand without one.
+            // An exact cause can be demanded only where there is a log to tell it.
             expected.exact &= self.has_log;
         }
         let skipped = needs(&scenario).find_map(|(listener, upstream)| {
@@ -271,7 +271,7 @@ fn server_name(scenario: &Scenario) -> String {
     scenario.backend.profile.certificate().dialled(BACKEND_NAME)
 }
 
-/// The same for the same seed and cell.
+/// The nonce of one call of a cell, the same for the same seed and turn.
 fn nonce(id: &CellId, seed: u64, turn: &str) -> Nonce {
     let digest = Sha256::digest(format!("{seed}\n{id}\n{turn}"));
     Nonce(digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))

@@ -45,7 +45,7 @@ pub async fn discover(request: &RunRequest, times: u32, on_event: OnEvent<'_>) -
     let deviations = Deviations::of(&gateway);
     let mut request = request.clone();
     if request.suites.is_empty() && request.port_base.is_none() {
-        // Also those that are not run on it as long as it makes no claims for them.
+        // Suites that are not run on it for lack of claims are measured as well.
         request.suites = catalogue().suites().map(|(name, _)| name.to_owned()).collect();
     }
     let scenarios = scenarios(&request.suites)?;
@@ -95,8 +95,7 @@ fn key(id: &CellId) -> CellId {
     CellId { gateway: String::new(), ..id.clone() }
 }
 
-/// What was seen of a cell, unless it was not called, or what was seen has a reason that only a log would know that is
-/// not there.
+/// What was seen of a cell; nothing if it was not called, or if only an absent log could give the reason.
 fn evidence(cell: CellRecord) -> Option<(tls_gauntlet_scenarios::Diagnosis, Evidence)> {
     let seen = cell.observed?;
     if cell.verdict == VerdictKind::Skipped && seen.cause == Some(Cause::Unexplained) {

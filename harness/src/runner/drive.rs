@@ -84,7 +84,7 @@ struct Calling {
 /// The paths that one cell is called by.
 pub(super) struct Paths {
     own: String,
-    /// That of the call before it, through another upstream.
+    /// The path of the call before it, through another upstream.
     before: Option<String>,
 }
 
@@ -285,7 +285,7 @@ fn read_log(file: &Path) -> Result<Vec<String>, RunError> {
     Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
 }
 
-/// The same plan with nothing verified, nothing shown and nothing asked for: a gateway that stays with it lets everything in.
+/// The plan with nothing verified, nothing shown and nothing asked for: a gateway that stays with it lets everything in.
 fn trusting(plan: &GatewayPlan) -> GatewayPlan {
     let mut trusting = plan.clone();
     for (_, listener) in &mut trusting.listeners {
@@ -356,7 +356,7 @@ fn named<'a, T: Clone + 'a>(
 /// cell depends on the speed of the machine.
 fn patience(cell: &Cell, limits: &Limits) -> (Duration, Duration) {
     match cell.stalls_at() {
-        // Who asks about the status of a certificate does so once the handshake is over.
+        // The status of a certificate is asked for once the handshake is over.
         None if cell.stalls_about_status() => (limits.patient, limits.impatient),
         Some(
             FaultPhase::Accept

@@ -162,10 +162,10 @@ pub(crate) fn testimony(
     (lines, causes)
 }
 
-/// The lines of a log, by whom they are about.
+/// The lines of a log, by the call or the backend that they are about.
 struct Said<'a> {
     by_nonce: HashMap<Nonce, Vec<&'a str>>,
-    /// Those that mean something without a nonce, by the one backend that they name: an error that is met below HTTP
+    /// The lines that mean something without a nonce, by the one backend that they name: an error that is met below HTTP
     /// knows no request, but every cell has a backend of its own.
     by_backend: HashMap<SocketAddr, Vec<&'a str>>,
 }

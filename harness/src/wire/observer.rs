@@ -239,7 +239,7 @@ const TLS13: u16 = TlsVersion::Tls13.number();
 const USUAL_MESSAGES: usize = 16;
 const MOST_MESSAGES: usize = 256;
 
-/// One of a kind for each direction.
+/// A value for each direction.
 #[derive(Debug, Default)]
 struct Both<T> {
     sent: T,
