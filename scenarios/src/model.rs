@@ -9,7 +9,7 @@ mod upstream_leg;
 
 use crate::{
     cell::Scenario,
-    claims::{ClaimName, Claims, Unclaimed},
+    claims::{Claims, Unclaimed},
     compose::Composed,
     evidence::Handling,
     expectation::{BackendSight, Connection, Expectation},
@@ -180,13 +180,11 @@ impl Stop {
 
     /// Whether the gateway has a limit for how long it waits here.
     fn gives_up(&self, claims: &Claims) -> Result<bool, Unclaimed> {
-        let (claim, name) = match self.phase {
-            Phase::Connect | Phase::Handshake => (claims.gives_up_handshakes, ClaimName::GivesUpHandshakes),
-            Phase::Request | Phase::Response | Phase::Close => {
-                (claims.gives_up_responses, ClaimName::GivesUpResponses)
-            }
-        };
-        claim.ok_or(Unclaimed(name))
+        match self.phase {
+            Phase::Connect | Phase::Handshake => claims.gives_up_handshakes(),
+            Phase::Request | Phase::Response | Phase::Close => claims.gives_up_responses(),
+        }
+        .copied()
     }
 
     /// What the gateway's client sees of it: a status out of the gateway's claims.

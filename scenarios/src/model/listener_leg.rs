@@ -19,7 +19,7 @@ pub(super) fn walk(
         steps.say("the client speaks HTTP where the listener expects TLS");
         return plain_http(claims).map(Err);
     }
-    let able = claims.listener.versions.as_ref().ok_or(Unclaimed(ClaimName::ListenerVersions))?;
+    let able = claims.listener.versions()?;
     let accepted = listener.versions.intersection(able).ok_or(Unclaimed(ClaimName::ListenerVersions))?;
     let Some(version) = client.versions.negotiate(&accepted) else {
         steps.say(format!("the client offers {}, the listener accepts {accepted}", client.versions));
@@ -149,7 +149,7 @@ fn application_protocol(
         return Ok(Protocol::None);
     }
     let own = match &listener.protocols[..] {
-        [] => claims.listener.protocols.as_deref().ok_or(Unclaimed(ClaimName::ListenerProtocols))?,
+        [] => claims.listener.protocols()?,
         told => told,
     };
     if let Some(protocol) = own.iter().find(|name| client.protocols.contains(name)) {
@@ -158,7 +158,7 @@ fn application_protocol(
     if own.is_empty() {
         return Ok(Protocol::None);
     }
-    let unknown = claims.listener.unknown_protocols.ok_or(Unclaimed(ClaimName::UnknownProtocols))?;
+    let unknown = *claims.listener.unknown_protocols()?;
     Ok(match unknown {
         UnknownProtocols::AnsweredHttp11 if client.insists_on_protocol() => {
             Protocol::Unoffered(ClientProfile::HTTP11)
@@ -172,7 +172,7 @@ fn application_protocol(
 
 fn plain_http(claims: &Claims) -> Result<Expectation, Unclaimed> {
     let mut stop = stopped(Phase::Handshake, Cause::NotTls);
-    match claims.listener.plain_http.ok_or(Unclaimed(ClaimName::PlainHttp))? {
+    match *claims.listener.plain_http()? {
         PlainHttp::Status(status) => stop.statuses = vec![status],
         PlainHttp::Close => stop.may_close = true,
     }
@@ -184,11 +184,11 @@ fn server_name_refusal(client: &ClientProfile, claims: &Claims) -> Result<Option
     Ok(match client.server_name {
         ServerNameSent::Right => None,
         ServerNameSent::Wrong => {
-            let served = listener.serves_unknown_names.ok_or(Unclaimed(ClaimName::ServesUnknownNames))?;
+            let served = *listener.serves_unknown_names()?;
             (!served).then_some(Cause::SniUnknown)
         }
         ServerNameSent::None => {
-            let served = listener.serves_missing_names.ok_or(Unclaimed(ClaimName::ServesMissingNames))?;
+            let served = *listener.serves_missing_names()?;
             (!served).then_some(Cause::SniMissing)
         }
     })
@@ -209,12 +209,12 @@ fn on_demand(
             // The handshake that comes after the request is one like the first.
             return refused_in_tls(cause, Some(version), claims).map(Err);
         }
-        let status = listener.late_certificate_status.ok_or(Unclaimed(ClaimName::LateCertificateStatus))?;
+        let status = *listener.late_certificate_status()?;
         Ok(Err(refused_in_http(cause, status)))
     };
     if matches!(protocol, Protocol::Agreed(protocol) if protocol == "h2") {
         steps.say("the request needs a client certificate, and HTTP/2 forbids to ask for it");
-        if listener.resets_late_http2.ok_or(Unclaimed(ClaimName::ResetsLateHttp2))? {
+        if *listener.resets_late_http2()? {
             return Ok(Err(Expectation {
                 may_close: true,
                 ..stopped(Phase::Request, Cause::Http11Required)
@@ -223,7 +223,7 @@ fn on_demand(
         return refused(Cause::ClientCertMissing);
     }
     if version >= TlsVersion::Tls13 {
-        if !listener.asks_post_handshake.ok_or(Unclaimed(ClaimName::ListenerAsksPostHandshake))? {
+        if !*listener.asks_post_handshake()? {
             steps.say(
                 "the request needs a client certificate, and TLS 1.3 has no renegotiation to ask for it",
             );
@@ -231,7 +231,7 @@ fn on_demand(
         }
         steps.say("the listener asks for the client's certificate by post-handshake authentication");
     } else {
-        if !listener.renegotiates.ok_or(Unclaimed(ClaimName::ListenerRenegotiates))? {
+        if !*listener.renegotiates()? {
             steps.say(
                 "the request needs a client certificate, and the gateway never renegotiates to ask for it",
             );
@@ -282,8 +282,7 @@ fn held_against(
     Ok(match flaw {
         Some(Cause::ClientCertRevoked) if !listener.check_revocation => None,
         Some(Cause::ClientCertWeak) => {
-            let accepts = claims.listener.accepts_weak_certificates;
-            let accepts = accepts.ok_or(Unclaimed(ClaimName::ListenerAcceptsWeakCertificates))?;
+            let accepts = *claims.listener.accepts_weak_certificates()?;
             (!accepts).then_some(Cause::ClientCertWeak)
         }
         flaw => flaw,

@@ -101,10 +101,10 @@ impl Leg<'_> {
     /// How many more connections it tries when one breaks in the handshake.
     fn retries(&self) -> Result<u32, Unclaimed> {
         if self.upstream.retries == 0 {
-            let untold = self.claims.retries_untold.ok_or(Unclaimed(ClaimName::RetriesUntold))?;
+            let untold = *self.claims.retries_untold()?;
             return Ok(untold.into());
         }
-        let able = self.claims.retries_handshakes.ok_or(Unclaimed(ClaimName::RetriesHandshakes))?;
+        let able = *self.claims.retries_handshakes()?;
         Ok(if able { self.upstream.retries } else { 0 })
     }
 
@@ -159,7 +159,7 @@ impl Leg<'_> {
     }
 
     fn handshake(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let able = self.claims.upstream_versions.as_ref().ok_or(Unclaimed(ClaimName::UpstreamVersions))?;
+        let able = self.claims.upstream_versions()?;
         let offered =
             self.upstream.versions.intersection(able).ok_or(Unclaimed(ClaimName::UpstreamVersions))?;
         let accepted = self.backend.versions();
@@ -190,10 +190,7 @@ impl Leg<'_> {
         if self.backend.client_renegotiation == Some(ClientRenegotiation::NotIndicated)
             && version < TlsVersion::Tls13
         {
-            let accepts = self
-                .claims
-                .accepts_insecure_renegotiation
-                .ok_or(Unclaimed(ClaimName::AcceptsInsecureRenegotiation))?;
+            let accepts = *self.claims.accepts_insecure_renegotiation()?;
             if !accepts {
                 self.steps
                     .say("the backend does not indicate secure renegotiation; the gateway insists on it");
@@ -259,7 +256,7 @@ impl Leg<'_> {
         if !self.upstream.protocols.is_empty() {
             return Ok(&self.upstream.protocols);
         }
-        self.claims.upstream_protocols.as_deref().ok_or(Unclaimed(ClaimName::UpstreamProtocols))
+        self.claims.upstream_protocols().map(Vec::as_slice)
     }
 
     /// The one that the backend picks out of those that it is offered.
@@ -331,7 +328,7 @@ impl Leg<'_> {
         }
         if self.backend.server_name == Some(ServerNamePolicy::HostMustMatch) && self.upstream.send_server_name
         {
-            let same = self.claims.host_is_server_name.ok_or(Unclaimed(ClaimName::HostIsServerName))?;
+            let same = *self.claims.host_is_server_name()?;
             if !same {
                 self.steps.say("the request's host is not the server name: the backend answers 421");
                 let (by, cause) = (Party::Backend, Cause::Misdirected);
@@ -355,7 +352,7 @@ impl Leg<'_> {
         if let Some(accepted) = &self.backend.ciphers {
             let own = told.as_ref().filter(|_| version < TlsVersion::Tls13);
             let claimed =
-                || self.claims.upstream_ciphers.as_ref().ok_or(Unclaimed(ClaimName::UpstreamCiphers));
+                || self.claims.upstream_ciphers();
             let offered = own.map_or_else(claimed, Ok)?;
             if !accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
                 self.steps.say("the gateway offers none of the backend's cipher suites");
@@ -374,7 +371,7 @@ impl Leg<'_> {
                 .as_ref()
                 .is_none_or(|accepted| accepted.iter().any(|suite| suite.is_ecdhe()));
         if let Some(accepted) = self.backend.groups.as_ref().filter(|_| needs_group) {
-            let claimed = || self.claims.upstream_groups.as_ref().ok_or(Unclaimed(ClaimName::UpstreamGroups));
+            let claimed = || self.claims.upstream_groups();
             let offered = self.upstream.groups.as_ref().map_or_else(claimed, Ok)?;
             if !accepted.iter().any(|group| group.fits(version) && offered.contains(group)) {
                 self.steps.say("the gateway offers none of the backend's key-exchange groups");
@@ -385,7 +382,7 @@ impl Leg<'_> {
             }
         }
         if self.backend.dh_parameters.is_some() && version < TlsVersion::Tls13 {
-            let accepts = self.claims.accepts_weak_dh.ok_or(Unclaimed(ClaimName::AcceptsWeakDh))?;
+            let accepts = *self.claims.accepts_weak_dh()?;
             if !accepts {
                 self.steps.say("the gateway refuses the backend's Diffie-Hellman parameters");
                 let cause = Cause::NoCommonGroup;
@@ -419,7 +416,7 @@ impl Leg<'_> {
         if offered.contains(TlsVersion::Tls13) || !answered_lower {
             return Ok((Party::Backend, Cause::NoCommonVersion));
         }
-        if self.claims.always_lists_versions.ok_or(Unclaimed(ClaimName::AlwaysListsVersions))? {
+        if *self.claims.always_lists_versions()? {
             return Ok((Party::Backend, Cause::NoCommonVersion));
         }
         // A list that was set by hand says itself what it has for older versions.
@@ -432,7 +429,7 @@ impl Leg<'_> {
             return Ok((Party::Backend, Cause::NoCommonCipher));
         }
         let old_ciphers = offered.max() < TlsVersion::Tls12
-            || self.claims.lists_old_ciphers.ok_or(Unclaimed(ClaimName::ListsOldCiphers))?;
+            || *self.claims.lists_old_ciphers()?;
         Ok(if old_ciphers {
             (Party::Gateway, Cause::NoCommonVersion)
         } else {
@@ -474,10 +471,7 @@ impl Leg<'_> {
         if certificate.is_listed() {
             return Ok(Some(certificate));
         }
-        let withholds = self
-            .claims
-            .withholds_unlisted_certificates
-            .ok_or(Unclaimed(ClaimName::WithholdsUnlistedCertificates))?;
+        let withholds = *self.claims.withholds_unlisted_certificates()?;
         if withholds {
             self.steps.say(
                 "the gateway withholds its certificate: the backend does not list the certificate's issuer",
@@ -532,7 +526,7 @@ impl Leg<'_> {
         }
         self.steps.say("the backend reads the request and asks by post-handshake authentication");
         let answers =
-            self.claims.answers_post_handshake_auth.ok_or(Unclaimed(ClaimName::AnswersPostHandshakeAuth))?;
+            *self.claims.answers_post_handshake_auth()?;
         if !answers && demand.need == Need::Required {
             self.steps
                 .say("the gateway does not offer post-handshake authentication; the backend answers 403");
@@ -544,7 +538,7 @@ impl Leg<'_> {
     }
 
     fn renegotiate(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let able = self.claims.follows_renegotiation.ok_or(Unclaimed(ClaimName::FollowsRenegotiation))?;
+        let able = *self.claims.follows_renegotiation()?;
         if !(able && self.upstream.renegotiation) {
             self.steps.say("the gateway refuses to renegotiate");
             let stop =

@@ -2,7 +2,7 @@
 
 use tls_gauntlet_scenarios::{
     Alert, AlertClaim, Cause, Claims, ListenerClaims, PlainHttp, StatusClaim, TlsVersion, UnknownProtocols,
-    UpstreamProfile, Verifies, Versions, catalogue,
+    UpstreamProfile, Versions, catalogue,
 };
 
 use super::ReferenceKnobs;
@@ -12,30 +12,9 @@ use crate::gateway::manifest::Impossible;
 #[must_use]
 pub fn claims(knobs: ReferenceKnobs) -> Claims {
     Claims {
-        upstream_versions: Some(Versions::of(TlsVersion::ALL)),
-        // Its dialer is that of our own client.
-        upstream_ciphers: Claims::openssl_client().upstream_ciphers,
-        limits_upstream_ciphers: false,
-        upstream_groups: Claims::openssl_client().upstream_groups,
-        accepts_weak_dh: Claims::openssl_client().accepts_weak_dh,
-        accepts_weak_certificates: Claims::openssl_client().accepts_weak_certificates,
-        reads_huge_certificates: Claims::openssl_client().reads_huge_certificates,
-        upstream_protocols: Some(Vec::new()),
-        host_is_server_name: Some(true),
-        accepts_insecure_renegotiation: Claims::openssl_client().accepts_insecure_renegotiation,
         follows_renegotiation: Some(knobs.renegotiation),
         answers_post_handshake_auth: Some(knobs.post_handshake_auth),
-        verifies: Some(Verifies::InHandshake),
-        // OpenSSL sends the extension only with TLS 1.3 among the versions (RFC 8446 4.2.1).
-        always_lists_versions: Some(false),
-        lists_old_ciphers: Some(true),
-        withholds_unlisted_certificates: Some(false),
-        log_names_flaws: Some(true),
-        retries_untold: Some(0),
         retries_handshakes: Some(true),
-        gives_up_handshakes: Some(true),
-        gives_up_responses: Some(true),
-        certificate: Vec::new(),
         status: vec![
             status(&[Cause::Timeout], knobs.timeout_status),
             // The response is read whole before any of it is passed on, so a cut one is a failure like the others.
@@ -49,7 +28,6 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
                 TlsVersion::Tls12,
                 TlsVersion::Tls13,
             ])),
-            ciphers: None,
             protocols: Some(Vec::new()),
             unknown_protocols: Some(UnknownProtocols::Refused),
             client_certificate_status: knobs.client_certificate_status,
@@ -69,15 +47,15 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
             accepts_weak_certificates: Some(true),
             serves_unknown_names: Some(true),
             serves_missing_names: Some(true),
-            server_name_status: None,
-            misdirected_status: None,
             plain_http: Some(PlainHttp::Close),
             renegotiates: Some(knobs.renegotiates_late),
             asks_post_handshake: Some(false),
             late_certificate_status: Some(knobs.late_certificate_status),
             resets_late_http2: Some(false),
-            refuses_late_in_tls: false,
+            ..ListenerClaims::default()
         },
+        // Its dialer is that of our own client.
+        ..Claims::openssl_client()
     }
 }
 

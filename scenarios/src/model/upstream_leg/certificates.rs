@@ -2,7 +2,7 @@
 
 use super::{super::Stop, Leg};
 use crate::{
-    claims::{ClaimName, Unclaimed, Verifies},
+    claims::{Unclaimed, Verifies},
     evidence::Handling,
     expectation::Connection,
     profile::ServerNamePolicy,
@@ -17,7 +17,7 @@ impl Leg<'_> {
         // A signature that is not the key's breaks the handshake before anything is verified.
         let in_handshake = certificate.breaks_handshake() || self.verifies_in_handshake()?;
         let handshake = Some(if in_handshake { Handling::Refused } else { Handling::Accepted });
-        let exact = self.claims.log_names_flaws.ok_or(Unclaimed(ClaimName::LogNamesFlaws))?;
+        let exact = *self.claims.log_names_flaws()?;
         let stop = self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest);
         // Which comes first, the list that is not there, the flaw that is or the name, is the library's own affair.
         let listed = self.listed_refusal(certificate).filter(|listed| *listed != cause);
@@ -43,8 +43,7 @@ impl Leg<'_> {
         let flaw =
             certificate.chain_flaw().filter(|_| chain).or(self.name_flaw(certificate).filter(|_| name));
         if flaw.is_none() && certificate.is_weak() && chain {
-            let accepts = self.claims.accepts_weak_certificates;
-            let accepts = accepts.ok_or(Unclaimed(ClaimName::AcceptsWeakCertificates))?;
+            let accepts = *self.claims.accepts_weak_certificates()?;
             if !accepts {
                 return Ok(Some(Cause::ServerCertWeak));
             }
@@ -54,7 +53,7 @@ impl Leg<'_> {
 
     /// Whether what the gateway holds against this backend's certificate ends the handshake, or comes after it.
     pub(super) fn verifies_in_handshake(&self) -> Result<bool, Unclaimed> {
-        Ok(match self.claims.verifies.ok_or(Unclaimed(ClaimName::Verifies))? {
+        Ok(match *self.claims.verifies()? {
             Verifies::InHandshake => true,
             Verifies::AfterHandshake => false,
             Verifies::NameAfterHandshake => self.certificate_flaw()? != Some(Cause::ServerCertNameMismatch),
@@ -85,7 +84,7 @@ impl Leg<'_> {
         if !self.backend.certificate().is_huge() {
             return Ok(None);
         }
-        let reads = self.claims.reads_huge_certificates.ok_or(Unclaimed(ClaimName::ReadsHugeCertificates))?;
+        let reads = *self.claims.reads_huge_certificates()?;
         if reads {
             return Ok(None);
         }
