@@ -55,7 +55,7 @@ async fn call_one(upstream: &str, backend: &str) -> (ClientSaw, Vec<BackendSaw>)
 #[tokio::test(flavor = "multi_thread")]
 async fn sees_of_every_backend_what_the_model_says() {
     let scenarios = catalogue().scenarios("upstream").unwrap();
-    let cells: Vec<_> = scenarios.iter().map(|one| (&*one.upstream.0, &*one.backend.name)).collect();
+    let cells: Vec<_> = scenarios.iter().map(|one| (&*one.upstream.name, &*one.backend.name)).collect();
     let mut wrong = Vec::new();
     for ((upstream, backend), (client_saw, backend_saw)) in cells.iter().zip(call(&cells).await) {
         let profile = catalogue().upstream(upstream).unwrap();

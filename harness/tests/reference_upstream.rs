@@ -20,8 +20,7 @@ use tls_gauntlet::{
     limits::Limits,
 };
 use tls_gauntlet_scenarios::{
-    Cause, Claims, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, Scenario, Verdict, catalogue,
-    judge, model,
+    Cause, Claims, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, Verdict, catalogue, judge, model,
 };
 use tokio::time::Instant;
 
@@ -88,16 +87,8 @@ async fn run_one(knobs: ReferenceKnobs, upstream: &str, backend: &str) -> Eviden
 }
 
 fn verdict(upstream: &str, backend: &str, claims: &Claims, evidence: &Evidence) -> Verdict {
-    let named = |name: &str| name.to_owned();
-    let scenario = Scenario {
-        suite: named("upstream"),
-        client: (named("default"), catalogue().client("default").unwrap().clone()),
-        listener: (named("default"), catalogue().listener("default").unwrap().clone()),
-        upstream: (named(upstream), catalogue().upstream(upstream).unwrap().clone()),
-        backend: catalogue().backend(backend).unwrap(),
-        why: String::new(),
-        source: String::new(),
-    };
+    let backend = catalogue().backend(backend).unwrap();
+    let scenario = catalogue().scenario("default", "default", upstream, backend).unwrap();
     let expected = model::expect(&scenario, claims).unwrap();
     judge::judge(&expected, &Diagnosis::of(evidence, false), evidence)
 }
@@ -112,7 +103,7 @@ fn verdict(upstream: &str, backend: &str, claims: &Claims, evidence: &Evidence) 
 #[tokio::test(flavor = "multi_thread")]
 async fn does_what_it_claims_with_every_backend(#[case] knobs: ReferenceKnobs) {
     let scenarios = catalogue().scenarios("upstream").unwrap();
-    let cells: Vec<_> = scenarios.iter().map(|one| (&*one.upstream.0, &*one.backend.name)).collect();
+    let cells: Vec<_> = scenarios.iter().map(|one| (&*one.upstream.name, &*one.backend.name)).collect();
     let mut wrong = Vec::new();
     for (cell, evidence) in cells.iter().zip(run(knobs, &cells).await) {
         let (upstream, backend) = cell;

@@ -6,7 +6,7 @@ use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    cell::Scenario,
+    cell::{Named, Scenario},
     compose::{Composed, Contradiction},
     nearest,
     profile::{BackendProfile, ClientProfile, GatewayProfile, ListenerProfile, OptionError, UpstreamProfile},
@@ -202,6 +202,28 @@ impl Catalogue {
         backends
     }
 
+    /// The scenario of these entries, in no suite and without a reason.
+    ///
+    /// # Errors
+    /// [`UnknownName`] if there is no such client, listener or upstream.
+    pub fn scenario(
+        &self,
+        client: &str,
+        listener: &str,
+        upstream: &str,
+        backend: Composed,
+    ) -> Result<Scenario, UnknownName> {
+        Ok(Scenario {
+            suite: String::new(),
+            client: Named::of(client, self.client(client)?),
+            listener: Named::of(listener, self.listener(listener)?),
+            upstream: Named::of(upstream, self.upstream(upstream)?),
+            backend,
+            why: String::new(),
+            source: String::new(),
+        })
+    }
+
     fn multiply(
         &self,
         suite: &str,
@@ -216,12 +238,9 @@ impl Catalogue {
                     for client in expand(&product.clients, self.clients.keys()) {
                         scenarios.push(Scenario {
                             suite: suite.to_owned(),
-                            client: (client.clone(), self.client(&client)?.clone()),
-                            listener: (listener.clone(), self.listener(&listener)?.clone()),
-                            upstream: (upstream.clone(), self.upstream(&upstream)?.clone()),
-                            backend: composed.clone(),
                             why: product.why.clone(),
                             source: product.source.as_ref().unwrap_or(&definition.source).clone(),
+                            ..self.scenario(&client, &listener, &upstream, composed.clone())?
                         });
                     }
                 }

@@ -9,17 +9,34 @@ use crate::{
     profile::{ClientProfile, ListenerProfile, UpstreamProfile},
 };
 
+/// A profile and the name it goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named<T> {
+    /// The name in the catalogue.
+    pub name: String,
+    /// The profile.
+    pub profile: T,
+}
+
+impl<T: Clone> Named<T> {
+    /// A copy of the profile under this name.
+    #[must_use]
+    pub fn of(name: &str, profile: &T) -> Self {
+        Self { name: name.to_owned(), profile: profile.clone() }
+    }
+}
+
 /// One combination of client, listener, upstream and backend, and why it matters.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// The suite it belongs to.
     pub suite: String,
-    /// The client's name and profile.
-    pub client: (String, ClientProfile),
-    /// The listener's name and profile.
-    pub listener: (String, ListenerProfile),
-    /// The upstream's name and profile.
-    pub upstream: (String, UpstreamProfile),
+    /// The client.
+    pub client: Named<ClientProfile>,
+    /// The listener.
+    pub listener: Named<ListenerProfile>,
+    /// The upstream.
+    pub upstream: Named<UpstreamProfile>,
     /// The backend, perhaps composed.
     pub backend: Composed,
     /// Why it matters.
@@ -35,9 +52,9 @@ impl Scenario {
         CellId {
             suite: self.suite.clone(),
             backend: self.backend.name.clone(),
-            upstream: self.upstream.0.clone(),
-            client: self.client.0.clone(),
-            listener: self.listener.0.clone(),
+            upstream: self.upstream.name.clone(),
+            client: self.client.name.clone(),
+            listener: self.listener.name.clone(),
             gateway: gateway.to_owned(),
         }
     }

@@ -103,7 +103,7 @@ impl<'a> Search<'a> {
         let mut offered = BTreeSet::new();
         let mut protocols = BTreeSet::new();
         for (cell, hello) in cells.iter().flat_map(|cell| hellos(cell).map(move |hello| (cell, hello))) {
-            let is_set = sets_ciphers(&cell.scenario.upstream.1);
+            let is_set = sets_ciphers(&cell.scenario.upstream.profile);
             offered.extend(hello.words().filter(|word| !is_set || !hello.ciphers.contains(word)));
             protocols.extend(hello.alpn.iter().cloned());
         }

@@ -35,7 +35,7 @@ mod words;
 
 pub use by_name::NotByName;
 pub use catalogue::{Catalogue, UnknownName, catalogue};
-pub use cell::{CellId, CellIdError, Scenario};
+pub use cell::{CellId, CellIdError, Named, Scenario};
 pub use claims::{
     AlertClaim, CertificateClaim, ClaimName, Claims, ListenerClaims, PlainHttp, StatusClaim, Unclaimed,
     UnknownProtocols, Verifies,

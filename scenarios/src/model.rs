@@ -8,7 +8,7 @@ mod listener_leg;
 mod upstream_leg;
 
 use crate::{
-    cell::Scenario,
+    cell::{Named, Scenario},
     claims::{Claims, Unclaimed},
     compose::Composed,
     evidence::Handling,
@@ -23,13 +23,13 @@ use crate::{
 /// [`Unclaimed`] where gateways differ and this one makes no claim.
 pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
     let mut steps = Steps::default();
-    let (_, client) = &scenario.client;
-    let (_, listener) = &scenario.listener;
+    let client = &scenario.client.profile;
+    let listener = &scenario.listener.profile;
     let protocol = match listener_leg::walk(client, listener, claims, &mut steps)? {
         Ok(protocol) => protocol,
         Err(stop) => return Ok(Expectation { steps: steps.0, ..stop }),
     };
-    let (name, upstream) = &scenario.upstream;
+    let Named { name, profile: upstream } = &scenario.upstream;
     if let Some(before) = &upstream.after {
         steps.say(format!("the same client has called the same backend through {before} just before"));
     }
@@ -65,7 +65,7 @@ pub fn expect_direct(
 /// # Errors
 /// [`Unclaimed`] where clients differ and this one makes no claim.
 pub fn expect_called_directly(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
-    directly(Asks::of(&scenario.client.1), &scenario.upstream.1, &scenario.backend, claims)
+    directly(Asks::of(&scenario.client.profile), &scenario.upstream.profile, &scenario.backend, claims)
 }
 
 fn directly(
@@ -86,8 +86,8 @@ fn directly(
 
 /// Whether the client's session is resumed, where the two agree that it should be told.
 fn resumes(scenario: &Scenario) -> Option<bool> {
-    let (name, listener) = &scenario.listener;
-    let is_from_here = scenario.client.1.session_from(name)? == name;
+    let Named { name, profile: listener } = &scenario.listener;
+    let is_from_here = scenario.client.profile.session_from(name)? == name;
     listener.session_tickets.filter(|_| is_from_here)
 }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalogue::{Catalogue, catalogue},
-    cell::Scenario,
     claims::Claims,
     expectation::{BackendSight, Expectation},
     model,
@@ -102,15 +101,7 @@ fn expected(
     (backend, upstream): (&str, &str),
     (client, listener): (&str, &str),
 ) -> Option<Expectation> {
-    let scenario = Scenario {
-        suite: String::new(),
-        client: (client.to_owned(), known.client(client).ok()?.clone()),
-        listener: (listener.to_owned(), known.listener(listener).ok()?.clone()),
-        upstream: (upstream.to_owned(), known.upstream(upstream).ok()?.clone()),
-        backend: known.backend(backend).ok()?,
-        why: String::new(),
-        source: String::new(),
-    };
+    let scenario = known.scenario(client, listener, upstream, known.backend(backend).ok()?).ok()?;
     model::expect(&scenario, &setting.claims).ok()
 }
 

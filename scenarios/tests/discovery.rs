@@ -125,11 +125,12 @@ fn a_fail_open_is_no_claim() {
     let scenarios = catalogue().scenarios("upstream").unwrap().into_iter();
     let mut cells: Vec<_> = scenarios.filter_map(|scenario| measured(scenario, &like_openssl())).collect();
     let wrong = |cell: &Measured| {
-        cell.scenario.backend.name == "expired-leaf" && cell.scenario.upstream.0 == "strict"
+        cell.scenario.backend.name == "expired-leaf" && cell.scenario.upstream.name == "strict"
     };
     let expired = cells.iter().position(wrong).unwrap();
-    let sound =
-        |cell: &&Measured| cell.scenario.backend.name == "plain-good" && cell.scenario.upstream.0 == "strict";
+    let sound = |cell: &&Measured| {
+        cell.scenario.backend.name == "plain-good" && cell.scenario.upstream.name == "strict"
+    };
     cells[expired].seen = cells.iter().find(sound).unwrap().seen.clone();
     let found = Discovery::of(&cells);
     assert_eq!(found.unexplained.len(), 1);

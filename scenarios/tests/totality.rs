@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use tls_gauntlet_scenarios::{
-    BackendProfile, Claims, Composed, Expectation, Outcome, Scenario, UnknownName, catalogue, model,
+    BackendProfile, Claims, Composed, Expectation, Outcome, UnknownName, catalogue, model,
 };
 use toml::{Table, Value};
 
@@ -85,8 +85,6 @@ fn vary(claims: &mut Table, name: &str, variant: u64) {
 fn the_model_is_total() {
     let claims = many_claims();
     let upstreams: Vec<_> = catalogue().upstreams().collect();
-    let client = || ("default".to_owned(), catalogue().client("default").unwrap().clone());
-    let listener = || ("default".to_owned(), catalogue().listener("default").unwrap().clone());
     let mut turn = 0;
     // A prime: every backend comes up with many others.
     for (left, right) in pairs().step_by(7) {
@@ -100,15 +98,7 @@ fn the_model_is_total() {
                 is_sound(&expected);
             }
             if turn % 3 == 0 {
-                let scenario = Scenario {
-                    suite: "every".to_owned(),
-                    client: client(),
-                    listener: listener(),
-                    upstream: ((*name).to_owned(), (*upstream).clone()),
-                    backend: backend.clone(),
-                    why: String::new(),
-                    source: String::new(),
-                };
+                let scenario = catalogue().scenario("default", "default", name, backend.clone()).unwrap();
                 if let Ok(expected) = model::expect(&scenario, claims) {
                     is_sound(&expected);
                 }

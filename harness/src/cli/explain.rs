@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, process::ExitCode};
 
 use clap::Args;
-use tls_gauntlet_scenarios::{Composed, Expectation, Outcome, Scenario, catalogue, model};
+use tls_gauntlet_scenarios::{Composed, Expectation, Named, Outcome, Scenario, catalogue, model};
 
 use super::{
     failure::{Failure, input_error},
@@ -64,7 +64,7 @@ type Statement = Result<Expectation, String>;
 
 fn state(scenario: &Scenario, gateway: &Gateway) -> Statement {
     if let Some(because) =
-        gateway.impossible(&scenario.listener.0, &scenario.upstream.0, &scenario.backend.name)
+        gateway.impossible(&scenario.listener.name, &scenario.upstream.name, &scenario.backend.name)
     {
         return Err(format!("skipped: {because}"));
     }
@@ -82,11 +82,11 @@ fn state(scenario: &Scenario, gateway: &Gateway) -> Statement {
 /// Behind which other settings of the gateway the same call ends otherwise, those that end alike together.
 fn instead(scenario: &Scenario, gateway: &Gateway) -> Vec<(String, Vec<String>)> {
     let own = state(scenario, gateway).map(|expected| end(&expected));
-    let others = catalogue().upstreams().filter(|(upstream, _)| *upstream != scenario.upstream.0);
+    let others = catalogue().upstreams().filter(|(upstream, _)| *upstream != scenario.upstream.name);
     let ends = others.filter_map(|(upstream, profile)| {
-        let upstream = (upstream.to_owned(), profile.clone());
+        let upstream = Named::of(upstream, profile);
         let end = end(&state(&Scenario { upstream: upstream.clone(), ..scenario.clone() }, gateway).ok()?);
-        (own.as_ref() != Ok(&end)).then_some((end, upstream.0))
+        (own.as_ref() != Ok(&end)).then_some((end, upstream.name))
     });
     together(ends)
 }
@@ -174,25 +174,20 @@ impl Target {
 
     /// The scenario of a suite and `true`, or one that could be in a suite but is not, and `false`.
     fn scenario(&self, upstream: &str) -> Result<(Scenario, bool), Failure> {
-        let known = catalogue();
         let made = Scenario {
             suite: self.suite.clone().unwrap_or_else(|| "upstream".to_owned()),
-            client: (self.client.clone(), known.client(&self.client).map_err(Failure::input)?.clone()),
-            listener: (
-                self.listener.clone(),
-                known.listener(&self.listener).map_err(Failure::input)?.clone(),
-            ),
-            upstream: (upstream.to_owned(), known.upstream(upstream).map_err(Failure::input)?.clone()),
-            backend: self.backend()?,
             why: "No suite runs it; the model makes its statement all the same.".to_owned(),
             source: "you".to_owned(),
+            ..catalogue()
+                .scenario(&self.client, &self.listener, upstream, self.backend()?)
+                .map_err(Failure::input)?
         };
         let suites: Vec<String> = self.suite.iter().cloned().collect();
         let listed = selection::suites(&suites)?.into_iter().find(|scenario| {
             scenario.backend.name == made.backend.name
-                && scenario.upstream.0 == made.upstream.0
-                && scenario.client.0 == made.client.0
-                && scenario.listener.0 == made.listener.0
+                && scenario.upstream.name == made.upstream.name
+                && scenario.client.name == made.client.name
+                && scenario.listener.name == made.listener.name
         });
         Ok(listed.map_or((made, false), |listed| (listed, true)))
     }
@@ -217,9 +212,9 @@ fn page(subject: &Subject<'_>, width: usize) -> String {
     let mut page = Page::new(width);
     page.line(&id);
     page.blank();
-    page.entry("client", &format!("{}: {}", client.0, client.1.summary));
-    page.entry("listener", &format!("{}: {}", listener.0, listener.1.summary));
-    page.entry("upstream", &format!("{}: {}", upstream.0, upstream.1.summary));
+    page.entry("client", &format!("{}: {}", client.name, client.profile.summary));
+    page.entry("listener", &format!("{}: {}", listener.name, listener.profile.summary));
+    page.entry("upstream", &format!("{}: {}", upstream.name, upstream.profile.summary));
     page.entry("backend", &format!("{}: {}", backend.name, backend.profile.summary));
     page.entry("clause", &backend.profile.clause);
     page.blank();
@@ -244,7 +239,7 @@ fn page(subject: &Subject<'_>, width: usize) -> String {
         let command = format!("gauntlet run --gateway {} --filter {}", quoted(gateway), quoted(&id));
         page.command("run it", &command);
     }
-    if client.0 == "default" && listener.0 == "default" {
+    if client.name == "default" && listener.name == "default" {
         by_hand_lines(&mut page, backend);
     } else {
         page.entry(

@@ -94,8 +94,8 @@ impl Leg {
     pub(super) fn of(suite: &str, cells: &[&CellRecord]) -> Self {
         match catalogue().scenarios(suite) {
             Ok(scenarios) => Self::with_more(
-                scenarios.iter().map(|one| (one.backend.name.as_str(), one.upstream.0.as_str())),
-                scenarios.iter().map(|one| (one.client.0.as_str(), one.listener.0.as_str())),
+                scenarios.iter().map(|one| (one.backend.name.as_str(), one.upstream.name.as_str())),
+                scenarios.iter().map(|one| (one.client.name.as_str(), one.listener.name.as_str())),
             ),
             Err(_) => Self::with_more(
                 cells.iter().map(|cell| Self::Upstream.place(cell)),

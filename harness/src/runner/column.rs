@@ -64,7 +64,7 @@ impl Cell {
 
     /// Whether it is asked about the status of its certificate and keeps the asking party waiting.
     pub(super) fn stalls_about_status(&self) -> bool {
-        self.scenario.upstream.1.revocation.is_some_and(|check| check.asks().is_some())
+        self.scenario.upstream.profile.revocation.is_some_and(|check| check.asks().is_some())
             && self.scenario.backend.profile.status_fault == Some(StatusFault::Slow)
     }
 
@@ -75,7 +75,7 @@ impl Cell {
 
     /// What its client asks for with this nonce, below this prefix.
     pub(super) fn path(&self, prefix: &str, nonce: Nonce) -> String {
-        let rest = if self.scenario.client.1.secure_path { "/secure" } else { "" };
+        let rest = if self.scenario.client.profile.secure_path { "/secure" } else { "" };
         format!("{prefix}{nonce}{rest}")
     }
 
@@ -202,7 +202,8 @@ fn is_for(scenario: &Scenario, gateway: &str) -> bool {
 fn applies(scenario: &Scenario, kind: GatewayKind) -> bool {
     match kind {
         GatewayKind::Direct => {
-            ["default", SECURE_PATH].contains(&scenario.client.0.as_str()) && scenario.listener.0 == "default"
+            ["default", SECURE_PATH].contains(&scenario.client.name.as_str())
+                && scenario.listener.name == "default"
         }
         GatewayKind::Reference | GatewayKind::Program | GatewayKind::External => true,
     }
@@ -242,9 +243,9 @@ impl Column {
 
 /// The listeners and upstreams that its calls go through.
 pub(super) fn needs(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
-    let (listener, upstream) = (scenario.listener.0.as_str(), scenario.upstream.0.as_str());
-    let before = scenario.upstream.1.after.as_deref().map(|before| (listener, before));
-    let elsewhere = scenario.client.1.session_from(listener).map(|other| (other, upstream));
+    let (listener, upstream) = (scenario.listener.name.as_str(), scenario.upstream.name.as_str());
+    let before = scenario.upstream.profile.after.as_deref().map(|before| (listener, before));
+    let elsewhere = scenario.client.profile.session_from(listener).map(|other| (other, upstream));
     [(listener, upstream)].into_iter().chain(before).chain(elsewhere)
 }
 
@@ -265,7 +266,7 @@ fn server_names(scenario: &Scenario) -> Vec<String> {
 }
 
 fn server_name(scenario: &Scenario) -> String {
-    if let Some(name) = &scenario.upstream.1.server_name {
+    if let Some(name) = &scenario.upstream.profile.server_name {
         return name.clone();
     }
     scenario.backend.profile.certificate().dialled(BACKEND_NAME)
@@ -291,7 +292,8 @@ fn add_controls(column: &mut Column, seed: u64) {
         let mut controls = Vec::new();
         for wanted in controls_of(&scenario, column) {
             let Some(wanted) = wanted else { continue };
-            let key = (wanted.client.0.clone(), wanted.listener.0.clone(), wanted.upstream.0.clone());
+            let key =
+                (wanted.client.name.clone(), wanted.listener.name.clone(), wanted.upstream.name.clone());
             let found = known
                 .get(&key)
                 .copied()
@@ -311,15 +313,15 @@ fn add_controls(column: &mut Column, seed: u64) {
 /// The well-behaved pair of this scenario's upstream, and that of its listener.
 fn controls_of(scenario: &Scenario, column: &Column) -> [Option<Scenario>; 2] {
     let default_listener = ("default", "default");
-    let upstream = control(scenario, default_listener, &scenario.upstream.0);
+    let upstream = control(scenario, default_listener, &scenario.upstream.name);
     let listener = ["default", "good-client-cert"]
         .into_iter()
-        .filter_map(|client| control(scenario, (client, &scenario.listener.0), "strict"))
+        .filter_map(|client| control(scenario, (client, &scenario.listener.name), "strict"))
         .find(|control| {
             expect(control, column.gateway.kind(), column.gateway.claims())
                 .is_ok_and(|expected| expected.outcome == Outcome::Reach)
         });
-    [upstream, listener.filter(|_| scenario.listener.0 != "default")]
+    [upstream, listener.filter(|_| scenario.listener.name != "default")]
 }
 
 /// The backend that this upstream must be content with: one with a status to find, where it looks for one, and the only one
@@ -336,22 +338,19 @@ fn well_behaved(upstream: &UpstreamProfile) -> &'static str {
 
 fn control(like: &Scenario, (client, listener): (&str, &str), upstream: &str) -> Option<Scenario> {
     let profile = catalogue().upstream(upstream).ok()?;
-    let backend = well_behaved(profile);
+    let backend = catalogue().backend(well_behaved(profile)).ok()?;
     Some(Scenario {
         suite: like.suite.clone(),
-        client: (client.to_owned(), catalogue().client(client).ok()?.clone()),
-        listener: (listener.to_owned(), catalogue().listener(listener).ok()?.clone()),
-        upstream: (upstream.to_owned(), profile.clone()),
-        backend: catalogue().backend(backend).ok()?,
         why: "The positive control of the refusals beside it.".to_owned(),
         source: like.source.clone(),
+        ..catalogue().scenario(client, listener, upstream, backend).ok()?
     })
 }
 
 fn same_combination(left: &Scenario, right: &Scenario) -> bool {
-    left.client.0 == right.client.0
-        && left.listener.0 == right.listener.0
-        && left.upstream.0 == right.upstream.0
+    left.client.name == right.client.name
+        && left.listener.name == right.listener.name
+        && left.upstream.name == right.upstream.name
         && left.backend.name == right.backend.name
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use tls_gauntlet_certs::Pki;
-use tls_gauntlet_scenarios::{ClientCertificatePolicy, ClientSaw, FaultPhase, catalogue};
+use tls_gauntlet_scenarios::{ClientCertificatePolicy, ClientSaw, FaultPhase, Named, catalogue};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
@@ -124,14 +124,14 @@ impl Drive<'_> {
         for cell in self.called() {
             let name = cell.server_name();
             let (stalls, about_status) = (cell.stalls_at().is_some(), cell.stalls_about_status());
-            let key = (cell.scenario.upstream.0.clone(), name.clone(), stalls, about_status);
+            let key = (cell.scenario.upstream.name.clone(), name.clone(), stalls, about_status);
             let probe = if let Some(probe) = probes.get(&key) {
                 probe.clone()
             } else {
                 let call = if stalls { self.limits.impatient } else { self.limits.call };
                 let status = if about_status { self.limits.impatient } else { self.limits.status };
                 let limits = Limits { call, status, ..self.limits };
-                let probe = Probe::for_upstream(&cell.scenario.upstream.1, &name, self.pki, limits)
+                let probe = Probe::for_upstream(&cell.scenario.upstream.profile, &name, self.pki, limits)
                     .map_err(RunError::work)?;
                 let probe = Arc::new(probe.recorded_by(self.recorder));
                 probes.insert(key, probe.clone());
@@ -192,7 +192,7 @@ impl Drive<'_> {
         let mut probes: BTreeMap<&str, Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for (cell, path) in self.called().zip(paths) {
-            let (client, profile) = &cell.scenario.client;
+            let Named { name: client, profile } = &cell.scenario.client;
             let probe = match probes.get(client.as_str()) {
                 Some(probe) => probe.clone(),
                 None => {
@@ -203,7 +203,7 @@ impl Drive<'_> {
                     probe
                 }
             };
-            let listener = &cell.scenario.listener.0;
+            let listener = &cell.scenario.listener.name;
             let address = |listener: &str| {
                 running.listener(listener).ok_or_else(|| {
                     RunError::Work(format!("{} has no listener \"{listener}\"", self.column.gateway.name()))
@@ -239,7 +239,7 @@ impl Drive<'_> {
         for ((index, cell), Calling { probe, before, target }) in called.zip(targets) {
             let stalls = cell.stalls_at().is_some() || cell.stalls_about_status();
             let turn = if stalls { None } else { Some(self.jobs.clone()) };
-            let plaintext = cell.scenario.client.1.plaintext;
+            let plaintext = cell.scenario.client.profile.plaintext;
             tasks.spawn(async move {
                 let _turn = match turn {
                     Some(jobs) => jobs.acquire_owned().await.ok(),
@@ -325,12 +325,13 @@ pub(super) fn gateway_plan(
             let name = cell.server_name();
             let backend = (backends[cell.lane], name.as_str());
             let mut path = |upstream: &str, nonce: Nonce| {
-                let listener = &scenario.listener.0;
+                let listener = &scenario.listener.name;
                 let route = plan.add_route_on(listener, upstream, backend, connect, response);
                 cell.path(&route.path, nonce)
             };
-            let own = path(&scenario.upstream.0, cell.nonce);
-            let before = scenario.upstream.1.after.as_ref().map(|before| path(before, cell.nonce_before));
+            let own = path(&scenario.upstream.name, cell.nonce);
+            let before =
+                scenario.upstream.profile.after.as_ref().map(|before| path(before, cell.nonce_before));
             Paths { own, before }
         })
         .collect();

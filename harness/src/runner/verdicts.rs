@@ -113,9 +113,9 @@ fn record(column: &Column, cell: &Cell, found: Option<Found>, verdict: &Verdict)
     CellRecord {
         id: cell.id.to_string(),
         gateway: column.gateway.name().to_owned(),
-        client: scenario.client.0.clone(),
-        listener: scenario.listener.0.clone(),
-        upstream: scenario.upstream.0.clone(),
+        client: scenario.client.name.clone(),
+        listener: scenario.listener.name.clone(),
+        upstream: scenario.upstream.name.clone(),
         backend: scenario.backend.name.clone(),
         verdict: verdict.kind(),
         because: verdict.because(),

@@ -4,7 +4,7 @@
 use tls_gauntlet_scenarios::{
     ApplicationProtocols, AuthorityHints, BackendProfile, Cause, CipherSuite, Claims, ClientCertificate,
     ClientRenegotiation, Composed, Demand, DhParameters, Fault, FaultAction, FaultPhase, Group, HttpRefusal,
-    Phase, Renegotiation, Scenario, ServerCertificate, ServerNamePolicy, TlsVersion, UpstreamProfile,
+    Named, Phase, Renegotiation, Scenario, ServerCertificate, ServerNamePolicy, TlsVersion, UpstreamProfile,
     Versions, catalogue, model,
 };
 
@@ -21,7 +21,7 @@ pub struct NamedProfile {
     /// What it claims.
     pub claims: Claims,
     /// How it connects to its backend.
-    pub upstream: (String, UpstreamProfile),
+    pub upstream: Named<UpstreamProfile>,
     /// Why it cannot be set up like that, if it cannot.
     pub impossible: Option<String>,
 }
@@ -38,7 +38,7 @@ pub fn profiles() -> Result<Vec<NamedProfile>, GatewayError> {
             profiles.push(NamedProfile {
                 gateway: name.to_owned(),
                 claims: gateway.claims().clone(),
-                upstream: (upstream.to_owned(), profile.clone()),
+                upstream: Named::of(upstream, profile),
                 impossible: gateway.impossible("default", upstream, "").map(str::to_owned),
             });
         }
@@ -81,7 +81,7 @@ fn met_by(profile: &NamedProfile, target: &TargetRecord, usual: &Composed) -> Co
 fn forecast(backend: &Composed, profile: &NamedProfile) -> Forecast {
     let blank = Forecast {
         gateway: profile.gateway.clone(),
-        upstream: profile.upstream.0.clone(),
+        upstream: profile.upstream.name.clone(),
         impossible: profile.impossible.is_some(),
         outcome: None,
         by: None,
@@ -98,8 +98,8 @@ fn forecast(backend: &Composed, profile: &NamedProfile) -> Forecast {
     };
     let scenario = Scenario {
         suite: "scan".to_owned(),
-        client: ("default".to_owned(), client.clone()),
-        listener: ("default".to_owned(), listener.clone()),
+        client: Named::of("default", client),
+        listener: Named::of("default", listener),
         upstream: profile.upstream.clone(),
         backend: backend.clone(),
         why: String::new(),

@@ -17,7 +17,9 @@ use tls_gauntlet::{
     },
 };
 use tls_gauntlet_certs::Pki;
-use tls_gauntlet_scenarios::{Cause, DemandTime, FaultAction, Need, Scenario, TlsVersion, catalogue, model};
+use tls_gauntlet_scenarios::{
+    Cause, DemandTime, FaultAction, Named, Need, Scenario, TlsVersion, catalogue, model,
+};
 
 /// A fleet, and a request to scan all of it.
 async fn fleet(backends: &[&str]) -> (Fleet, ScanRequest) {
@@ -102,7 +104,7 @@ async fn what_is_measured_foretells_what_the_profile_does() {
             // A demand in the handshake is all that the model needs; both name what comes of it.
             let outside = (forecast.outcome, forecast.by, forecast.cause);
             if inside != outside {
-                let (gateway, upstream) = (&profile.gateway, &profile.upstream.0);
+                let (gateway, upstream) = (&profile.gateway, &profile.upstream.name);
                 wrong.push(format!("{name} behind {gateway} {upstream}: {inside:?}, foretold {outside:?}"));
             }
         }
@@ -115,8 +117,8 @@ fn scenario(backend: &str, profile: &NamedProfile) -> Scenario {
     let known = catalogue();
     Scenario {
         suite: String::new(),
-        client: ("default".to_owned(), known.client("default").unwrap().clone()),
-        listener: ("default".to_owned(), known.listener("default").unwrap().clone()),
+        client: Named::of("default", known.client("default").unwrap()),
+        listener: Named::of("default", known.listener("default").unwrap()),
         upstream: profile.upstream.clone(),
         backend: known.backend(backend).unwrap(),
         why: String::new(),

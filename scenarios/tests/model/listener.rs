@@ -61,8 +61,8 @@ fn who_comes_first(#[case] versions: &str, #[case] status: Option<u16>, #[case] 
     claims.listener.unknown_protocols = Some(UnknownProtocols::Ignored);
     claims.listener.client_certificate_status = status;
     let mut cell = scenario("h2-only", "client-cert-required", "strict", "plain-good");
-    cell.listener.1.protocols = vec!["http/1.1".to_owned()];
-    cell.listener.1.versions = catalogue().listener(versions).unwrap().versions.clone();
+    cell.listener.profile.protocols = vec!["http/1.1".to_owned()];
+    cell.listener.profile.versions = catalogue().listener(versions).unwrap().versions.clone();
     assert_eq!(model::expect(&cell, &claims).unwrap().cause, Some(cause));
 }
 

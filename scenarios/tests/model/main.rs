@@ -128,15 +128,7 @@ fn claims() -> Claims {
 
 fn scenario(client: &str, listener: &str, upstream: &str, backend: &str) -> Scenario {
     let catalogue = catalogue();
-    Scenario {
-        suite: "test".to_owned(),
-        client: (client.to_owned(), catalogue.client(client).unwrap().clone()),
-        listener: (listener.to_owned(), catalogue.listener(listener).unwrap().clone()),
-        upstream: (upstream.to_owned(), catalogue.upstream(upstream).unwrap().clone()),
-        backend: catalogue.backend(backend).unwrap(),
-        why: String::new(),
-        source: String::new(),
-    }
+    catalogue.scenario(client, listener, upstream, catalogue.backend(backend).unwrap()).unwrap()
 }
 
 fn expect(client: &str, listener: &str, upstream: &str, backend: &str) -> Expectation {
@@ -527,7 +519,7 @@ fn which_suites_it_may_offer_is_told_or_a_limit(
     let own = Some(vec![CipherSuite::Aes128GcmSha256, CipherSuite::EcdheRsaAes128Gcm]);
     let claims = Claims { upstream_ciphers: own, limits_upstream_ciphers, ..claims() };
     let mut scenario = scenario("default", "default", "strict", "plain-good");
-    scenario.upstream.1.ciphers = ciphers;
+    scenario.upstream.profile.ciphers = ciphers;
     assert_eq!(model::expect(&scenario, &claims).unwrap().backend.offered_ciphers, most);
 }
 
