@@ -78,9 +78,6 @@ unsafe extern "C" {
     fn SSL_CTX_set_msg_callback(context: *mut SSL_CTX, callback: Option<MessageCallback>);
 }
 
-/// `SSL_CTRL_SET_DH_AUTO` of `openssl/ssl.h`.
-const SET_DH_AUTO: c_int = 118;
-
 /// A witness of the messages on one connection. Called from inside OpenSSL: must neither panic nor call OpenSSL.
 pub(crate) trait Witness: Send + Sync + Sized + 'static {
     /// Where on an [`Ssl`] its witness is kept.
@@ -298,7 +295,9 @@ pub(crate) fn dh_auto(context: &mut SslContextBuilder, strength: DhStrength) -> 
         DhStrength::Bits1024 => 2,
     };
     // SAFETY: the context is live and this control takes no pointer. SSL_CTX_set_dh_auto(3)
-    let done = unsafe { openssl_sys::SSL_CTX_ctrl(context.as_ptr(), SET_DH_AUTO, mode, ptr::null_mut()) };
+    let done = unsafe {
+        openssl_sys::SSL_CTX_ctrl(context.as_ptr(), openssl_sys::SSL_CTRL_SET_DH_AUTO, mode, ptr::null_mut())
+    };
     check(c_int::from(done == 1))
 }
 

@@ -3,13 +3,7 @@
 use openssl::x509::X509VerifyResult;
 use tls_gauntlet_scenarios::{Alert, Cause};
 
-use crate::{
-    tls::shared_tls::Failure,
-    tls::{
-        reason::{Role, SSL_R_CERTIFICATE_VERIFY_FAILED},
-        verification::client_cause,
-    },
-};
+use crate::tls::{reason::Role, shared_tls::Failure};
 
 /// The traces of a failed handshake.
 pub(super) struct Signs<'a> {
@@ -33,9 +27,5 @@ pub(super) fn own(signs: &Signs<'_>) -> Option<Cause> {
         Some(Alert::NoApplicationProtocol) => return Some(Cause::AlpnMismatch),
         _ => {}
     }
-    let reasons = &signs.failure.reasons;
-    if reasons.has(SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        return client_cause(signs.verdict.as_raw());
-    }
-    reasons.cause(Role::Server)
+    signs.failure.reasons.cause(Role::Server, signs.verdict)
 }

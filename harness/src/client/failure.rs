@@ -6,9 +6,8 @@ use openssl::{error::ErrorStack, ssl, x509::X509VerifyResult};
 use tls_gauntlet_scenarios::{Alert, Cause, ClientSaw, Ended, Phase};
 
 use super::handshake::Handshake;
-use crate::tls::{
-    reason::{Reasons, Role, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING},
-    verification::{client_cause, server_cause},
+use crate::tls::reason::{
+    Reasons, Role, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, system_error,
 };
 
 /// A connection that came to nothing, or a response that was cut. What the peer did is data, not an error of ours.
@@ -204,18 +203,11 @@ impl Circumstances {
 
     /// The cause for which this end gave up.
     fn cause_within(&self, reasons: &Reasons) -> Cause {
-        if reasons.has(SSL_R_CERTIFICATE_VERIFY_FAILED) {
-            let refused = match self.role {
-                Role::Client => server_cause(self.verified.as_raw()),
-                Role::Server => client_cause(self.verified.as_raw()),
-            };
-            return refused.unwrap_or(Cause::Unexplained);
-        }
         // Without an alert of ours OpenSSL has found no TLS at all (`tlsany_meth.c`: "doesn't look like TLS").
         if reasons.is_not_tls() && self.handshake.alert_sent.is_none() {
             return Cause::NotTls;
         }
-        reasons.cause(self.role).unwrap_or(match self.role {
+        reasons.cause(self.role, self.verified).unwrap_or(match self.role {
             Role::Server if reasons.is_malformed() => Cause::ClientCertUntrusted,
             Role::Server | Role::Client => Cause::Unexplained,
         })
@@ -315,14 +307,3 @@ impl Break {
         }
     }
 }
-
-/// The operating system's error, where OpenSSL has put it on its own stack and has nothing to add: since 3.2 a write
-/// to a connection that was reset ends like that (`tls_retry_write_records` in `ssl/record/methods/tls_common.c`).
-fn system_error(stack: &ErrorStack) -> Option<io::Error> {
-    let [error] = stack.errors() else { return None };
-    // ERR_SYSTEM_FLAG in openssl/err.h: the rest of the code is errno.
-    let code = u32::try_from(error.code()).ok().filter(|code| code & SYSTEM_FLAG != 0)?;
-    Some(io::Error::from_raw_os_error((code & !SYSTEM_FLAG).cast_signed()))
-}
-
-const SYSTEM_FLAG: u32 = 1 << 31;

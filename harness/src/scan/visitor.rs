@@ -364,5 +364,6 @@ const GROUPS: &str = "*X25519:P-256:P-384:P-521:X448:X25519MLKEM768:SecP256r1MLK
                       ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192:\
                       ?secp256k1:?brainpoolP256r1:?brainpoolP384r1:?brainpoolP512r1";
 
-/// `SSL_OP_LEGACY_SERVER_CONNECT` of `openssl/ssl.h`: goes on with servers that have never heard of RFC 5746.
-const LEGACY_SERVER_CONNECT: SslOptions = SslOptions::from_bits_retain(1 << 2);
+/// Goes on with servers that have never heard of RFC 5746.
+const LEGACY_SERVER_CONNECT: SslOptions =
+    SslOptions::from_bits_retain(openssl_sys::SSL_OP_LEGACY_SERVER_CONNECT);

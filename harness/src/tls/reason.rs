@@ -1,7 +1,14 @@
 //! The reasons that OpenSSL gives for its errors (`ERR_GET_REASON(3)`), read as causes. This is the only reading of them.
 
-use openssl::error::{Error, ErrorStack};
+use std::io;
+
+use openssl::{
+    error::{Error, ErrorStack},
+    x509::X509VerifyResult,
+};
 use tls_gauntlet_scenarios::Cause;
+
+use super::verification::{client_cause, server_cause};
 
 #[allow(dead_code, reason = "every reason of the header has its name")]
 mod names {
@@ -66,8 +73,14 @@ impl Reasons {
         ])
     }
 
-    /// The cause that this side had for giving up, as far as the reasons alone tell.
-    pub(crate) fn cause(&self, role: Role) -> Option<Cause> {
+    /// The cause that this side had for giving up, as far as the reasons and the check of the peer's certificate tell.
+    pub(crate) fn cause(&self, role: Role, verified: X509VerifyResult) -> Option<Cause> {
+        if self.has(SSL_R_CERTIFICATE_VERIFY_FAILED) {
+            return match role {
+                Role::Client => server_cause(verified.as_raw()),
+                Role::Server => client_cause(verified.as_raw()),
+            };
+        }
         if self.any(&[
             SSL_R_VERSION_TOO_HIGH,
             SSL_R_VERSION_TOO_LOW,
@@ -110,6 +123,16 @@ impl Reasons {
     }
 }
 
+/// The operating system's error, where OpenSSL has put it on its own stack and has nothing to add: since 3.2 a write
+/// to a connection that was reset ends like that (`tls_retry_write_records` in `ssl/record/methods/tls_common.c`).
+pub(crate) fn system_error(stack: &ErrorStack) -> Option<io::Error> {
+    // ERR_SYSTEM_FLAG in openssl/err.h: the rest of the code is errno.
+    const SYSTEM_FLAG: u32 = 1 << 31;
+    let [error] = stack.errors() else { return None };
+    let code = u32::try_from(error.code()).ok().filter(|code| code & SYSTEM_FLAG != 0)?;
+    Some(io::Error::from_raw_os_error((code & !SYSTEM_FLAG).cast_signed()))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -136,8 +159,16 @@ mod tests {
         #[case] client: Option<Cause>,
     ) {
         let reasons = Reasons { numbers: vec![reason], ..Reasons::default() };
-        assert_eq!(reasons.cause(Role::Server), server);
-        assert_eq!(reasons.cause(Role::Client), client);
+        assert_eq!(reasons.cause(Role::Server, X509VerifyResult::OK), server);
+        assert_eq!(reasons.cause(Role::Client, X509VerifyResult::OK), client);
+    }
+
+    #[test]
+    fn a_failed_check_of_a_certificate_is_read_by_its_result() {
+        let reasons = Reasons { numbers: vec![SSL_R_CERTIFICATE_VERIFY_FAILED], ..Reasons::default() };
+        let expired = crate::ffi::verify_result(openssl_sys::X509_V_ERR_CERT_HAS_EXPIRED);
+        assert_eq!(reasons.cause(Role::Server, expired), Some(Cause::ClientCertExpired));
+        assert_eq!(reasons.cause(Role::Client, expired), Some(Cause::ServerCertExpired));
     }
 
     #[test]
