@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_help_fits_one_screen() {
-        let help = super::grouped(Cli::command()).render_help().to_string();
+        let help = grouped(Cli::command()).render_help().to_string();
         assert!(help.lines().count() <= 40, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     }

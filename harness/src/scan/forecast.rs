@@ -65,7 +65,7 @@ pub(super) fn forecasts(target: &TargetRecord, profiles: &[NamedProfile]) -> Vec
 /// The server as this gateway meets it: to one that is choosy itself, it matters what exactly the server has.
 fn met_by(profile: &NamedProfile, target: &TargetRecord, usual: &Composed) -> Composed {
     let mut met = usual.clone();
-    let (_, upstream) = &profile.upstream;
+    let upstream = &profile.upstream.profile;
     // The suites offered in TLS 1.3 are the gateway's own choice, and it has to claim something about them.
     let version = met.profile.versions.as_ref().and_then(|versions| versions.negotiate(&upstream.versions));
     let is_claimed = profile.claims.upstream_ciphers.is_some();
