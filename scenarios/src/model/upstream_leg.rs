@@ -351,8 +351,7 @@ impl Leg<'_> {
         }
         if let Some(accepted) = &self.backend.ciphers {
             let own = told.as_ref().filter(|_| version < TlsVersion::Tls13);
-            let claimed =
-                || self.claims.upstream_ciphers();
+            let claimed = || self.claims.upstream_ciphers();
             let offered = own.map_or_else(claimed, Ok)?;
             if !accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
                 self.steps.say("the gateway offers none of the backend's cipher suites");
@@ -428,8 +427,7 @@ impl Leg<'_> {
         {
             return Ok((Party::Backend, Cause::NoCommonCipher));
         }
-        let old_ciphers = offered.max() < TlsVersion::Tls12
-            || *self.claims.lists_old_ciphers()?;
+        let old_ciphers = offered.max() < TlsVersion::Tls12 || *self.claims.lists_old_ciphers()?;
         Ok(if old_ciphers {
             (Party::Gateway, Cause::NoCommonVersion)
         } else {
@@ -525,8 +523,7 @@ impl Leg<'_> {
             return Ok(stop);
         }
         self.steps.say("the backend reads the request and asks by post-handshake authentication");
-        let answers =
-            *self.claims.answers_post_handshake_auth()?;
+        let answers = *self.claims.answers_post_handshake_auth()?;
         if !answers && demand.need == Need::Required {
             self.steps
                 .say("the gateway does not offer post-handshake authentication; the backend answers 403");
