@@ -6,6 +6,7 @@
 mod envoy;
 mod example;
 mod files;
+mod haproxy;
 mod nginx;
 mod tree;
 
@@ -27,11 +28,14 @@ pub enum Kind {
     Nginx,
     /// Envoy: a bootstrap in YAML or JSON, and the files of its dynamic resources.
     Envoy,
+    /// HAProxy: one file or several, in their order.
+    Haproxy,
 }
 
 impl Kind {
     /// Every kind, and its name: the one of the gateway's folder and program.
-    pub const ALL: &[(Self, &str)] = &[(Self::Nginx, "nginx"), (Self::Envoy, "envoy")];
+    pub const ALL: &[(Self, &str)] =
+        &[(Self::Nginx, "nginx"), (Self::Envoy, "envoy"), (Self::Haproxy, "haproxy")];
 
     /// The name of the gateway.
     #[must_use]
@@ -46,7 +50,8 @@ impl Kind {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         match extension {
             "yaml" | "yml" | "json" => envoy::is_one(text).then_some(Self::Envoy),
-            _ => nginx::is_one(text).then_some(Self::Nginx),
+            _ if nginx::is_one(text) => Some(Self::Nginx),
+            _ => haproxy::is_one(text).then_some(Self::Haproxy),
         }
     }
 }
@@ -399,7 +404,7 @@ pub enum Unreadable {
 }
 
 impl Configuration {
-    /// Reads a configuration: the file that its program is started with, and what that includes.
+    /// Reads a configuration: the files that its program is started with, and what they include.
     ///
     /// # Errors
     ///
@@ -408,11 +413,16 @@ impl Configuration {
         let mut configuration =
             Self { kind, listeners: Vec::new(), legs: Vec::new(), files: Vec::new(), problems: Vec::new() };
         let mut texts = files::Texts::new(files);
-        for path in paths {
-            match kind {
-                Kind::Nginx => nginx::read(path, &mut texts, &mut configuration)?,
-                Kind::Envoy => envoy::read(path, &mut texts, &mut configuration)?,
+        let read = match kind {
+            Kind::Nginx => nginx::read,
+            Kind::Envoy => envoy::read,
+            Kind::Haproxy => {
+                haproxy::read(paths, &mut texts, &mut configuration)?;
+                return Ok(configuration);
             }
+        };
+        for path in paths {
+            read(path, &mut texts, &mut configuration)?;
         }
         Ok(configuration)
     }
@@ -424,6 +434,7 @@ impl Configuration {
         match self.kind {
             Kind::Nginx => nginx::remedy(leg, setting),
             Kind::Envoy => envoy::remedy(leg, setting),
+            Kind::Haproxy => haproxy::remedy(leg, setting),
         }
     }
 

@@ -17,6 +17,7 @@ use tls_gauntlet::configuration::{Configuration, InMemory, Kind};
 const MAIN: &[(Kind, &str, &[&str])] = &[
     (Kind::Nginx, "/etc/nginx", &["nginx.conf"]),
     (Kind::Envoy, "/etc/envoy", &["envoy.yaml", "envoy.json"]),
+    (Kind::Haproxy, "/etc/haproxy", &["haproxy.cfg", "10-global.cfg", "20-sites.cfg"]),
 ];
 
 fn corpus(kind: Kind) -> Vec<PathBuf> {
@@ -54,6 +55,7 @@ fn mains(files: &InMemory, production: &str, names: &[&str]) -> Vec<String> {
 #[rstest]
 #[case(Kind::Nginx)]
 #[case(Kind::Envoy)]
+#[case(Kind::Haproxy)]
 fn what_is_found_stands_beside_it(#[case] kind: Kind) {
     let (_, production, names) = MAIN.iter().find(|(each, _, _)| *each == kind).unwrap();
     let mut wrong = Vec::new();

@@ -178,7 +178,7 @@ fn virtual_host(
             let condition = conditional.iter().find_map(|name| route.path(&format!("match.{name}")));
             match (condition, rule.path(&before)) {
                 (Some(condition), _) => {
-                    configuration.problem(&condition.at, "the route applies only under a condition")
+                    configuration.problem(&condition.at, "the route applies only under a condition");
                 }
                 (None, None) => configuration.problem(&route.at, "no URL was found that leads to this route"),
                 (None, Some(path)) => {
