@@ -7,7 +7,10 @@ mod envoy;
 mod example;
 mod files;
 mod haproxy;
+mod httpd;
+mod known;
 mod nginx;
+mod traefik;
 mod tree;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -30,12 +33,16 @@ pub enum Kind {
     Envoy,
     /// HAProxy: one file or several, in their order.
     Haproxy,
+    /// Apache httpd: `httpd.conf` or `apache2.conf`, and what it includes.
+    Httpd,
+    /// Traefik: the static file and the dynamic files that it names, in YAML or TOML.
+    Traefik,
 }
 
 impl Kind {
     /// Every kind, and its name: the one of the gateway's folder and program.
     pub const ALL: &[(Self, &str)] =
-        &[(Self::Nginx, "nginx"), (Self::Envoy, "envoy"), (Self::Haproxy, "haproxy")];
+        &[(Self::Nginx, "nginx"), (Self::Envoy, "envoy"), (Self::Haproxy, "haproxy"), (Self::Httpd, "httpd"), (Self::Traefik, "traefik")];
 
     /// The name of the gateway.
     #[must_use]
@@ -49,8 +56,11 @@ impl Kind {
         let name = path.rsplit('/').next().unwrap_or(path);
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         match extension {
-            "yaml" | "yml" | "json" => envoy::is_one(text).then_some(Self::Envoy),
+            "yaml" | "yml" | "json" if envoy::is_one(text) => Some(Self::Envoy),
+            "yaml" | "yml" | "toml" => traefik::is_one(text).then_some(Self::Traefik),
+            "json" => None,
             _ if nginx::is_one(text) => Some(Self::Nginx),
+            _ if httpd::is_one(text) => Some(Self::Httpd),
             _ => haproxy::is_one(text).then_some(Self::Haproxy),
         }
     }
@@ -413,16 +423,18 @@ impl Configuration {
         let mut configuration =
             Self { kind, listeners: Vec::new(), legs: Vec::new(), files: Vec::new(), problems: Vec::new() };
         let mut texts = files::Texts::new(files);
-        let read = match kind {
+        let one = match kind {
             Kind::Nginx => nginx::read,
             Kind::Envoy => envoy::read,
-            Kind::Haproxy => {
-                haproxy::read(paths, &mut texts, &mut configuration)?;
+            Kind::Httpd => httpd::read,
+            Kind::Haproxy | Kind::Traefik => {
+                let several = if kind == Kind::Haproxy { haproxy::read } else { traefik::read };
+                several(paths, &mut texts, &mut configuration)?;
                 return Ok(configuration);
             }
         };
         for path in paths {
-            read(path, &mut texts, &mut configuration)?;
+            one(path, &mut texts, &mut configuration)?;
         }
         Ok(configuration)
     }
@@ -435,6 +447,8 @@ impl Configuration {
             Kind::Nginx => nginx::remedy(leg, setting),
             Kind::Envoy => envoy::remedy(leg, setting),
             Kind::Haproxy => haproxy::remedy(leg, setting),
+            Kind::Httpd => httpd::remedy(leg, setting),
+            Kind::Traefik => traefik::remedy(leg, setting),
         }
     }
 

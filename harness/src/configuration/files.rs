@@ -202,6 +202,16 @@ impl<'a> Texts<'a> {
         done
     }
 
+    /// Whether there is a file or a folder of that name.
+    pub(super) fn exists(&self, path: &str) -> bool {
+        self.files.text(path).is_ok() || !self.names(path).is_empty()
+    }
+
+    /// The names in a folder; none if it is a file.
+    pub(super) fn names(&self, folder: &str) -> Vec<String> {
+        self.files.names(folder)
+    }
+
     /// The files that a pattern names, in the order of their bytes: as glob(3), a star does not match a slash or a dot at
     /// the beginning.
     pub(super) fn glob(&self, pattern: &str) -> Vec<String> {

@@ -1,8 +1,12 @@
-//! YAML and JSON as one tree in which every value knows its line.
+//! YAML, JSON and TOML as one tree in which every value knows its line.
 
 use std::{collections::HashMap, sync::Arc};
 
 use saphyr_parser::{Event, Parser};
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
 
 use super::{At, Stated, Unreadable, files::Text};
 
@@ -29,6 +33,18 @@ impl Node {
     /// Reads YAML; JSON is YAML (YAML 1.2, section 1.2).
     pub(super) fn of_yaml(text: &Text) -> Result<Self, Unreadable> {
         Building::new(text).read()
+    }
+
+    /// Reads TOML.
+    pub(super) fn of_toml(text: &Text) -> Result<Self, Unreadable> {
+        let ends: Vec<usize> = text.text.match_indices('\n').map(|(place, _)| place).collect();
+        let line = |place: usize| 1 + ends.partition_point(|end| *end < place);
+        let table = DeTable::parse(&text.text).map_err(|e| Unreadable::Syntax {
+            at: text.at(line(e.span().map_or(0, |span| span.start))),
+            why: e.message().to_owned(),
+        })?;
+        let at = |place: usize| text.at(line(place));
+        Ok(Self { at: at(0), value: Value::Map(of_table(table.into_inner(), &at)) })
     }
 
     /// The member of a map. `trusted_ca`, `trustedCa` and `TrustedCA` are one name: Envoy takes two of them, Traefik any.
@@ -88,6 +104,35 @@ impl Node {
     pub(super) fn joined(&self) -> Stated {
         let texts: Vec<&str> = self.items().iter().filter_map(Self::text).collect();
         Stated::at(&self.at, texts.join(" "))
+    }
+}
+
+/// The members of a table, as they stand in the text.
+fn of_table(table: DeTable<'_>, at: &dyn Fn(usize) -> At) -> Vec<(String, Node)> {
+    let mut members: Vec<_> = table.into_iter().collect();
+    members.sort_by_key(|(key, _)| key.span().start);
+    let member = |(key, value): (Spanned<DeString<'_>>, Spanned<DeValue<'_>>)| {
+        let place = key.span().start;
+        (key.into_inner().to_string(), Node { at: at(place), value: of_value(value.into_inner(), at) })
+    };
+    members.into_iter().map(member).collect()
+}
+
+fn of_value(value: DeValue<'_>, at: &dyn Fn(usize) -> At) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::Integer(number) => Value::Text(number.to_string()),
+        DeValue::Float(number) => Value::Text(number.to_string()),
+        DeValue::Boolean(yes) => Value::Text(yes.to_string()),
+        DeValue::Datetime(time) => Value::Text(time.to_string()),
+        DeValue::Table(table) => Value::Map(of_table(table, at)),
+        DeValue::Array(list) => {
+            let item = |item: Spanned<DeValue<'_>>| {
+                let place = item.span().start;
+                Node { at: at(place), value: of_value(item.into_inner(), at) }
+            };
+            Value::List(list.into_iter().map(item).collect())
+        }
     }
 }
 

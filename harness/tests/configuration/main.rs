@@ -18,6 +18,8 @@ const MAIN: &[(Kind, &str, &[&str])] = &[
     (Kind::Nginx, "/etc/nginx", &["nginx.conf"]),
     (Kind::Envoy, "/etc/envoy", &["envoy.yaml", "envoy.json"]),
     (Kind::Haproxy, "/etc/haproxy", &["haproxy.cfg", "10-global.cfg", "20-sites.cfg"]),
+    (Kind::Httpd, "/etc/httpd", &["httpd.conf", "apache2.conf"]),
+    (Kind::Traefik, "/etc/traefik", &["traefik.yml", "traefik.toml", "dynamic.yml"]),
 ];
 
 fn corpus(kind: Kind) -> Vec<PathBuf> {
@@ -56,6 +58,8 @@ fn mains(files: &InMemory, production: &str, names: &[&str]) -> Vec<String> {
 #[case(Kind::Nginx)]
 #[case(Kind::Envoy)]
 #[case(Kind::Haproxy)]
+#[case(Kind::Httpd)]
+#[case(Kind::Traefik)]
 fn what_is_found_stands_beside_it(#[case] kind: Kind) {
     let (_, production, names) = MAIN.iter().find(|(each, _, _)| *each == kind).unwrap();
     let mut wrong = Vec::new();

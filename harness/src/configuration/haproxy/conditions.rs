@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use regex::Regex;
 
-use super::{super::example, sections::Line};
+use super::{
+    super::{At, example, known},
+    sections::Line,
+};
 
 /// The call by which conditions are decided.
 #[derive(Debug, Clone)]
@@ -54,14 +57,14 @@ pub(super) struct Tests(HashMap<String, Vec<Test>>);
 
 impl Tests {
     /// The `acl` lines of a proxy; `file` gives the values of a file, one on each line.
-    pub(super) fn of(lines: &[Line], file: &mut dyn FnMut(&str) -> Vec<String>) -> Self {
+    pub(super) fn of(lines: &[Line], file: &mut dyn FnMut(&At, &str) -> Vec<String>) -> Self {
         let mut tests = Self::default();
         for line in lines.iter().filter(|line| line.word(0) == "acl") {
             tests
                 .0
                 .entry(line.word(1).to_owned())
                 .or_default()
-                .push(test(&line.words[2.min(line.words.len())..], file));
+                .push(test(&line.words[2.min(line.words.len())..], &mut |path| file(&line.at, path)));
         }
         tests
     }
@@ -69,20 +72,14 @@ impl Tests {
     /// Whether a rule applies to a call; `None` if that depends on what is not known of it.
     pub(super) fn decide(&self, line: &Line, call: &Call) -> Option<bool> {
         let Some((unless, terms)) = terms(line) else { return Some(true) };
-        let mut any = Some(false);
-        for term in terms {
-            let mut all = Some(true);
-            for (negated, tests) in term.iter().map(|word| self.named(word)) {
-                let mut one = Some(false);
-                for test in &tests {
-                    one = or(one, test.decide(call));
-                }
-                let one = if tests.is_empty() { None } else { one };
-                all = and(all, if negated { one.map(|one| !one) } else { one });
-            }
-            any = or(any, all);
-        }
-        if unless { any.map(|any| !any) } else { any }
+        let one = |word: &Word| {
+            let (negated, tests) = self.named(word);
+            let any = known::any(tests.iter().map(|test| test.decide(call)));
+            let any = any.filter(|_| !tests.is_empty());
+            if negated { known::not(any) } else { any }
+        };
+        let any = known::any(terms.iter().map(|term| known::all(term.iter().map(one))));
+        if unless { known::not(any) } else { any }
     }
 
     /// A call that a rule is for, as far as its first alternative says; the rest is as in `call`.
@@ -136,18 +133,6 @@ fn predefined(name: &str) -> Vec<Test> {
         | "HTTP_CONTENT" => constant(false),
         _ => Vec::new(),
     }
-}
-
-fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
-    match (a, b) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), Some(false)) => Some(false),
-        _ => None,
-    }
-}
-
-fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
-    or(a.map(|a| !a), b.map(|b| !b)).map(|any| !any)
 }
 
 enum Word {

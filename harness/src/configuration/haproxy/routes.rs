@@ -1,9 +1,12 @@
 //! The rules of a frontend of HAProxy, and the URLs that lead to each backend.
 
+use std::cmp::Reverse;
+
 use super::{
     super::{
         Configuration, Leg, Unreadable, Url,
         files::{Text, Texts},
+        known,
     },
     Program, binds,
     conditions::{Call, Tests},
@@ -19,30 +22,30 @@ pub(super) fn read(
     configuration: &mut Configuration,
 ) -> Result<(), Unreadable> {
     let places = binds::read(program, section, texts, configuration)?;
-    let chosen =
-        places.iter().copied().find(|place| configuration.listeners[*place].tls).or(places.first().copied());
-    let Some(listener) = chosen else { return Ok(()) };
-    let Some(port) = configuration.listeners[listener].port() else {
-        configuration.problem(&section.at, "no listener has a port that is known");
+    let known = |place: &usize| Some((*place, &configuration.listeners[*place], configuration.listeners[*place].port()?));
+    let chosen = places.iter().filter_map(known).max_by_key(|(place, listener, _)| (listener.tls, Reverse(*place)));
+    let Some((listener, tls, port)) = chosen.map(|(place, listener, port)| (place, listener.tls, port)) else {
+        if !places.is_empty() {
+            configuration.problem(&section.at, "no listener has a port that is known");
+        }
         return Ok(());
     };
-    let tls = configuration.listeners[listener].tls;
     let mut missing = Vec::new();
-    let tests = Tests::of(&section.lines, &mut |path| {
+    let tests = Tests::of(&section.lines, &mut |at, path| {
         let read = texts.within(path, None, |_, text: &Text| Ok(text.clone()));
         let lines = |text: Text| {
             text.text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
         };
         read.map_or_else(
             |_| {
-                missing.push(path.to_owned());
+                missing.push((at.clone(), path.to_owned()));
                 Vec::new()
             },
             lines,
         )
     });
-    for path in missing {
-        configuration.problem(&section.at, format!("cannot read {path}"));
+    for (at, path) in missing {
+        configuration.problem(&at, format!("cannot read {path}"));
     }
     let names = &configuration.listeners[listener].names;
     let host =
@@ -102,10 +105,7 @@ impl Frontend<'_> {
 
     /// Whether one of the first rules applies to a call.
     fn before(&self, number: usize, call: &Call) -> Option<bool> {
-        let decided = self.rules[..number].iter().map(|rule| self.tests.decide(rule, call));
-        decided.fold(Some(false), |any, one| {
-            if any == Some(true) || one == Some(true) { Some(true) } else { any.and(one) }
-        })
+        known::any(self.rules[..number].iter().map(|rule| self.tests.decide(rule, call)))
     }
 
     /// The call if a rule is the first that applies to it; else why not.

@@ -75,7 +75,9 @@ pub(super) fn read(
             let named = |section: &Section| {
                 section.kind == "defaults" && from.is_none_or(|from| section.name == *from)
             };
-            let defaults = sections.iter().rposition(named);
+            // A `defaults` takes over from another only where it says so.
+            let takes = first != "defaults" || from.is_some();
+            let defaults = takes.then(|| sections.iter().rposition(named)).flatten();
             let name = words.get(1).filter(|word| *word != "from").cloned().unwrap_or_default();
             sections.push(Section { kind: first.clone(), name, at, lines: Vec::new(), defaults });
         } else if let Some(section) = sections.last_mut() {

@@ -160,7 +160,7 @@ pub(super) fn read(
 }
 
 fn add_defaults(program: &Program, section: &Section, keywords: &mut Keywords) {
-    if let Some(outer) = section.defaults.filter(|_| section.lines.is_empty()) {
+    if let Some(outer) = section.defaults {
         add_defaults(program, &program.sections[outer], keywords);
     }
     for line in section.lines.iter().filter(|line| line.word(0) == "default-server") {
