@@ -41,8 +41,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, and its name: the one of the gateway's folder and program.
-    pub const ALL: &[(Self, &str)] =
-        &[(Self::Nginx, "nginx"), (Self::Envoy, "envoy"), (Self::Haproxy, "haproxy"), (Self::Httpd, "httpd"), (Self::Traefik, "traefik")];
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Nginx, "nginx"),
+        (Self::Envoy, "envoy"),
+        (Self::Haproxy, "haproxy"),
+        (Self::Httpd, "httpd"),
+        (Self::Traefik, "traefik"),
+    ];
 
     /// The name of the gateway.
     #[must_use]

@@ -23,7 +23,9 @@ pub(super) fn is_one(text: &str) -> bool {
         "sslproxy",
         "includeoptional ",
     ];
-    text.lines().map(|line| line.trim().to_ascii_lowercase()).any(|line| begins.iter().any(|begin| line.starts_with(begin)))
+    text.lines()
+        .map(|line| line.trim().to_ascii_lowercase())
+        .any(|line| begins.iter().any(|begin| line.starts_with(begin)))
 }
 
 /// Reads `httpd.conf` and what it includes.
@@ -56,7 +58,11 @@ impl<'a> Scope<'a> {
 
     /// The directives of that name, those of the innermost block first.
     fn all(&self, name: &str) -> impl Iterator<Item = &'a Directive> {
-        self.blocks.iter().rev().flat_map(|block| block.iter()).filter(move |directive| directive.name == name)
+        self.blocks
+            .iter()
+            .rev()
+            .flat_map(|block| block.iter())
+            .filter(move |directive| directive.name == name)
     }
 
     fn is_on(&self, name: &str) -> bool {

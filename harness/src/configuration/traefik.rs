@@ -14,8 +14,19 @@ use super::{
 
 /// Whether a text is a configuration of Traefik, static or dynamic.
 pub(super) fn is_one(text: &str) -> bool {
-    let begins = ["entrypoints", "[entrypoints", "providers:", "[providers", "serverstransport", "routers:", "[http.", "[tcp."];
-    text.lines().map(|line| line.trim().to_ascii_lowercase()).any(|line| begins.iter().any(|begin| line.starts_with(begin)))
+    let begins = [
+        "entrypoints",
+        "[entrypoints",
+        "providers:",
+        "[providers",
+        "serverstransport",
+        "routers:",
+        "[http.",
+        "[tcp.",
+    ];
+    text.lines()
+        .map(|line| line.trim().to_ascii_lowercase())
+        .any(|line| begins.iter().any(|begin| line.starts_with(begin)))
 }
 
 /// Reads the static file, the dynamic files that it names, and further files that are given.
@@ -26,7 +37,8 @@ pub(super) fn read(
 ) -> Result<(), Unreadable> {
     let mut all = Vec::new();
     let mut read: Vec<String> = Vec::new();
-    let mut waiting: Vec<(String, Option<At>)> = paths.iter().rev().map(|path| ((*path).to_owned(), None)).collect();
+    let mut waiting: Vec<(String, Option<At>)> =
+        paths.iter().rev().map(|path| ((*path).to_owned(), None)).collect();
     while let Some((path, from)) = waiting.pop() {
         // A file that is given may be named by another as well.
         if read.contains(&path) {
@@ -40,13 +52,19 @@ pub(super) fn read(
             (node, _) => node?,
         };
         if let Some(file) = node.path("providers.file") {
-            waiting.extend(dynamic(&path, file, texts, configuration).into_iter().rev().map(|(path, at)| (path, Some(at))));
+            waiting.extend(
+                dynamic(&path, file, texts, configuration)
+                    .into_iter()
+                    .rev()
+                    .map(|(path, at)| (path, Some(at))),
+            );
         }
         all.push(node);
         read.push(path);
     }
     for (name, provider) in all.iter().filter_map(|node| node.get("providers")).flat_map(Node::entries) {
-        if !matches!(name.to_ascii_lowercase().as_str(), "file" | "providersthrottleduration" | "precedence") {
+        if !matches!(name.to_ascii_lowercase().as_str(), "file" | "providersthrottleduration" | "precedence")
+        {
             configuration.problem(&provider.at, format!("what the provider {name} knows stands in no file"));
         }
     }
@@ -63,7 +81,11 @@ fn dynamic(
 ) -> Vec<(String, At)> {
     // Relative paths begin where the program is started, which is mostly the folder of its configuration.
     let place = |path: &str| {
-        if texts.exists(path) { path.to_owned() } else { resolve(folder(main), path.trim_start_matches("./")) }
+        if texts.exists(path) {
+            path.to_owned()
+        } else {
+            resolve(folder(main), path.trim_start_matches("./"))
+        }
     };
     let mut paths: Vec<(String, At)> = Vec::new();
     if let Some(path) = file.stated("filename") {
@@ -85,7 +107,10 @@ fn dynamic(
             }
         }
         if paths.is_empty() {
-            configuration.problem(&path.at, format!("{} has no file with the extension yml, yaml or toml", path.value));
+            configuration.problem(
+                &path.at,
+                format!("{} has no file with the extension yml, yaml or toml", path.value),
+            );
         }
     }
     paths
@@ -103,7 +128,8 @@ fn tree(
     texts.within(path, from, |_, text: &Text| {
         // The provider `file` runs its files through Go's templates.
         if let Some((line, _)) = text.text.lines().enumerate().find(|(_, line)| line.contains("{{")) {
-            configuration.problem(&text.at(line + 1), "a template, whose values are not known: its file is not read");
+            configuration
+                .problem(&text.at(line + 1), "a template, whose values are not known: its file is not read");
             return Node::of_yaml(&Text { text: String::new(), ..text.clone() });
         }
         if path.ends_with(".toml") { Node::of_toml(text) } else { Node::of_yaml(text) }
@@ -143,7 +169,8 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         }
         Setting::Versions => "minVersion: VersionTLS12".to_owned(),
         Setting::Ciphers => {
-            "cipherSuites: [ TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 ]".to_owned()
+            "cipherSuites: [ TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 ]"
+                .to_owned()
         }
         Setting::KeepAlive => "maxIdleConnsPerHost: -1".to_owned(),
         Setting::RevocationList | Setting::Depth | Setting::Retries | Setting::HealthCheck => return None,

@@ -22,9 +22,13 @@ pub(super) fn read(
     configuration: &mut Configuration,
 ) -> Result<(), Unreadable> {
     let places = binds::read(program, section, texts, configuration)?;
-    let known = |place: &usize| Some((*place, &configuration.listeners[*place], configuration.listeners[*place].port()?));
-    let chosen = places.iter().filter_map(known).max_by_key(|(place, listener, _)| (listener.tls, Reverse(*place)));
-    let Some((listener, tls, port)) = chosen.map(|(place, listener, port)| (place, listener.tls, port)) else {
+    let known = |place: &usize| {
+        Some((*place, &configuration.listeners[*place], configuration.listeners[*place].port()?))
+    };
+    let chosen =
+        places.iter().filter_map(known).max_by_key(|(place, listener, _)| (listener.tls, Reverse(*place)));
+    let Some((listener, tls, port)) = chosen.map(|(place, listener, port)| (place, listener.tls, port))
+    else {
         if !places.is_empty() {
             configuration.problem(&section.at, "no listener has a port that is known");
         }

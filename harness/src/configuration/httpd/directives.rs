@@ -51,8 +51,14 @@ pub(super) fn read(
     configuration: &mut Configuration,
 ) -> Result<(String, Vec<Directive>), Unreadable> {
     let root = folder(path).to_owned();
-    let mut reading =
-        Reading { root, defined: HashMap::new(), modules: HashSet::new(), texts, configuration, found: Vec::new() };
+    let mut reading = Reading {
+        root,
+        defined: HashMap::new(),
+        modules: HashSet::new(),
+        texts,
+        configuration,
+        found: Vec::new(),
+    };
     reading.file(path, None)?;
     Ok((reading.root, reading.found))
 }
@@ -88,7 +94,12 @@ fn parse(text: &Text) -> Result<Vec<Raw>, Unreadable> {
             let section = line.strip_prefix('<').map(|section| section.trim_end().trim_end_matches('>'));
             let words = section.unwrap_or(&line).trim();
             let (name, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
-            let raw = Raw { name: name.to_owned(), rest: rest.trim().to_owned(), at, block: section.map(|_| Vec::new()) };
+            let raw = Raw {
+                name: name.to_owned(),
+                rest: rest.trim().to_owned(),
+                at,
+                block: section.map(|_| Vec::new()),
+            };
             if section.is_some() {
                 open.push(raw);
                 if open.len() > DEEPEST {
@@ -147,7 +158,9 @@ impl Reading<'_, '_> {
             let arguments = words(&self.resolved(&rest, &at));
             let argument = |number: usize| arguments.get(number).cloned().unwrap_or_default();
             match (name.as_str(), block) {
-                ("include" | "includeoptional", None) => self.include(&argument(0), &at, name == "include")?,
+                ("include" | "includeoptional", None) => {
+                    self.include(&argument(0), &at, name == "include")?
+                }
                 ("define", None) => {
                     self.defined.insert(argument(0), argument(1));
                 }
@@ -155,13 +168,18 @@ impl Reading<'_, '_> {
                     self.defined.remove(&argument(0));
                 }
                 ("serverroot", None) => self.root = argument(0).trim_end_matches('/').to_owned(),
-                ("ifmodule" | "ifdefine" | "ifversion" | "iffile" | "ifdirective" | "ifsection", Some(block)) => {
+                (
+                    "ifmodule" | "ifdefine" | "ifversion" | "iffile" | "ifdirective" | "ifsection",
+                    Some(block),
+                ) => {
                     if self.holds(&name, &arguments, &at) {
                         self.lines(block)?;
                     }
                 }
                 ("macro", Some(_)) => self.configuration.problem(&at, "macros are not expanded"),
-                ("use", None) => self.configuration.problem(&at, format!("the macro {} is not expanded", argument(0))),
+                ("use", None) => {
+                    self.configuration.problem(&at, format!("the macro {} is not expanded", argument(0)))
+                }
                 (_, block) => {
                     if name == "loadmodule" {
                         self.modules.insert(argument(0).trim_end_matches("_module").to_owned());
@@ -171,7 +189,13 @@ impl Reading<'_, '_> {
                     let done = self.lines(block.unwrap_or_default());
                     let inside = std::mem::replace(&mut self.found, outer);
                     done?;
-                    self.found.push(Directive { name, written, arguments, at, block: is_section.then_some(inside) });
+                    self.found.push(Directive {
+                        name,
+                        written,
+                        arguments,
+                        at,
+                        block: is_section.then_some(inside),
+                    });
                 }
             }
         }
@@ -215,13 +239,16 @@ impl Reading<'_, '_> {
         let (wanted, negated) = words.strip_prefix('!').map_or((words.as_str(), false), |rest| (rest, true));
         let known = match name {
             "ifmodule" => {
-                let module = wanted.trim_start_matches("mod_").trim_end_matches(".c").trim_end_matches("_module");
+                let module =
+                    wanted.trim_start_matches("mod_").trim_end_matches(".c").trim_end_matches("_module");
                 // A file of its own does not say which modules there are.
                 Some(self.modules.is_empty() || self.modules.contains(module) || BUILT_IN.contains(&module))
             }
             "ifdefine" => {
                 if !self.defined.contains_key(wanted) {
-                    let what = format!("{wanted} is not defined in the configuration; the program may be started with it");
+                    let what = format!(
+                        "{wanted} is not defined in the configuration; the program may be started with it"
+                    );
                     self.configuration.problem(at, what);
                 }
                 Some(self.defined.contains_key(wanted))
@@ -231,7 +258,9 @@ impl Reading<'_, '_> {
             _ => None,
         };
         if known.is_none() {
-            let what = format!("the condition {name} {words} is not evaluated: its lines are read as if it were true");
+            let what = format!(
+                "the condition {name} {words} is not evaluated: its lines are read as if it were true"
+            );
             self.configuration.problem(at, what);
         }
         known.is_none_or(|known| known != negated)
@@ -246,7 +275,16 @@ impl Reading<'_, '_> {
             match self.defined.get(name) {
                 Some(value) => resolved.push_str(value),
                 None => {
-                    if !["APACHE_LOG_DIR", "APACHE_RUN_DIR", "APACHE_PID_FILE", "APACHE_LOCK_DIR", "APACHE_RUN_USER", "APACHE_RUN_GROUP"].contains(&name) {
+                    if ![
+                        "APACHE_LOG_DIR",
+                        "APACHE_RUN_DIR",
+                        "APACHE_PID_FILE",
+                        "APACHE_LOCK_DIR",
+                        "APACHE_RUN_USER",
+                        "APACHE_RUN_GROUP",
+                    ]
+                    .contains(&name)
+                    {
                         self.configuration.problem(at, format!("the value of {name} is not known"));
                     }
                     resolved.push_str("${");

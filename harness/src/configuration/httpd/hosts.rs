@@ -1,9 +1,7 @@
 //! The virtual hosts of httpd, and the main server where no virtual host listens.
 
 use super::{
-    super::{
-        ClientPolicy, Configuration, IdentityFiles, Listener, Role, Stated, Url, files::resolve,
-    },
+    super::{ClientPolicy, Configuration, IdentityFiles, Listener, Role, Stated, Url, files::resolve},
     Scope,
     directives::Directive,
     passes,
@@ -47,7 +45,10 @@ pub(super) fn read(root: &str, main: &[Directive], configuration: &mut Configura
         for argument in &host.arguments {
             let (name, port) = host_and_port(argument);
             let any = listens.is_empty().then_some((&name, port, host));
-            let of_listens = listens.iter().enumerate().filter(|(_, listen)| matches!(port, "*" | "") || listen.port == port);
+            let of_listens = listens
+                .iter()
+                .enumerate()
+                .filter(|(_, listen)| matches!(port, "*" | "") || listen.port == port);
             let found = of_listens.map(|(number, listen)| {
                 taken.push(number);
                 (if name == "0.0.0.0" { &listen.host } else { &name }, listen.port, listen.directive)
@@ -68,7 +69,8 @@ pub(super) fn read(root: &str, main: &[Directive], configuration: &mut Configura
     let rest = listens.iter().enumerate().filter(|(number, _)| !taken.contains(number));
     let mut chosen = None;
     for (_, listen) in rest {
-        let place = listener(&scope, &format!("{}:{}", listen.host, listen.port), listen.directive, configuration);
+        let place =
+            listener(&scope, &format!("{}:{}", listen.host, listen.port), listen.directive, configuration);
         chosen = chosen.or(Some(place));
     }
     if let Some(listener) = chosen {
@@ -89,7 +91,10 @@ fn host_and_port(text: &str) -> (String, &str) {
 
 fn server(scope: &Scope<'_>, listener: usize, configuration: &mut Configuration) {
     let found = &configuration.listeners[listener];
-    let host = found.names.first().map_or_else(|| "localhost".to_owned(), |name| name.value.replace('*', "gauntlet").replace('?', "x"));
+    let host = found
+        .names
+        .first()
+        .map_or_else(|| "localhost".to_owned(), |name| name.value.replace('*', "gauntlet").replace('?', "x"));
     let scheme = if found.tls { "https" } else { "http" };
     let Some(port) = found.port() else {
         let at = found.address.at.clone();
@@ -101,9 +106,15 @@ fn server(scope: &Scope<'_>, listener: usize, configuration: &mut Configuration)
 }
 
 /// Adds a listener and returns its place.
-fn listener(scope: &Scope<'_>, address: &str, listen: &Directive, configuration: &mut Configuration) -> usize {
+fn listener(
+    scope: &Scope<'_>,
+    address: &str,
+    listen: &Directive,
+    configuration: &mut Configuration,
+) -> usize {
     let own = scope.blocks.last().copied().unwrap_or_default();
-    let named = own.iter().filter(|directive| matches!(directive.name.as_str(), "servername" | "serveralias"));
+    let named =
+        own.iter().filter(|directive| matches!(directive.name.as_str(), "servername" | "serveralias"));
     let names = named.flat_map(|directive| {
         directive.arguments.iter().map(|name| {
             let name = name.split_once("://").map_or(name.as_str(), |(_, name)| name);
@@ -134,8 +145,13 @@ fn listener(scope: &Scope<'_>, address: &str, listen: &Directive, configuration:
 /// The certificates of a listener and what it wants of its clients.
 fn secure(scope: &Scope<'_>, listener: &mut Listener, configuration: &mut Configuration) {
     let files = |name: &str| {
-        let block = scope.blocks.iter().rev().find(|block| block.iter().any(|directive| directive.name == name));
-        block.into_iter().flat_map(|block| block.iter()).filter(|directive| directive.name == name).collect::<Vec<_>>()
+        let block =
+            scope.blocks.iter().rev().find(|block| block.iter().any(|directive| directive.name == name));
+        block
+            .into_iter()
+            .flat_map(|block| block.iter())
+            .filter(|directive| directive.name == name)
+            .collect::<Vec<_>>()
     };
     let mut keys = files("sslcertificatekeyfile").into_iter();
     for directive in files("sslcertificatefile") {
@@ -144,7 +160,8 @@ fn secure(scope: &Scope<'_>, listener: &mut Listener, configuration: &mut Config
         listener.identities.push(IdentityFiles { certificate, key });
     }
     let authorities = scope.find("sslcacertificatefile").or_else(|| scope.find("sslcacertificatepath"));
-    listener.client_authorities = authorities.map(|directive| file(scope, directive, Role::ClientAuthorities, configuration));
+    listener.client_authorities =
+        authorities.map(|directive| file(scope, directive, Role::ClientAuthorities, configuration));
     if let Some(directive) = scope.find("sslverifyclient") {
         listener.clients = policy(directive.first()).map(|policy| (policy, directive.at.clone()));
     }
@@ -162,7 +179,11 @@ fn secure(scope: &Scope<'_>, listener: &mut Listener, configuration: &mut Config
     for section in own.iter().filter(|directive| directive.block.is_some()) {
         let late = section.inside().iter().find(|directive| directive.name == "sslverifyclient");
         if let Some(directive) = late.filter(|directive| policy(directive.first()).is_some()) {
-            let what = format!("a client certificate is wanted only under <{} {}>", section.written, section.arguments.join(" "));
+            let what = format!(
+                "a client certificate is wanted only under <{} {}>",
+                section.written,
+                section.arguments.join(" ")
+            );
             configuration.problem(&directive.at, what);
         }
     }

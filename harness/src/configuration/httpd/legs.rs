@@ -35,7 +35,10 @@ pub(super) fn add<'a>(
         let sections = sections(scope, pass.url);
         (members(scope, &sections, &authority), scope_of(scope, sections))
     } else {
-        (vec![Member { url: pass.url.to_owned(), parameters: pass.parameters, directive: pass.directive }], scope.clone())
+        (
+            vec![Member { url: pass.url.to_owned(), parameters: pass.parameters, directive: pass.directive }],
+            scope.clone(),
+        )
     };
     if members.is_empty() {
         configuration.problem(at, format!("the balancer {} has no members", pass.url));
@@ -101,14 +104,29 @@ fn scope_of<'a>(scope: &Scope<'a>, sections: Vec<&'a Directive>) -> Scope<'a> {
 fn members<'a>(scope: &Scope<'a>, sections: &[&'a Directive], balancer: &str) -> Vec<Member<'a>> {
     let inside = sections.iter().flat_map(|section| section.inside());
     let inside = inside.filter(|directive| directive.name == "balancermember").filter_map(|directive| {
-        Some(Member { url: directive.arguments.first()?.clone(), parameters: &directive.arguments[1..], directive })
+        Some(Member {
+            url: directive.arguments.first()?.clone(),
+            parameters: &directive.arguments[1..],
+            directive,
+        })
     });
-    let named = scope.all("balancermember").filter(|directive| directive.first() == format!("balancer://{balancer}"));
+    let named =
+        scope.all("balancermember").filter(|directive| directive.first() == format!("balancer://{balancer}"));
     let named = named.filter_map(|directive| {
-        Some(Member { url: directive.arguments.get(1)?.clone(), parameters: &directive.arguments[2..], directive })
+        Some(Member {
+            url: directive.arguments.get(1)?.clone(),
+            parameters: &directive.arguments[2..],
+            directive,
+        })
     });
     // `status=+D`: taken out of service.
-    inside.chain(named).filter(|member| value(member.parameters, "status").is_none_or(|status| !status.contains('D') || status.starts_with('-'))).collect()
+    inside
+        .chain(named)
+        .filter(|member| {
+            value(member.parameters, "status")
+                .is_none_or(|status| !status.contains('D') || status.starts_with('-'))
+        })
+        .collect()
 }
 
 fn value<'a>(parameters: &'a [String], key: &str) -> Option<&'a str> {
@@ -168,7 +186,8 @@ fn settings(scope: &Scope<'_>, pass: &Pass<'_>, member: &Member<'_>) -> BTreeMap
     };
     let refused = ["proxy-nokeepalive", "force-proxy-request-1.0"];
     let refused = scope.all("setenv").find(|directive| refused.contains(&directive.first()));
-    let keeps = set("disablereuse").or_else(|| refused.map(|directive| Stated::at(&directive.at, directive.first())));
+    let keeps =
+        set("disablereuse").or_else(|| refused.map(|directive| Stated::at(&directive.at, directive.first())));
     settings.extend(keeps.map(|stated| (Setting::KeepAlive, stated)));
     settings.extend(set("maxattempts").map(|stated| (Setting::Retries, stated)));
     settings.extend(set("hcmethod").map(|stated| (Setting::HealthCheck, stated)));
@@ -185,9 +204,12 @@ fn secure(
 ) {
     let at = &pass.directive.at;
     if !scope.is_on("sslproxyengine") {
-        configuration.problem(at, "SSLProxyEngine is not on: httpd answers 500 in place of calling the backend");
+        configuration
+            .problem(at, "SSLProxyEngine is not on: httpd answers 500 in place of calling the backend");
     }
-    let words = |name: &str| scope.find(name).map(|directive| Stated::at(&directive.at, directive.arguments.join(" ")));
+    let words = |name: &str| {
+        scope.find(name).map(|directive| Stated::at(&directive.at, directive.arguments.join(" ")))
+    };
     let verify = words("sslproxyverify").unwrap_or_else(|| Stated::default_at(at, "none"));
     let on = match verify.value.to_ascii_lowercase().as_str() {
         "none" | "optional_no_ca" => "off",
@@ -205,7 +227,9 @@ fn secure(
     let sni = if is_address { Stated { value: "off".to_owned(), ..name.clone() } } else { name.clone() };
     settings.insert(Setting::Sni, sni);
     let checked = match words("sslproxycheckpeername") {
-        Some(stated) if stated.value.eq_ignore_ascii_case("off") => Stated { value: "off".to_owned(), ..stated },
+        Some(stated) if stated.value.eq_ignore_ascii_case("off") => {
+            Stated { value: "off".to_owned(), ..stated }
+        }
         Some(stated) => Stated { value: name.value, ..stated },
         None => name,
     };

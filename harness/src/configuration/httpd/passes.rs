@@ -46,7 +46,10 @@ impl Pattern {
         };
         let joint = if begin.ends_with('/') { "" } else { "/" };
         let within = format!("{begin}{joint}gauntlet");
-        [begin.clone(), within, format!("/gauntlet{begin}"), format!("/{begin}")].into_iter().filter(|path| path.starts_with('/')).collect()
+        [begin.clone(), within, format!("/gauntlet{begin}"), format!("/{begin}")]
+            .into_iter()
+            .filter(|path| path.starts_with('/'))
+            .collect()
     }
 }
 
@@ -84,7 +87,10 @@ pub(super) fn read(scope: &Scope<'_>, server: &Server, configuration: &mut Confi
             }
         }
     }
-    for (name, what) in [("proxyremote", "backends are reached through another proxy"), ("proxyremotematch", "backends are reached through another proxy")] {
+    for (name, what) in [
+        ("proxyremote", "backends are reached through another proxy"),
+        ("proxyremotematch", "backends are reached through another proxy"),
+    ] {
         if let Some(directive) = scope.find(name) {
             configuration.problem(&directive.at, what);
         }
@@ -149,7 +155,9 @@ fn of_location<'a>(section: &'a Directive, all: &mut Vec<Pass<'a>>, configuratio
     let pattern = || if expression { Pattern::expression(path) } else { Pattern::Prefix(path.to_owned()) };
     for directive in section.inside() {
         let (url, parameters) = match directive.name.as_str() {
-            "proxypass" | "proxypassmatch" => (directive.first(), directive.arguments.get(1..).unwrap_or_default()),
+            "proxypass" | "proxypassmatch" => {
+                (directive.first(), directive.arguments.get(1..).unwrap_or_default())
+            }
             "sethandler" => match directive.first().strip_prefix("proxy:") {
                 Some(url) => (url, &[][..]),
                 None => continue,

@@ -39,8 +39,10 @@ pub(super) fn read(files: &Files, configuration: &mut Configuration) {
     let mut entries = Entries::default();
     for protocol in [Protocol::Http, Protocol::Tcp] {
         let path = protocol.path("routers");
-        let routers: Vec<Router<'_>> =
-            files.entries(&path).filter_map(|(name, node)| router(files, name, node, configuration)).collect();
+        let routers: Vec<Router<'_>> = files
+            .entries(&path)
+            .filter_map(|(name, node)| router(files, name, node, configuration))
+            .collect();
         for router in &routers {
             legs(files, protocol, router, &routers, &mut entries, configuration);
         }
@@ -48,7 +50,11 @@ pub(super) fn read(files: &Files, configuration: &mut Configuration) {
     // An entry point without a router answers 404 to every call.
     for (name, entry) in files.entries("entryPoints") {
         let value = entry.text_at("address").unwrap_or_default();
-        if !value.ends_with("/udp") && !configuration.listeners.iter().any(|listener| entry.stated("address").is_some_and(|address| address.at == listener.address.at)) {
+        if !value.ends_with("/udp")
+            && !configuration.listeners.iter().any(|listener| {
+                entry.stated("address").is_some_and(|address| address.at == listener.address.at)
+            })
+        {
             entries.listener(files, name, None, Vec::new(), configuration);
         }
     }
@@ -62,10 +68,14 @@ fn router<'a>(
 ) -> Option<Router<'a>> {
     let text = node.text_at("rule").unwrap_or_default();
     let Some(rule) = Rule::parse(text) else {
-        configuration.problem(node.get("rule").map_or(&node.at, |rule| &rule.at), format!("the rule {text} is not understood"));
+        configuration.problem(
+            node.get("rule").map_or(&node.at, |rule| &rule.at),
+            format!("the rule {text} is not understood"),
+        );
         return None;
     };
-    let written = node.text_at("priority").and_then(|priority| priority.parse().ok()).filter(|priority| *priority > 0);
+    let written =
+        node.text_at("priority").and_then(|priority| priority.parse().ok()).filter(|priority| *priority > 0);
     let named: Vec<&str> = node.list("entryPoints").iter().filter_map(Node::text).collect();
     let all = || {
         let as_default = |entry: &Node| entry.text_at("asDefault") == Some("true");
@@ -93,11 +103,16 @@ fn legs(
         return;
     }
     let Some(entry) = router.entries.iter().find(|entry| files.named("entryPoints", entry).is_some()) else {
-        let what = format!("the address of the entry point {} is not known", router.entries.first().unwrap_or(&"of the default"));
+        let what = format!(
+            "the address of the entry point {} is not known",
+            router.entries.first().unwrap_or(&"of the default")
+        );
         configuration.problem(&node.at, what);
         return;
     };
-    let tls = node.get("tls").or_else(|| files.named("entryPoints", entry)?.path("http.tls").filter(|_| protocol == Protocol::Http));
+    let tls = node.get("tls").or_else(|| {
+        files.named("entryPoints", entry)?.path("http.tls").filter(|_| protocol == Protocol::Http)
+    });
     let tls = tls.filter(|tls| tls.text() != Some("false"));
     let passed = tls.is_some_and(|tls| tls.text_at("passthrough") == Some("true"));
     let options = tls.filter(|_| !passed).map(|tls| tls.text_at("options").unwrap_or("default"));
@@ -152,7 +167,8 @@ fn reached(router: &Router<'_>, entry: &str, all: &[Router<'_>]) -> Result<Call,
         let joint = if call.path.ends_with('/') { "" } else { "/" };
         Call { path: format!("{}{joint}{part}", call.path), ..call.clone() }
     };
-    let tries = [call.clone(), below("gauntlet"), Call { host: "gauntlet.invalid".to_owned(), ..call.clone() }];
+    let tries =
+        [call.clone(), below("gauntlet"), Call { host: "gauntlet.invalid".to_owned(), ..call.clone() }];
     let before = |other: &&Router<'_>| other.priority > router.priority && other.entries.contains(&entry);
     let mut why = match router.rule.decide(&tries[0]) {
         None => "its rule depends on more than host and path",
@@ -162,11 +178,16 @@ fn reached(router: &Router<'_>, entry: &str, all: &[Router<'_>]) -> Result<Call,
         if router.rule.decide(&call) != Some(true) {
             continue;
         }
-        let others: Vec<Option<bool>> = all.iter().filter(before).map(|other| other.rule.decide(&call)).collect();
+        let others: Vec<Option<bool>> =
+            all.iter().filter(before).map(|other| other.rule.decide(&call)).collect();
         if others.iter().all(|fits| *fits == Some(false)) {
             return Ok(call);
         }
-        why = if others.contains(&Some(true)) { "a router with a higher priority takes its calls" } else { "a router with a higher priority may take its calls" };
+        why = if others.contains(&Some(true)) {
+            "a router with a higher priority takes its calls"
+        } else {
+            "a router with a higher priority may take its calls"
+        };
     }
     Err(format!("router {}: {why}", router.name))
 }
@@ -188,7 +209,9 @@ fn middlewares(files: &Files, node: &Node, configuration: &mut Configuration) ->
             continue;
         }
         seen.push(name);
-        let Some(middleware) = files.named("http.middlewares", name).or_else(|| files.named("tcp.middlewares", name)) else {
+        let Some(middleware) =
+            files.named("http.middlewares", name).or_else(|| files.named("tcp.middlewares", name))
+        else {
             configuration.problem(&reference.at, format!("there is no middleware \"{name}\""));
             continue;
         };

@@ -77,7 +77,9 @@ impl Rule {
 
 /// Expressions of version 2 stand in braces with a name: `{tenant:[a-z]+}.example.com`.
 fn expression(value: &str) -> String {
-    let Some((before, rest)) = value.split_once('{').filter(|(_, rest)| rest.contains(':') && rest.contains('}')) else {
+    let Some((before, rest)) =
+        value.split_once('{').filter(|(_, rest)| rest.contains(':') && rest.contains('}'))
+    else {
         return value.to_owned();
     };
     let (inner, after) = rest.split_once('}').unwrap_or((rest, ""));
@@ -86,7 +88,8 @@ fn expression(value: &str) -> String {
 }
 
 fn fits(name: &str, values: &[String], call: &Call) -> Option<bool> {
-    let matches = |expression: &str, text: &str| Regex::new(expression).is_ok_and(|regex| regex.is_match(text));
+    let matches =
+        |expression: &str, text: &str| Regex::new(expression).is_ok_and(|regex| regex.is_match(text));
     let any = |fits: &dyn Fn(&str) -> bool| Some(values.iter().any(|value| fits(value)));
     match name {
         "host" | "hostsni" => any(&|value| value == "*" || value.eq_ignore_ascii_case(&call.host)),

@@ -137,11 +137,16 @@ fn dialled(protocol: Protocol, server: &Node, configuration: &mut Configuration)
                 "https" => (true, 443),
                 "http" | "h2c" => (false, 80),
                 _ => {
-                    configuration.problem(&url.at, format!("the URL {} has no scheme that is known", url.value));
+                    configuration
+                        .problem(&url.at, format!("the URL {} has no scheme that is known", url.value));
                     return None;
                 }
             };
-            (Stated { value: rest.split('/').next().unwrap_or_default().to_owned(), ..url.clone() }, tls, default)
+            (
+                Stated { value: rest.split('/').next().unwrap_or_default().to_owned(), ..url.clone() },
+                tls,
+                default,
+            )
         }
         Protocol::Tcp => (server.stated("address")?, server.text_at("tls") == Some("true"), 0),
     };
