@@ -40,6 +40,8 @@ pub use front::{DEFAULT_BACKEND, Front};
 pub use stand_in::StandIn;
 
 pub(crate) use ledger::Written;
+#[cfg(feature = "matrix")]
+pub(crate) use shown::subject_of;
 
 use crate::wire::nonce::Nonce;
 

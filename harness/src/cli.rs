@@ -4,6 +4,7 @@
 //! 1 the gateway under test fell short, 2 usage or input error, 3 Gauntlet could not do its work.
 
 mod accept;
+mod audit;
 mod azure;
 mod certs;
 mod check;
@@ -62,6 +63,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(Box<audit::Arguments>),
     Run(Box<run::Arguments>),
     Rotate(rotate::Arguments),
     Explain(explain::Arguments),
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
     };
     cli.color.choose();
     let outcome = match cli.command {
+        Command::Audit(arguments) => audit::audit(&arguments),
         Command::Run(arguments) => run::run(*arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),

@@ -18,4 +18,6 @@ pub use failure::{Failure, Side};
 pub use handshake::Handshake;
 pub use probe::{Before, ClientTrust, Probe, Target};
 
+pub(crate) use probe::saw;
+
 pub(crate) use failure::{Break, Circumstances};

@@ -27,6 +27,8 @@
 //!
 //! Three crates are one thing here: the PKI is [`certs`], the words for what is expected and seen are [`scenarios`].
 
+#[cfg(feature = "matrix")]
+pub mod audit;
 pub mod backend;
 #[cfg(feature = "cli")]
 #[doc(hidden)] // The program is src/main.rs, a crate of its own; nobody else has a use for it.

@@ -13,7 +13,8 @@ pub use merge::{MergeError, Named, merge};
 use serde::{Deserialize, Serialize};
 pub use shard::{ShardFacts, split_digest};
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind,
+    BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind, policy::Finding,
+    posture::Posture,
 };
 
 /// The number of the schema; it changes when a field is renamed or removed.
@@ -47,6 +48,31 @@ pub struct RunRecord {
     /// How the run compares to what was accepted; absent where it was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Since>,
+    /// What an audit says of each leg; absent where the run was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<LegRecord>,
+}
+
+/// What an audit says of one leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LegRecord {
+    /// Its name: the host and port that the gateway dials.
+    pub leg: String,
+    /// The URL that was called.
+    pub url: String,
+    /// The host and port that the gateway dials.
+    pub backend: String,
+    /// How many behaviours were met.
+    pub behaviours: usize,
+    /// How many sound calls came through between them.
+    pub controls: usize,
+    /// What the gateway's own answers say of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The lines of the policy that it does not keep.
+    pub findings: Vec<Finding>,
+    /// How it behaves.
+    pub posture: Posture,
 }
 
 /// What made a record.

@@ -1,6 +1,7 @@
 //! Draws the run record for people and for pipelines. A report is a function of the record and of nothing else: it
 //! opens no socket and no file and reads no clock. So is the line of one connection, of an entry of a ledger.
 
+pub mod audit;
 pub mod changes;
 pub mod compatibility;
 pub mod connection;

@@ -259,6 +259,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
         summary: RunRecord::summarise(&cells),
         cells,
         baseline: None,
+        legs: Vec::new(),
     })
 }
 

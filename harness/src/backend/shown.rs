@@ -127,6 +127,13 @@ pub(super) fn subject(certificate: &X509Ref) -> String {
     spelled(certificate.subject_name())
 }
 
+/// Subject and issuer of a certificate.
+#[cfg(feature = "matrix")]
+pub(crate) fn subject_of(certificate: &X509Ref) -> (String, String) {
+    let [subject, issuer] = names(certificate);
+    (subject, issuer)
+}
+
 fn spelled(name: &X509NameRef) -> String {
     let entries = name.entries().map(|entry| {
         let kind = entry.object().nid().short_name().unwrap_or("?");

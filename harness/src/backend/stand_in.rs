@@ -6,7 +6,7 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tls_gauntlet_certs::{Name, Pki};
-use tls_gauntlet_scenarios::{BackendSaw, Composed, StatusSource, catalogue};
+use tls_gauntlet_scenarios::{BackendSaw, Composed, ServerCertificate, StatusSource, catalogue};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use super::{
@@ -43,7 +43,7 @@ pub struct StandIn {
     known: Arc<Known>,
     ledger: Arc<Ledger>,
     /// What was made for each backend, kept for the next time.
-    made: HashMap<String, Made>,
+    made: HashMap<String, (Arc<Made>, usize)>,
     part: watch::Sender<Part>,
     /// Dropping it ends the connections of the part.
     stage: watch::Sender<Stage>,
@@ -98,13 +98,13 @@ impl StandIn {
         let address = door.address().map_err(|source| bind_error(address, &sound.name, source))?;
         let known = Arc::new(Known::of(pki)?);
         let ledger = Arc::new(Ledger::default());
-        let made = prepare(&sound, pki, options).await?;
+        let made = Made::all(std::slice::from_ref(&sound), pki, &options.names, options).await?;
         let port = made.port((0, &sound), &known, options.limits, Arc::clone(&ledger));
         let (stage, stages) = watch::channel(Stage::Serving);
         let part = watch::Sender::new(Part { port: Arc::new(port.recorded_by(&options.recorder)), stages });
         let live = watch::Sender::new(0);
         let door = OpenDoor::new(door, true, &part, &live, &ledger);
-        let made = HashMap::from([(sound.name, made)]);
+        let made = HashMap::from([(sound.name, (Arc::new(made), 0))]);
         let (pki, options) = (Arc::clone(pki), options.clone());
         Ok(Self { address, pki, options, known, ledger, made, part, stage, live, door })
     }
@@ -127,6 +127,22 @@ impl StandIn {
         self.part.borrow().port.name().to_owned()
     }
 
+    /// Makes everything that these backends need, all at once, so that playing one takes no time.
+    ///
+    /// # Errors
+    /// [`FleetError`] if a certificate cannot be made.
+    pub async fn prepare(&mut self, plan: &[Composed]) -> Result<(), FleetError> {
+        let (wild, plain): (Vec<_>, Vec<_>) = plan.iter().cloned().partition(is_wildcard);
+        for plan in [wild, plain] {
+            let Some(first) = plan.first() else { continue };
+            let options = self.options_for(first);
+            let made = Arc::new(Made::all(&plan, &self.pki, &options.names, &options).await?);
+            let names = plan.into_iter().map(|composed| composed.name).enumerate();
+            self.made.extend(names.map(|(index, name)| (name, (Arc::clone(&made), index))));
+        }
+        Ok(())
+    }
+
     /// Plays this backend from the next connection on. Every connection is closed before this returns; sessions of before
     /// cannot be resumed. A refusal may still be on its way to a connection that is closed: [`settled`](Self::settled) waits
     /// for it.
@@ -135,11 +151,10 @@ impl StandIn {
     /// [`FleetError`] if its certificate cannot be made, or the port cannot be had again after a backend that does not listen.
     pub async fn play(&mut self, composed: &Composed) -> Result<(), FleetError> {
         if !self.made.contains_key(&composed.name) {
-            let made = prepare(composed, &self.pki, &self.options_for(composed)).await?;
-            self.made.insert(composed.name.clone(), made);
+            self.prepare(std::slice::from_ref(composed)).await?;
         }
-        let made = &self.made[&composed.name];
-        let port = made.port((0, composed), &self.known, self.options.limits, Arc::clone(&self.ledger));
+        let (made, index) = &self.made[&composed.name];
+        let port = made.port((*index, composed), &self.known, self.options.limits, Arc::clone(&self.ledger));
         let port = Arc::new(port.recorded_by(&self.options.recorder));
         let listens = port.listens();
         let (stage, stages) = watch::channel(Stage::Serving);
@@ -173,8 +188,8 @@ impl StandIn {
         self.ledger.entries()
     }
 
-    #[allow(dead_code, reason = "audits read it, and they are a part of the matrix")]
     /// The entries from this one on, with their times and the certificates that were shown.
+    #[cfg(feature = "matrix")]
     pub(crate) fn written_since(&self, first: usize) -> Vec<Written> {
         self.ledger.written_since(first)
     }
@@ -206,9 +221,8 @@ impl StandIn {
     /// A wildcard stands for one label (RFC 9525 6.3): the certificate for `orders.example.com` is one for `*.example.com`.
     fn options_for(&self, composed: &Composed) -> FleetOptions {
         let mut options = self.options.clone();
-        let is_wildcard = composed.profile.certificate().as_str() == "wildcard";
         if let Some(Name::Dns(host)) = options.names.first()
-            && let Some((_, above)) = host.split_once('.').filter(|_| is_wildcard)
+            && let Some((_, above)) = host.split_once('.').filter(|_| is_wildcard(composed))
         {
             options.names[0] = Name::Dns(above.to_owned());
         }
@@ -271,8 +285,8 @@ impl Drop for Served {
     }
 }
 
-async fn prepare(composed: &Composed, pki: &Arc<Pki>, options: &FleetOptions) -> Result<Made, FleetError> {
-    Made::all(std::slice::from_ref(composed), pki, &options.names, options).await
+fn is_wildcard(composed: &Composed) -> bool {
+    composed.profile.certificate() == ServerCertificate::Wildcard
 }
 
 fn bind_error(address: SocketAddr, backend: &str, source: std::io::Error) -> FleetError {

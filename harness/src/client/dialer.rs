@@ -262,6 +262,8 @@ fn context(settings: &DialerSettings) -> Result<SslContext, ErrorStack> {
             _ => None,
         };
         trust(&mut context, &settings.trust, lists.as_deref())?;
+    } else if settings.verify_chain {
+        context.set_default_verify_paths()?;
     }
     match (settings.verify_chain, settings.verify_name) {
         // The name, where it is wanted, is set on each connection.

@@ -301,7 +301,8 @@ fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Ide
     identity.map_err(CannotSetUp::because("the client certificate"))
 }
 
-fn saw(answer: Answer, nonce: &str) -> ClientSaw {
+/// What was seen of a call that was answered.
+pub(crate) fn saw(answer: Answer, nonce: &str) -> ClientSaw {
     let responder = responder(&answer, nonce);
     let (status, complete, resumed) = (answer.head.status.as_u16(), answer.cut.is_none(), answer.resumed);
     let seen = match answer.cut {

@@ -116,6 +116,7 @@ pub fn merge(mut records: Vec<Named>) -> Result<RunRecord, MergeError> {
         summary: RunRecord::summarise(&cells),
         cells,
         baseline: None,
+        legs: records.iter().flat_map(|named| named.record.legs.clone()).collect(),
     })
 }
 

@@ -23,6 +23,9 @@ const NAMED_AGAIN: usize = 5;
 /// The record for a screen.
 #[must_use]
 pub fn render(record: &RunRecord, look: &Look) -> String {
+    if !record.legs.is_empty() {
+        return super::audit::render(record, look);
+    }
     let mut screen = Screen { look: *look, paint: Paint { colour: look.colour }, lines: Vec::new() };
     match look.detail {
         Detail::Brief => {}

@@ -130,6 +130,7 @@ pub(crate) fn record() -> RunRecord {
         summary: RunRecord::summarise(&cells),
         cells,
         baseline: None,
+        legs: Vec::new(),
     }
 }
 

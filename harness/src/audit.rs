@@ -1,0 +1,289 @@
+//! The audit: every behaviour on a leg of a gateway that is running, one after the other, and what that says of the leg.
+//!
+//! Nothing of the gateway is changed. A [stand-in](crate::StandIn) holds the host and port that the gateway dials, and plays
+//! one backend after another between the calls of our client. An outcome counts only between two sound calls that came
+//! through; what cannot be said is `inconclusive`, with the reason.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use tls_gauntlet::{
+//!     audit::{Audit, AuditRequest, BackendName, CallSettings, LegRequest},
+//!     certs::Pki,
+//! };
+//!
+//! # async fn example(now: time::OffsetDateTime) -> Result<(), Box<dyn std::error::Error>> {
+//! let pki = Arc::new(Pki::new(0, now)?); // or `Pki::open`, whose root the gateway trusts
+//! let call = CallSettings::get("http://127.0.0.1:8080/orders".parse()?, "127.0.0.1:8080".parse()?);
+//! let backend: BackendName = "localhost:8443".parse()?;
+//! let leg = LegRequest { call, backend, bind: "127.0.0.1:8443".parse()?, pki, log: None };
+//! let mut audit = Audit::hold(AuditRequest::quick(vec![leg], now)).await?;
+//! audit.first_calls(&|_| {}).await?;
+//! let record = audit.run(&|_| {}).await?;
+//! assert!(record.legs[0].findings.iter().all(|finding| !finding.fails()));
+//! # Ok(()) }
+//! ```
+
+mod caller;
+mod leg;
+mod log;
+mod telling;
+mod verdicts;
+
+use std::{io, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use futures_util::future::try_join_all;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tls_gauntlet_certs::{Name, Pki};
+use tls_gauntlet_scenarios::posture::{Pass, asked};
+
+pub use caller::CallSettings;
+use leg::Leg;
+
+use crate::{
+    backend::{ClientsTaken, FleetError, FleetOptions},
+    limits::{Limits, millis},
+    record::{RunRecord, SCHEMA, Tool},
+    tls::CannotSetUp,
+};
+
+/// Every deadline of an audit.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditLimits {
+    /// Until the first sound call comes through.
+    pub first_call: Duration,
+    /// Until a sound call comes through again after a behaviour: checks and circuit breakers take their time.
+    pub recover: Duration,
+    /// One call.
+    pub call: Duration,
+    /// Between two looks at whether a sound call comes through.
+    pub look: Duration,
+    /// For the ends of connections after a call that failed.
+    pub settle: Duration,
+    /// For a connection that may still come after a call that failed.
+    pub straggler: Duration,
+}
+
+impl Default for AuditLimits {
+    fn default() -> Self {
+        Self {
+            first_call: Duration::from_secs(300),
+            recover: Duration::from_secs(20),
+            call: Duration::from_secs(20),
+            look: Duration::from_millis(100),
+            settle: Duration::from_millis(300),
+            straggler: Duration::from_millis(100),
+        }
+    }
+}
+
+/// The host and port that a gateway dials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendName {
+    /// The host: what certificates are made out to.
+    pub name: Name,
+    /// The port.
+    pub port: u16,
+}
+
+/// A text that names no host and port.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a host and a port; write it as in orders.internal:8443")]
+pub struct NotABackend(String);
+
+impl FromStr for BackendName {
+    type Err = NotABackend;
+
+    fn from_str(text: &str) -> Result<Self, NotABackend> {
+        let wrong = || NotABackend(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+        Ok(Self { name: host.parse().map_err(|_| wrong())?, port })
+    }
+}
+
+/// One leg: what is called, and what the gateway then dials.
+#[derive(Debug, Clone)]
+pub struct LegRequest {
+    /// The call.
+    pub call: CallSettings,
+    /// The host and port that the gateway dials.
+    pub backend: BackendName,
+    /// Where the stand-in listens.
+    pub bind: std::net::SocketAddr,
+    /// The authorities of its certificates.
+    pub pki: Arc<Pki>,
+    /// The gateway's log.
+    pub log: Option<PathBuf>,
+}
+
+/// What is to be audited.
+#[derive(Debug)]
+pub struct AuditRequest {
+    /// The legs, side by side.
+    pub legs: Vec<LegRequest>,
+    /// How much is asked.
+    pub pass: Pass,
+    /// Whose client certificates the stand-ins take.
+    pub clients: ClientsTaken,
+    /// The deadlines.
+    pub limits: AuditLimits,
+    /// The time of day at the beginning.
+    pub now: OffsetDateTime,
+    /// The seed of the authorities.
+    pub seed: u64,
+}
+
+impl AuditRequest {
+    /// The quick pass, with every client certificate taken.
+    #[must_use]
+    pub fn quick(legs: Vec<LegRequest>, now: OffsetDateTime) -> Self {
+        let (pass, clients, limits) = (Pass::Quick, ClientsTaken::Any, AuditLimits::default());
+        Self { legs, pass, clients, limits, now, seed: 0 }
+    }
+}
+
+/// Why an audit could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A stand-in could not be set up.
+    #[error(transparent)]
+    StandIn(#[from] FleetError),
+    /// The caller could not be set up.
+    #[error(transparent)]
+    Caller(#[from] CannotSetUp),
+    /// A log cannot be read.
+    #[error("cannot read the log {}", path.display())]
+    Log {
+        /// Its path.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// No sound call came through.
+    #[error("no sound call came through on {leg}: {because}")]
+    NeverCalled {
+        /// The leg.
+        leg: String,
+        /// What was seen instead, and what to do.
+        because: String,
+    },
+    /// The time of day cannot be written down.
+    #[error("cannot write the time of day")]
+    Time(#[from] time::error::Format),
+}
+
+/// What happens during an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A sound call does not come through yet.
+    Waiting {
+        /// The leg.
+        leg: String,
+        /// What was seen instead, and what to do.
+        because: String,
+    },
+    /// A behaviour was met.
+    Met {
+        /// The leg.
+        leg: String,
+        /// How many were met on this leg.
+        done: usize,
+        /// How many there are.
+        of: usize,
+    },
+}
+
+/// Hears what happens.
+pub type OnEvent<'a> = dyn Fn(Event) + Send + Sync + 'a;
+
+/// An audit whose ports are held.
+#[derive(Debug)]
+#[must_use = "the ports are given back as soon as this is dropped"]
+pub struct Audit {
+    legs: Vec<Leg>,
+    hosts: Vec<String>,
+    pass: Pass,
+    now: OffsetDateTime,
+    seed: u64,
+}
+
+impl Audit {
+    /// Holds the ports of all legs.
+    ///
+    /// # Errors
+    /// [`AuditError`] if a port cannot be had, or a certificate cannot be made.
+    pub async fn hold(request: AuditRequest) -> Result<Self, AuditError> {
+        let AuditRequest { legs, pass, clients, limits, now, seed } = request;
+        let limits_of_fleet = Limits { settle: limits.settle, ..Limits::default() };
+        let options = FleetOptions { clients, limits: limits_of_fleet, ..FleetOptions::default() };
+        let mut held = Vec::with_capacity(legs.len());
+        let mut hosts = Vec::with_capacity(legs.len());
+        for leg in legs {
+            hosts.push(leg.backend.name.to_string());
+            held.push(Leg::hold(leg, &options, limits).await?);
+        }
+        Ok(Self { legs: held, hosts, pass, now, seed })
+    }
+
+    /// Where the stand-ins listen, in the order of the legs.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.legs.iter().map(Leg::address).collect()
+    }
+
+    /// Waits until a sound call has come through on every leg.
+    ///
+    /// # Errors
+    /// [`AuditError::NeverCalled`] if one does not in time.
+    pub async fn first_calls(&mut self, on_event: &OnEvent<'_>) -> Result<(), AuditError> {
+        try_join_all(self.legs.iter_mut().map(|leg| leg.first_call(on_event))).await?;
+        Ok(())
+    }
+
+    /// Meets every behaviour on every leg, and judges what came of them.
+    ///
+    /// # Errors
+    /// [`AuditError`] if a stand-in cannot go on.
+    pub async fn run(self, on_event: &OnEvent<'_>) -> Result<RunRecord, AuditError> {
+        let began = tokio::time::Instant::now();
+        let named: Vec<_> = self.legs.iter().map(|leg| (leg.name.clone(), leg.named.clone())).collect();
+        let legs = self.legs.into_iter().zip(&self.hosts);
+        let running = legs.map(|(leg, host)| leg.audit(asked(self.pass, host), on_event));
+        let seen = try_join_all(running).await?;
+        let mut cells = Vec::new();
+        let mut legs = Vec::new();
+        let mut gateways = Vec::new();
+        for ((name, named), seen) in named.into_iter().zip(seen) {
+            let judged = verdicts::of(&name, &named, seen, self.now);
+            cells.extend(judged.cells);
+            legs.push(judged.leg);
+            gateways.push(judged.gateway);
+        }
+        cells.sort_by(|left, right| left.id.cmp(&right.id));
+        Ok(RunRecord {
+            schema: SCHEMA.to_owned(),
+            tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            seed: self.seed,
+            started: self.now.format(&Rfc3339)?,
+            duration_ms: millis(began.elapsed()),
+            shard: None,
+            timings: Vec::new(),
+            gateways,
+            summary: RunRecord::summarise(&cells),
+            cells,
+            baseline: None,
+            legs,
+        })
+    }
+}
+
+/// Audits in one go: holds the ports, waits for the first calls, meets every behaviour.
+///
+/// # Errors
+/// [`AuditError`] if any of it cannot be done.
+pub async fn audit(request: AuditRequest) -> Result<RunRecord, AuditError> {
+    let mut audit = Audit::hold(request).await?;
+    audit.first_calls(&|_| {}).await?;
+    audit.run(&|_| {}).await
+}

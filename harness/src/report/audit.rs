@@ -1,0 +1,176 @@
+//! The screen of an audit: for each leg what is wrong and what mends it, what it does, and what could not be found out.
+
+use tls_gauntlet_scenarios::{
+    VerdictKind,
+    policy::{Finding, Level},
+};
+
+use super::{
+    Detail, Look,
+    paint::{BAD, FAINT, GOOD, ODD, Paint, STRONG},
+    text::{count, printable, seconds, wrap},
+};
+use crate::record::{LegRecord, RunRecord};
+
+/// Where the text of a line begins, behind its label.
+const INDENT: usize = 24;
+
+/// How many behaviours are named where many are alike.
+const NAMED: usize = 6;
+
+/// One screen for each leg.
+#[must_use]
+pub fn render(record: &RunRecord, look: &Look) -> String {
+    let screen = Screen { paint: Paint { colour: look.colour }, width: look.width };
+    let mut lines = Vec::new();
+    for leg in &record.legs {
+        lines.extend(screen.leg(leg, record.duration_ms));
+        if look.detail == Detail::Full {
+            lines.extend(screen.behaviours(record, leg));
+        }
+        lines.push(String::new());
+    }
+    lines.join("\n")
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Screen {
+    paint: Paint,
+    width: usize,
+}
+
+impl Screen {
+    fn leg(self, leg: &LegRecord, duration_ms: u64) -> Vec<String> {
+        let title = format!("{} → {}", leg.url, leg.backend);
+        let mut lines = vec![self.paint.put(STRONG, &printable(&title))];
+        let facts = format!(
+            "{} behaviours, each between sound calls ({} came through), in {}",
+            leg.behaviours,
+            leg.controls,
+            seconds(duration_ms)
+        );
+        lines.push(self.paint.put(FAINT, &facts));
+        lines.push(String::new());
+        lines.extend(self.findings(leg));
+        lines.push(String::new());
+        lines.push(self.paint.put(STRONG, "What the leg does"));
+        for line in &leg.posture.lines {
+            lines.extend(self.line(&line.topic, &line.says));
+        }
+        let unexplained = &leg.posture.unexplained;
+        if !unexplained.is_empty() {
+            let text = format!("{}: no setting that Gauntlet knows explains what was seen", some(unexplained));
+            lines.extend(self.line("as seen", &text));
+        }
+        if !leg.posture.open.is_empty() {
+            lines.push(String::new());
+            lines.push(self.paint.put(STRONG, "What could not be found out"));
+            for open in leg.posture.open.iter().take(NAMED) {
+                lines.extend(self.bullet("?", open));
+            }
+            let more = leg.posture.open.len().saturating_sub(NAMED);
+            if more > 0 {
+                lines.push(format!("  ? and {more} more (--verbose)"));
+            }
+        }
+        lines
+    }
+
+    fn findings(self, leg: &LegRecord) -> Vec<String> {
+        if leg.findings.is_empty() {
+            return vec![self.paint.put(GOOD, "✓ nothing is wrong by the policy \"sound\"")];
+        }
+        let musts = leg.findings.iter().filter(|finding| finding.fails()).count();
+        let others = leg.findings.len() - musts;
+        let mut title = Vec::new();
+        if musts > 0 {
+            title.push(format!("{} broken", count(musts, "must")));
+        }
+        if others > 0 {
+            title.push(format!("{} not kept", count(others, "recommendation")));
+        }
+        let style = if musts > 0 { BAD } else { ODD };
+        let mut lines = vec![self.paint.put(style, &title.join(", "))];
+        for finding in &leg.findings {
+            lines.extend(self.finding(finding));
+        }
+        lines
+    }
+
+    fn finding(self, finding: &Finding) -> Vec<String> {
+        let (mark, style) = match (finding.level, finding.fails()) {
+            (_, true) => ("✗", BAD),
+            (Level::Must, false) => ("~", ODD),
+            (Level::Should, _) => ("!", ODD),
+        };
+        let head = format!("{mark} {} ({}, {})", finding.says, finding.level, finding.clause);
+        let mut lines: Vec<String> = wrap(&printable(&head), self.width, 2, 4)
+            .into_iter()
+            .enumerate()
+            .map(|(nth, line)| self.paint.put(style, &if nth == 0 { format!("  {line}") } else { line }))
+            .collect();
+        let kept = match finding.kept.is_empty() {
+            true => String::new(),
+            false => format!("; not so {}", some(&finding.kept)),
+        };
+        lines.extend(self.line("  seen", &format!("{}{kept}", finding.seen)));
+        for (gateway, set) in &finding.set {
+            lines.extend(self.line(&format!("  set ({gateway})"), set));
+        }
+        if let Some(excepted) = &finding.excepted {
+            lines.extend(self.line("  excepted", excepted));
+        }
+        lines
+    }
+
+    fn line(self, label: &str, text: &str) -> Vec<String> {
+        let label = format!("  {label:<width$}", width = INDENT - 2);
+        let mut wrapped = wrap(&printable(text), self.width, INDENT.max(label.chars().count()), INDENT).into_iter();
+        let first = format!("{}{}", self.paint.put(FAINT, &label), wrapped.next().unwrap_or_default());
+        [first].into_iter().chain(wrapped).collect()
+    }
+
+    fn bullet(self, mark: &str, text: &str) -> Vec<String> {
+        let wrapped = wrap(&printable(&format!("{mark} {text}")), self.width, 2, 4);
+        wrapped
+            .into_iter()
+            .enumerate()
+            .map(|(nth, line)| if nth == 0 { format!("  {line}") } else { line })
+            .collect()
+    }
+
+    /// Every behaviour: what came of it, and why.
+    fn behaviours(self, record: &RunRecord, leg: &LegRecord) -> Vec<String> {
+        let mut lines = vec![String::new(), self.paint.put(STRONG, "Behaviours")];
+        for cell in record.cells.iter().filter(|cell| cell.gateway == leg.leg) {
+            let through = cell.observed.as_ref().is_some_and(|seen| seen.outcome.as_str() == "reach");
+            let (mark, style) = match (cell.verdict, through) {
+                (VerdictKind::Skipped, _) => ("?", FAINT),
+                (verdict, _) if verdict.is_failure() => ("✗", BAD),
+                (_, true) => ("✓", GOOD),
+                (_, false) => ("⊘", GOOD),
+            };
+            let cause = cell.observed.as_ref().and_then(|seen| seen.cause).map(|cause| cause.to_string());
+            let status = cell.client_saw.as_ref().and_then(|saw| saw.status);
+            let status = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let cause = match cause.as_deref() {
+                Some("unexplained") => " cause not shown".to_owned(),
+                Some(cause) => format!(" {cause}"),
+                None => String::new(),
+            };
+            let because = match cell.verdict {
+                VerdictKind::Skipped => format!(" {}", cell.because.as_deref().unwrap_or_default()),
+                _ => cause,
+            };
+            lines.push(format!("  {} {:<40} {status}{because}", self.paint.put(style, mark), cell.backend));
+        }
+        lines
+    }
+}
+
+/// The first few names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
