@@ -214,6 +214,9 @@ pub struct Finding {
     /// What mends it: the gateway, and what to set there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<(String, String)>,
+    /// Where the setting stands in the gateway's configuration, as `file:line`, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<String>,
     /// Why it is put up with, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excepted: Option<String>,
@@ -279,6 +282,7 @@ fn finding(rule: &Rule, tried: &[Tried], unverified: bool) -> Option<Finding> {
         behaviours,
         kept: names(&right),
         set: remedies::all(rule.name),
+        stands: None,
         excepted: None,
     })
 }

@@ -52,6 +52,7 @@ fn collect(file: &Path, found: &mut Vec<(String, String)>) {
 #[case("harness/src/hello", &["crate::runner", "crate::backend", "crate::gateway", "crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/rotation", &["crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/vault", &["crate::gateway", "crate::runner", "crate::backend", "crate::report", "crate::cli::", "println!"])]
+#[case("harness/src/audit", &["crate::runner", "crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/scan", &["crate::runner", "crate::backend", "crate::report", "crate::cli::", "println!"])]
 #[case("harness/src/client", &["crate::gateway", "crate::runner", "crate::backend", "crate::report", "println!"])]
 #[case("harness/src/control", &["crate::gateway", "crate::runner", "crate::client", "crate::report", "println!"])]

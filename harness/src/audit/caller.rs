@@ -11,11 +11,10 @@ use tls_gauntlet_scenarios::{ClientSaw, Versions};
 use tokio::time::Instant;
 
 use crate::{
-    backend::NONCE_HEADER,
     client::{Dialer, DialerSettings, Failure, saw},
     limits::Limits,
     tls::CannotSetUp,
-    wire::recorder::Recorder,
+    wire::{nonce::Nonce, recorder::Recorder},
 };
 
 /// What is called, and as whom.
@@ -116,7 +115,7 @@ impl Caller {
     }
 
     /// Calls once.
-    pub(super) async fn call(&self, nonce: &str) -> Called {
+    pub(super) async fn call(&self, nonce: Nonce) -> Called {
         let begun = Instant::now();
         let called = match self.answer(nonce, begun + self.patience).await {
             Ok(answer) => {
@@ -127,14 +126,14 @@ impl Caller {
                 let echo: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
                 let host = echo.as_ref().and_then(|echo| echo.get("host")?.as_str().map(str::to_owned));
                 let (server, location) = (read(header::SERVER), read(header::LOCATION));
-                Called { server, location, host, saw: saw(answer, nonce), took: Duration::ZERO }
+                Called { server, location, host, saw: saw(answer, &nonce.to_string()), took: Duration::ZERO }
             }
             Err(failure) => Called { saw: failure.into_client_saw(), ..Called::default() },
         };
         Called { took: begun.elapsed(), ..called }
     }
 
-    async fn answer(&self, nonce: &str, deadline: Instant) -> Result<crate::client::Answer, Failure> {
+    async fn answer(&self, nonce: Nonce, deadline: Instant) -> Result<crate::client::Answer, Failure> {
         let request = self.request(nonce)?;
         let opened = match &self.dialer {
             Some(dialer) => dialer.dial(self.settings.address, deadline).await?,
@@ -143,7 +142,7 @@ impl Caller {
         opened.call(request, deadline).await
     }
 
-    fn request(&self, nonce: &str) -> Result<Request<Full<Bytes>>, Failure> {
+    fn request(&self, nonce: Nonce) -> Result<Request<Full<Bytes>>, Failure> {
         let settings = &self.settings;
         let authority = settings.url.authority().map(ToString::to_string).unwrap_or_default();
         let host = settings.host.clone().unwrap_or(authority);
@@ -152,7 +151,7 @@ impl Caller {
             .method(settings.method.clone())
             .uri(path)
             .header(header::HOST, host)
-            .header(NONCE_HEADER, nonce);
+            .header(Nonce::HEADER, nonce.to_string());
         for (name, value) in &settings.headers {
             request = request.header(name, value);
         }

@@ -17,6 +17,7 @@ use crate::{
     backend::{FleetError, FleetOptions, StandIn},
     gateway::Gateway,
     wait,
+    wire::nonce::Nonce,
 };
 
 /// How often a behaviour is tried again that the gateway did not dial for.
@@ -188,7 +189,7 @@ impl Leg {
         let first = self.read;
         for _ in 0..CALLS_TO_REUSE {
             let nonce = self.nonce();
-            self.caller.call(&nonce).await;
+            self.caller.call(nonce).await;
         }
         self.stand_in.hang_up().await;
         let seen = self.stand_in.written_since(first);
@@ -268,7 +269,7 @@ impl Leg {
             log.new_lines();
         }
         let nonce = self.nonce();
-        let called = self.caller.call(&nonce).await;
+        let called = self.caller.call(nonce).await;
         if called.server.is_some() && called.saw.answered_by != Some(Responder::Backend) {
             self.server.clone_from(&called.server);
         }
@@ -284,8 +285,9 @@ impl Leg {
         {
             self.shown.clone_from(&shown.client_chain);
         }
+        let marked = nonce.to_string();
         let is_ours = |saw: &BackendSaw| match &saw.nonce {
-            Some(other) => *other == nonce,
+            Some(other) => *other == marked,
             None => !(self.facts.nonce_arrives && saw.requests > 0),
         };
         let mut backend: Vec<_> = written.into_iter().map(|one| one.saw).filter(is_ours).collect();
@@ -315,10 +317,9 @@ impl Leg {
         let _ = wait::until(self.limits.settle, "the end of every connection", over).await;
     }
 
-    /// `n-` and 16 hexadecimal digits: what backends look for.
-    fn nonce(&mut self) -> String {
+    fn nonce(&mut self) -> Nonce {
         self.calls += 1;
-        format!("n-{:016x}", self.calls)
+        Nonce(self.calls)
     }
 
     /// Where the stand-in listens.

@@ -8,7 +8,7 @@ use clap::Command;
 type Group = (&'static str, &'static [&'static str], &'static str);
 
 const GROUPS: &[Group] = &[
-    ("Test a gateway", &["audit", "run", "rotate"], "gauntlet audit https://gw.example/orders --backend orders.internal:8443"),
+    ("Test a gateway", &["audit", "run", "rotate"], "gauntlet audit https://gw/orders --backend orders.internal:8443"),
     ("Look closer", &["explain", "report", "diff", "list"], "gauntlet explain expired-leaf/strict"),
     ("By hand", &["serve", "scan", "certs"], "gauntlet serve expired-leaf"),
     ("Plan a change", &["what-if", "azure"], "gauntlet what-if nginx:max-tls12 nginx:strict"),
@@ -18,7 +18,7 @@ const GROUPS: &[Group] = &[
 /// One line for each command; `clap` has no groups of subcommands.
 fn about(command: &str) -> &'static str {
     match command {
-        "audit" => "your own gateway as it runs: what it checks, what is wrong, what to set",
+        "audit" => "a gateway as it stands: what it checks, what is wrong, what to set",
         "run" => "the matrix: each combination gets a verdict, its cause and the evidence",
         "rotate" => "changes certificates under steady traffic and says what was lost",
         "explain" => "what is expected of a cell, why, and how to see it by hand",

@@ -114,6 +114,9 @@ impl Screen {
             false => format!("; not so {}", some(&finding.kept)),
         };
         lines.extend(self.line("  seen", &format!("{}{kept}", finding.seen)));
+        if let Some(stands) = &finding.stands {
+            lines.extend(self.line("  stands in", stands));
+        }
         for (gateway, set) in &finding.set {
             lines.extend(self.line(&format!("  set ({gateway})"), set));
         }
