@@ -13,8 +13,8 @@ pub use merge::{MergeError, Named, merge};
 use serde::{Deserialize, Serialize};
 pub use shard::{ShardFacts, split_digest};
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind, policy::Finding,
-    posture::Posture,
+    BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind,
+    policy::Finding, posture::Posture,
 };
 
 /// The number of the schema; it changes when a field is renamed or removed.

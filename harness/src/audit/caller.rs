@@ -155,8 +155,6 @@ impl Caller {
         for (name, value) in &settings.headers {
             request = request.header(name, value);
         }
-        request
-            .body(Full::new(settings.body.clone()))
-            .map_err(|error| Failure::not_sent(error.to_string()))
+        request.body(Full::new(settings.body.clone())).map_err(|error| Failure::not_sent(error.to_string()))
     }
 }

@@ -172,7 +172,8 @@ impl Leg {
             match self.recover(&sound).await {
                 Ok(()) => {}
                 Err(because) => {
-                    let because = format!("no sound call came through after {}: {because}", one.tried.backend.name);
+                    let because =
+                        format!("no sound call came through after {}: {because}", one.tried.backend.name);
                     one.tried.came = Came::Inconclusive { because: because.clone() };
                     gone = Some(because);
                 }
@@ -255,7 +256,8 @@ impl Leg {
 
     /// What the lines mean, if the gateway is one of those that are shipped.
     fn read_log(&self, said: &[String]) -> Vec<tls_gauntlet_scenarios::Cause> {
-        let gateway = self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
+        let gateway =
+            self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
         let causes = gateway.map(|gateway| said.iter().flat_map(|line| gateway.causes(line)).collect());
         causes.unwrap_or_default()
     }
@@ -357,7 +359,9 @@ fn came(met: &Met, behaviour: &Composed) -> Came {
         return Came::Inconclusive { because };
     }
     if saw.status.is_none() && saw.ended == Some(Ended::TimedOut) && saw.phase == Phase::Handshake {
-        return Came::Inconclusive { because: "the gateway did not finish its caller's handshake".to_owned() };
+        return Came::Inconclusive {
+            because: "the gateway did not finish its caller's handshake".to_owned(),
+        };
     }
     Came::Stopped
 }

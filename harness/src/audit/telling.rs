@@ -29,13 +29,17 @@ pub(super) fn why(met: &Met, leg: &Named) -> String {
     }
     let error = saw.error.as_deref().unwrap_or("no answer");
     match saw.phase {
-        Phase::Connect => format!("{url} cannot be reached ({error}); is the gateway up, and is the port right?"),
+        Phase::Connect => {
+            format!("{url} cannot be reached ({error}); is the gateway up, and is the port right?")
+        }
         Phase::Handshake => format!(
             "{url} does not complete the TLS handshake ({error}); does it want a client certificate (--client-cert), \
              or another name (--host)?"
         ),
         Phase::Request | Phase::Response | Phase::Close if met.backend.is_empty() => {
-            format!("{url} gives no answer ({error}), and nothing has dialled {held}: {backend} has to lead there")
+            format!(
+                "{url} gives no answer ({error}), and nothing has dialled {held}: {backend} has to lead there"
+            )
         }
         Phase::Request | Phase::Response | Phase::Close => format!("{url} gives no answer ({error})"),
     }

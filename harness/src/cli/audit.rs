@@ -113,8 +113,7 @@ pub(super) fn audit(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => ClientsTaken::Any,
     };
     let pass = if arguments.thorough { Pass::Thorough } else { Pass::Quick };
-    let limits =
-        AuditLimits { first_call: Duration::from_secs(arguments.wait), ..AuditLimits::default() };
+    let limits = AuditLimits { first_call: Duration::from_secs(arguments.wait), ..AuditLimits::default() };
     files::allow(files::for_ports(legs.len()));
     let told = told(&legs, &arguments.pki);
     let request = AuditRequest { legs, pass, clients, limits, now, seed };
@@ -165,7 +164,9 @@ fn failure(error: AuditError) -> Failure {
     match error {
         AuditError::Log { .. } | AuditError::StandIn(FleetError::Unknown(_)) => Failure::input(error),
         AuditError::StandIn(FleetError::Bind { address, source, .. }) => {
-            work_error!("cannot listen on {address}: {source}; stop what holds the port, or choose another --bind")
+            work_error!(
+                "cannot listen on {address}: {source}; stop what holds the port, or choose another --bind"
+            )
         }
         AuditError::StandIn(_)
         | AuditError::Caller(_)
@@ -223,8 +224,10 @@ fn call(arguments: &CallArguments, url: &str) -> Result<CallSettings, Failure> {
         None => resolved(host.trim_start_matches('[').trim_end_matches(']'), uri.port_u16().unwrap_or(port))?,
     };
     let headers = arguments.header.iter().map(|header| {
-        let split = header.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
-        split.ok_or_else(|| input_error!("--header \"{header}\" has no colon; write it as in \"accept: */*\""))
+        let split =
+            header.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+        split
+            .ok_or_else(|| input_error!("--header \"{header}\" has no colon; write it as in \"accept: */*\""))
     });
     let read = |option: &str, file: &Path| {
         fs::read(file).map_err(|error| input_error!("cannot read {option} {}: {error}", file.display()))

@@ -59,7 +59,8 @@ impl Screen {
         }
         let unexplained = &leg.posture.unexplained;
         if !unexplained.is_empty() {
-            let text = format!("{}: no setting that Gauntlet knows explains what was seen", some(unexplained));
+            let text =
+                format!("{}: no setting that Gauntlet knows explains what was seen", some(unexplained));
             lines.extend(self.line("as seen", &text));
         }
         if !leg.posture.open.is_empty() {
@@ -128,7 +129,8 @@ impl Screen {
 
     fn line(self, label: &str, text: &str) -> Vec<String> {
         let label = format!("  {label:<width$}", width = INDENT - 2);
-        let mut wrapped = wrap(&printable(text), self.width, INDENT.max(label.chars().count()), INDENT).into_iter();
+        let mut wrapped =
+            wrap(&printable(text), self.width, INDENT.max(label.chars().count()), INDENT).into_iter();
         let first = format!("{}{}", self.paint.put(FAINT, &label), wrapped.next().unwrap_or_default());
         [first].into_iter().chain(wrapped).collect()
     }
