@@ -19,7 +19,7 @@ mod script;
 mod stream;
 mod told;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -32,7 +32,7 @@ use tokio::{
 };
 
 use crate::backend::{Fleet, Front, by_hand::Files};
-use chronicle::Chronicle;
+use chronicle::{Chronicle, Noted};
 use query::Wanted;
 
 pub use chronicle::Entry;
@@ -129,7 +129,7 @@ impl Control {
     /// Follows the ledger from its beginning.
     #[must_use]
     pub fn follow(&self) -> Follower {
-        Follower { state: Arc::clone(&self.state), wanted: Wanted::default(), news: None }
+        Follower::of(Arc::clone(&self.state), Wanted::default())
     }
 }
 
@@ -139,22 +139,35 @@ pub struct Follower {
     state: Arc<State>,
     wanted: Wanted,
     news: Option<News>,
+    /// Entries that were read and are still to be told.
+    waiting: VecDeque<Noted>,
 }
 
+/// The most entries that are told at once: in words they are long.
+const AT_ONCE: usize = 64;
+
 impl Follower {
-    /// The entries that are there and were not returned before, as soon as there are any; none if there will never be
-    /// one any more.
+    fn of(state: Arc<State>, wanted: Wanted) -> Self {
+        Self { state, wanted, news: None, waiting: VecDeque::new() }
+    }
+
+    /// Entries that are there and were not returned before, as soon as there are any; none if there will never be one
+    /// any more.
     pub async fn next(&mut self) -> Option<Vec<Arc<Entry>>> {
         let news = match &mut self.news {
             Some(news) => news,
             none => none.insert(self.state.news().await),
         };
         loop {
-            news.forget();
-            let (entries, last) = self.state.read(&self.wanted).await;
-            self.wanted.since = self.wanted.since.max(last);
-            if !entries.is_empty() {
-                return Some(entries);
+            if self.waiting.is_empty() {
+                news.forget();
+                let (entries, last) = self.state.read(&self.wanted).await;
+                self.wanted.since = self.wanted.since.max(last);
+                self.waiting = entries.into();
+            }
+            let told = self.waiting.len().min(AT_ONCE);
+            if told > 0 {
+                return Some(self.waiting.drain(..told).map(|noted| Arc::new(noted.entry())).collect());
             }
             news.come().await?;
         }
@@ -163,7 +176,7 @@ impl Follower {
 
 impl State {
     /// What is wanted of the ledger as it stands, and the number of its last entry.
-    async fn read(&self, wanted: &Wanted) -> (Vec<Arc<Entry>>, u64) {
+    async fn read(&self, wanted: &Wanted) -> (Vec<Noted>, u64) {
         self.chronicle.read(&*self.fleet.read().await, &self.front, wanted)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! In a test of one backend, [`Gateway::in_front_of`] does all of it.
 
+mod asked;
 mod container;
 mod error;
 mod external;
@@ -37,7 +38,7 @@ pub use guard::RunFolder;
 pub(crate) use plan::operation;
 pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Keyring, Route};
 
-use crate::record::GatewayKind;
+use crate::{record::GatewayKind, upwards::PassedOver};
 use external::External;
 use folder::Folder;
 use manifest::{Impossible, LogLine};
@@ -136,6 +137,26 @@ impl Gateway {
                 };
                 program.map(Self::from)
             }
+        }
+    }
+
+    /// The same for one that is not to be started: nothing is looked for and no program is run, so it is of the newest version
+    /// that is known.
+    ///
+    /// # Errors
+    /// Those of [`resolve`](Self::resolve).
+    pub fn describe(name: &str) -> Result<Self, GatewayError> {
+        match Folder::shipped(name) {
+            Some(folder) => Program::described(folder).map(Self::from),
+            None => Self::resolve(name),
+        }
+    }
+
+    /// Programs that were there and were not taken, and why, a line for each.
+    pub(crate) fn passed_over(&self) -> &[PassedOver] {
+        match &self.way {
+            Way::Program(program) => program.passed_over(),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => &[],
         }
     }
 

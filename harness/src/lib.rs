@@ -52,6 +52,8 @@ mod page;
 mod place;
 #[cfg(feature = "matrix")]
 pub mod presets;
+#[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "reports need more of it"))]
+mod printable;
 #[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(feature = "matrix")]
@@ -62,10 +64,14 @@ pub mod rotation;
 pub mod runner;
 #[cfg(feature = "matrix")]
 pub mod scan;
+#[cfg(feature = "matrix")]
+mod tail;
 #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
 pub mod tls;
 #[cfg(feature = "matrix")]
 pub mod trials;
+#[cfg(feature = "matrix")]
+mod upwards;
 #[cfg(feature = "matrix")]
 pub mod vault;
 pub mod wait;

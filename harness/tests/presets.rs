@@ -10,7 +10,7 @@ use tls_gauntlet::{
 use tls_gauntlet_scenarios::{Cause, TlsVersion};
 
 async fn fates(backend: &Backend) -> Vec<Fate> {
-    presets::at_server(backend.address(), Some("localhost"), Limits::default()).await
+    presets::at_server(backend.address(), Some("localhost"), |_| true, Limits::default()).await
 }
 
 fn of<'a>(fates: &'a [Fate], preset: &str) -> &'a Fate {

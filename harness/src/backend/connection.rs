@@ -5,7 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::{
@@ -35,11 +35,12 @@ use super::{
     tickets::{self, Keys},
 };
 use crate::{
+    limits::Limits,
     tls::shared_tls::SharedTls,
     wire::{
         gate::{Gate, LastMessage},
-        observer,
-        tap::{Early, Tap, Traffic},
+        observer::{self, Observer},
+        tap::{Early, Tap},
     },
 };
 
@@ -57,13 +58,14 @@ pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver
     let mut told = pin!(stages.wait_for(|stage| *stage == Stage::Stopped));
     let mut remains = None;
     let stop = tokio::select! {
-        stop = while_alive(patience, story.traffic(), live(tap, &port, &story, &mut remains)) => {
+        stop = while_alive(port.limits(), &story, live(tap, &port, &story, &mut remains)) => {
             stop.unwrap_or(Stop::Silence)
         }
         // The wait also ends when the sender is gone: the backend has been dropped.
         _ = told.as_mut() => Stop::Told,
     };
-    port.ledger().write(story.conclude(&port, stop), story.client_chain());
+    let hello = story.observer().and_then(Observer::client_hello);
+    port.ledger().write(story.conclude(&port, stop), hello.as_deref(), story.client_chain());
     drop(story);
     // The entry is written; what follows is courtesy towards the peer.
     let Some(tls) = remains else { return };
@@ -376,18 +378,24 @@ async fn delivered(tls: &SharedTls) {
     }
 }
 
-/// Does this as long as bytes pass in one direction or the other; `None` once none have for too long.
-async fn while_alive<T>(patience: Duration, traffic: &Traffic, work: impl Future<Output = T>) -> Option<T> {
+/// Does this as long as bytes pass in one direction or the other, and handshake and requests come to an end; `None` once one
+/// of the two has not for too long.
+async fn while_alive<T>(limits: &Limits, story: &Story, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
-    let mut before = 0;
+    let mut passed = 0;
+    let mut step = (story.steps(), Instant::now());
     loop {
-        if let Ok(done) = timeout(patience, work.as_mut()).await {
+        if let Ok(done) = timeout(limits.peer, work.as_mut()).await {
             return Some(done);
         }
-        let passed = traffic.received() + traffic.sent();
-        if passed == before {
+        let (traffic, steps) = (story.traffic(), story.steps());
+        if steps != step.0 {
+            step = (steps, Instant::now());
+        }
+        let is_late = step.1.elapsed() >= limits.exchange;
+        let before = std::mem::replace(&mut passed, traffic.received() + traffic.sent());
+        if before == passed || is_late {
             return None;
         }
-        before = passed;
     }
 }

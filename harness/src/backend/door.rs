@@ -13,7 +13,7 @@ use super::ledger::Ledger;
 
 /// How long the kernel is left alone after it has refused to hand a connection over (too many open files), unless
 /// a connection ends before that.
-const BREATHER: Duration = Duration::from_millis(50);
+pub(super) const BREATHER: Duration = Duration::from_millis(50);
 
 /// Connections that may wait to be let in; the kernel's own maximum bounds it.
 const BACKLOG: u32 = 4096;

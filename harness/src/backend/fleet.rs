@@ -26,7 +26,7 @@ use super::{
     SERVER_NAME, connection,
     context::{self, Held, Settings},
     door::{Door, Stage},
-    ledger::{Ledger, Written},
+    ledger::{Ledger, Shared, Written},
     port::{Contexts, Port},
     shown::Known,
     status::{Status, StatusService},
@@ -156,8 +156,8 @@ pub struct Fleet {
     known: Arc<Known>,
     pki: Arc<Pki>,
     options: FleetOptions,
-    /// The number of entries in all ledgers.
-    written: watch::Sender<usize>,
+    /// The number and the weight of the entries in all ledgers.
+    written: Shared,
 }
 
 impl Fleet {
@@ -176,7 +176,7 @@ impl Fleet {
             known: Arc::new(Known::of(pki)?),
             pki: Arc::clone(pki),
             options: options.clone(),
-            written: watch::Sender::new(0),
+            written: Shared::default(),
         };
         for (index, composed) in plan.iter().enumerate() {
             let address = SocketAddr::new(options.bind, port(options.port_base, index, plan.len())?);
@@ -244,7 +244,7 @@ impl Fleet {
     /// The number of entries in all ledgers, and every change of it.
     #[must_use]
     pub fn written(&self) -> watch::Receiver<usize> {
-        self.written.subscribe()
+        self.written.count.subscribe()
     }
 
     /// The backends, in the order of the plan.
@@ -383,7 +383,7 @@ impl Backend {
     /// The entries from this one on.
     #[cfg(feature = "matrix")]
     pub(crate) fn ledger_since(&self, first: usize) -> Vec<BackendSaw> {
-        self.written_since(first).into_iter().map(|written| written.saw).collect()
+        self.port.ledger().entries_since(first)
     }
 
     /// The entries from this one on, with their times.
@@ -504,7 +504,8 @@ impl Made {
             .collect();
         let contexts = contexts(plan, &settings, pki, names, &options.clients).await?;
         if let Some(listener) = listener {
-            status.serve(listener, pki, |index| settings[index].identity(pki, names))?;
+            let identity = |index: usize| settings[index].identity(pki, names);
+            status.serve(listener, pki, identity, options.limits.peer)?;
         }
         Ok(Self { settings, contexts, status: Arc::new(status) })
     }

@@ -13,7 +13,7 @@ use std::{
 use bytes::BytesMut;
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{
-    Alert, BackendSaw, Cause, ClientHelloFacts, Composed, Ended, NotByName, Phase, by_name, catalogue,
+    Alert, BackendSaw, Cause, Composed, Ended, NotByName, Phase, by_name, catalogue,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -34,7 +34,7 @@ use super::{
 use crate::{
     limits::{Limits, millis},
     wire::{
-        client_hello::{self, FirstMessage},
+        client_hello::{self, Assembly, FirstMessage},
         tap::{Early, Tap},
     },
 };
@@ -207,14 +207,16 @@ impl House {
         let greeting = tokio::select! {
             greeting = timeout(self.options.limits.peer, Greeting::read(&mut stream)) => greeting,
             _ = stages.wait_for(|stage| *stage == Stage::Stopped) => {
-                return self.ledger.write(Ending::without_hello(Ended::Stopped, None).entry(begun), Vec::new());
+                let ending = Ending::without_hello(Ended::Stopped, None);
+                return self.ledger.write(ending.entry(begun), None, Vec::new());
             }
         };
         let Ok(greeting) = greeting else {
             let ending = Ending::without_hello(Ended::TimedOut, Some(Cause::Timeout));
-            return self.ledger.write(ending.entry(begun), Vec::new());
+            return self.ledger.write(ending.entry(begun), None, Vec::new());
         };
-        match self.find(greeting.hello.as_ref()).await {
+        let name = greeting.hello.as_deref().and_then(|hello| client_hello::facts(hello).server_name);
+        match self.find(name.as_deref()).await {
             Ok(port) => connection::serve(port.tap(stream, greeting.early), port, stages).await,
             Err(nobody) => {
                 let talk = self.options.recorder.answered(&stream, "nobody");
@@ -226,13 +228,13 @@ impl House {
                 let _ = stream.write_all(UNRECOGNIZED_NAME).await;
                 let _ = stream.shutdown().await;
                 let ending = Ending {
-                    hello: greeting.hello,
+                    sni: name,
                     ended: Ended::AlertSent,
                     cause: Some(Cause::SniUnknown),
                     alert: Some(Alert::UnrecognizedName),
                     error: Some(nobody.to_string()),
                 };
-                self.ledger.write(ending.entry(begun), Vec::new());
+                self.ledger.write(ending.entry(begun), greeting.hello.as_deref(), Vec::new());
                 // A socket that is closed with bytes unread sends RST, and that could overtake the alert.
                 tokio::select! {
                     _ = timeout(self.options.limits.peer, drain(&mut stream)) => {}
@@ -242,9 +244,9 @@ impl House {
         }
     }
 
-    /// The backend that is meant. What is no ClientHello goes to the default one, which knows what to say of it.
-    async fn find(&self, hello: Option<&ClientHelloFacts>) -> Result<Arc<Port>, Nobody> {
-        let Some(name) = hello.and_then(|hello| hello.server_name.as_deref()) else {
+    /// The backend that is meant by this server name. What is no ClientHello goes to the default one, which knows what to say of it.
+    async fn find(&self, name: Option<&str>) -> Result<Arc<Port>, Nobody> {
+        let Some(name) = name else {
             return Ok(Arc::clone(&self.default));
         };
         if self.own_names.iter().any(|own| own.eq_ignore_ascii_case(name)) {
@@ -281,12 +283,12 @@ const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
 /// The beginning of a connection: all that came until the ClientHello was whole, or could not become it.
 struct Greeting {
     early: Early,
-    hello: Option<ClientHelloFacts>,
+    hello: Option<Vec<u8>>,
 }
 
 impl Greeting {
     async fn read(stream: &mut TcpStream) -> Self {
-        let mut early = Early::default();
+        let (mut early, mut assembly) = (Early::default(), Assembly::default());
         let hello = loop {
             // The longest record (RFC 8446 5.1) and its head: a ClientHello usually comes in one.
             early.bytes.reserve(5 + 16384);
@@ -301,8 +303,8 @@ impl Greeting {
             if early.first_segment == 0 {
                 early.first_segment = early.bytes.len();
             }
-            match FirstMessage::of(&early.bytes) {
-                FirstMessage::Whole(message) => break Some(client_hello::facts(&message)),
+            match assembly.read(&early.bytes) {
+                FirstMessage::Whole(message) => break Some(message),
                 FirstMessage::Begun => {}
                 FirstMessage::Other => break None,
             }
@@ -313,7 +315,7 @@ impl Greeting {
 
 /// How a connection ended that came to no backend.
 struct Ending {
-    hello: Option<ClientHelloFacts>,
+    sni: Option<String>,
     ended: Ended,
     cause: Option<Cause>,
     alert: Option<Alert>,
@@ -322,14 +324,13 @@ struct Ending {
 
 impl Ending {
     const fn without_hello(ended: Ended, cause: Option<Cause>) -> Self {
-        Self { hello: None, ended, cause, alert: None, error: None }
+        Self { sni: None, ended, cause, alert: None, error: None }
     }
 
     fn entry(self, begun: Instant) -> BackendSaw {
         BackendSaw {
-            sni: self.hello.as_ref().and_then(|hello| hello.server_name.clone()),
+            sni: self.sni,
             alert_sent: self.alert,
-            client_hello: self.hello,
             phase: Phase::Handshake,
             ended: self.ended,
             cause: self.cause,

@@ -12,14 +12,18 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn,
 };
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use time::Duration;
 use tls_gauntlet_certs::{Circumstances, CrlKind, Identity, OcspKind, Pki};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, StatusFault, StatusSource};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     task::{AbortHandle, JoinSet},
+    time::timeout,
 };
+
+use super::door::BREATHER;
+use crate::limits::REQUEST_BODY;
 
 /// The addresses that a fleet's certificates point to, one point for each backend that needs one. They answer until
 /// this is dropped.
@@ -70,6 +74,7 @@ impl Status {
 struct Desk {
     points: Vec<Option<(Arc<Point>, Arc<Identity>)>>,
     pki: Arc<Pki>,
+    patience: std::time::Duration,
 }
 
 impl StatusService {
@@ -115,12 +120,14 @@ impl StatusService {
         listener: TcpListener,
         pki: &Arc<Pki>,
         identity: impl Fn(usize) -> Result<Arc<Identity>, E>,
+        patience: std::time::Duration,
     ) -> Result<(), E> {
         let points = self.points.iter().enumerate().map(|(index, point)| {
             let point = point.as_ref().map(|point| Ok((Arc::clone(point), identity(index)?)));
             point.transpose()
         });
-        let desk = Arc::new(Desk { points: points.collect::<Result<_, E>>()?, pki: Arc::clone(pki) });
+        let points = points.collect::<Result<_, E>>()?;
+        let desk = Arc::new(Desk { points, pki: Arc::clone(pki), patience });
         self.server = Some(tokio::spawn(let_in(listener, desk)).abort_handle());
         Ok(())
     }
@@ -199,7 +206,9 @@ async fn let_in(listener: TcpListener, desk: Arc<Desk>) {
                     connections.spawn(serve(stream, Arc::clone(&desk)));
                 }
                 // That connection is gone, or there are too many files; others must get on to close some.
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => {
+                    let _ = timeout(BREATHER, connections.join_next()).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }
@@ -211,15 +220,21 @@ async fn serve(stream: TcpStream, desk: Arc<Desk>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request).await) });
     // How a caller leaves is its own affair.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(desk.patience)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 impl Desk {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
         // The point knows whom it is about, whatever certificate the question names (RFC 6960 A.1: in the body, or at the
-        // end of the path).
-        let _ = request.into_body().collect().await;
+        // end of the path). So the body is read as far as the connection needs it to go on, and nothing of it is kept.
+        if timeout(self.patience, drained(request.into_body())).await != Ok(true) {
+            return own(StatusCode::PAYLOAD_TOO_LARGE);
+        }
         let mut parts = path.split('/').skip(1);
         let index = parts.next().and_then(|index| index.parse::<usize>().ok());
         let Some(Some((point, identity))) = index.and_then(|index| self.points.get(index)) else {
@@ -243,6 +258,18 @@ impl Desk {
         response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
         response
     }
+}
+
+/// Reads a body to its end, unless it is longer than anybody needs.
+async fn drained(mut body: Incoming) -> bool {
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > REQUEST_BODY {
+            return false;
+        }
+    }
+    true
 }
 
 fn own(status: StatusCode) -> Response<Full<Bytes>> {

@@ -62,6 +62,8 @@ pub(super) struct Witnesses {
 struct Notes {
     nonce: Option<Nonce>,
     requests: u32,
+    /// Heads, bodies and responses that have come to an end.
+    steps: usize,
     /// Requests whose head has come and whose response has not been handed over.
     in_flight: u32,
     answering: bool,
@@ -184,6 +186,7 @@ impl Story {
     pub(super) fn begin_request(&self, nonce: Option<Nonce>) {
         let mut notes = self.notes();
         notes.in_flight += 1;
+        notes.steps += 1;
         notes.answering = false;
         if nonce.is_some() {
             notes.nonce = nonce;
@@ -192,7 +195,9 @@ impl Story {
 
     /// A request's body has come as well.
     pub(super) fn read_request(&self) {
-        self.notes().requests += 1;
+        let mut notes = self.notes();
+        notes.requests += 1;
+        notes.steps += 1;
     }
 
     /// Everything that comes before the answer is settled.
@@ -204,6 +209,13 @@ impl Story {
     pub(super) fn end_response(&self) {
         let mut notes = self.notes();
         notes.in_flight = notes.in_flight.saturating_sub(1);
+        notes.steps += 1;
+    }
+
+    /// How much has come to an end: the handshake, and each head, body and response after it.
+    pub(super) fn steps(&self) -> usize {
+        let notes = self.notes();
+        usize::from(self.accepted().is_some()) + notes.steps
     }
 
     /// Whether a request has come.
@@ -236,7 +248,7 @@ impl Story {
         self.notes().refusal.get_or_insert((cause, phase));
     }
 
-    /// The entry for the ledger.
+    /// The entry for the ledger, without its ClientHello.
     pub(super) fn conclude(&self, port: &Port, stop: Stop) -> BackendSaw {
         let observer = self.observer();
         let failure = self.tls.get().and_then(|witnesses| witnesses.tls.failure());
@@ -256,7 +268,6 @@ impl Story {
             alert_sent: observer.and_then(Observer::alert_sent),
             alert_received: observer.and_then(Observer::alert_received),
             renegotiations: self.renegotiations(),
-            client_hello: self.hello().cloned(),
             requests: notes.requests,
             phase,
             ended,

@@ -91,11 +91,11 @@ fn instead(scenario: &Scenario, gateway: &Gateway) -> Vec<(String, Vec<String>)>
     together(ends)
 }
 
-/// What the same call must come to behind each of the shipped gateways.
+/// What the same call must come to behind each of the shipped gateways, in the newest version that is known.
 fn elsewhere(scenario: &Scenario, gateway: &Gateway) -> Result<Vec<(String, Vec<String>)>, Failure> {
     let mut ends = Vec::new();
     for name in PROGRAMS.iter().filter(|name| **name != gateway.name()) {
-        if let Ok(expected) = state(scenario, &selection::gateway(name)?) {
+        if let Ok(expected) = state(scenario, &Gateway::describe(name).map_err(Failure::input)?) {
             ends.push((end(&expected), (*name).to_owned()));
         }
     }

@@ -64,7 +64,7 @@ pub(super) fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
         presets::list(arguments.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let entries = entries(arguments.kind)?;
+    let entries = entries(arguments.kind, arguments.json)?;
     let text = if arguments.json {
         let mut text = serde_json::to_string_pretty(&entries)
             .map_err(|error| work_error!("cannot write the list as JSON: {error}"))?;
@@ -77,7 +77,8 @@ pub(super) fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn entries(kind: Kind) -> Result<Vec<Entry>, Failure> {
+/// A gateway's version is only known once its program has been asked, which is not done where the version is not shown.
+fn entries(kind: Kind, with_versions: bool) -> Result<Vec<Entry>, Failure> {
     let known = catalogue();
     Ok(match kind {
         Kind::Backends => {
@@ -94,7 +95,9 @@ fn entries(kind: Kind) -> Result<Vec<Entry>, Failure> {
             .upstreams()
             .map(|(name, profile)| entry(name, family_of_upstream(profile), profile))
             .collect(),
-        Kind::Gateways => Gateway::names().into_iter().map(gateway).collect::<Result<_, _>>()?,
+        Kind::Gateways => {
+            Gateway::names().into_iter().map(|name| gateway(name, with_versions)).collect::<Result<_, _>>()?
+        }
         Kind::Suites => known.suites().map(|(name, suite)| entry(name, "shipped", suite)).collect(),
         // Printed by themselves: each has its ClientHello beside the summary.
         Kind::Presets => Vec::new(),
@@ -122,8 +125,12 @@ fn entry(name: &str, family: &str, profile: &impl Serialize) -> Entry {
     Entry { name: name.to_owned(), family: family.to_owned(), summary, more }
 }
 
-fn gateway(name: &str) -> Result<Entry, Failure> {
-    let gateway = selection::gateway(name)?;
+fn gateway(name: &str, with_version: bool) -> Result<Entry, Failure> {
+    let gateway = if with_version {
+        selection::gateway(name)?
+    } else {
+        Gateway::describe(name).map_err(Failure::input)?
+    };
     let kind = serde_json::to_value(gateway.kind()).unwrap_or_default();
     let family = kind.as_str().unwrap_or_default().to_owned();
     let facts = json!({

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use tls_gauntlet_scenarios::nearest;
+use tls_gauntlet_scenarios::{Cause, nearest};
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
@@ -63,14 +63,13 @@ pub(super) fn scan_as(client: &str, targets: &[Target], json: bool) -> Result<Ex
     }
     let mut columns = Vec::new();
     for target in targets {
-        let mut fates = of_server(target)?;
-        fates.retain(|fate| client == ALL || fate.preset == client);
+        let fates = of_server(target, client)?;
         columns.push((format!("{}:{}", target.host, target.port), fates));
     }
     show(&columns, json)
 }
 
-fn of_server(target: &Target) -> Result<Vec<Fate>, Failure> {
+fn of_server(target: &Target, client: &str) -> Result<Vec<Fate>, Failure> {
     let limits = Limits::default();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the calls: {error}"))?;
@@ -82,7 +81,14 @@ fn of_server(target: &Target) -> Result<Vec<Fate>, Failure> {
         // Where nobody listens, every client is refused, and that says nothing.
         let connected = timeout(limits.scan_connect, TcpStream::connect(address)).await;
         let because = match connected {
-            Ok(Ok(_)) => return Ok(presets::at_server(address, target.name(), limits).await),
+            Ok(Ok(_)) => {
+                let wanted = |name: &str| client == ALL || name == client;
+                let fates = presets::at_server(address, target.name(), wanted, limits).await;
+                if fates.iter().any(|fate| fate.cause != Some(Cause::Timeout)) {
+                    return Ok(fates);
+                }
+                "it takes connections and answers none".to_owned()
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "nobody answers".to_owned(),
         };

@@ -1,7 +1,7 @@
 //! `gauntlet.toml`: what `gauntlet run` does in a project where its command line says nothing else.
 
 use std::{
-    env, fs,
+    fs,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -16,8 +16,12 @@ use super::{
     failure::{Failure, input_error},
     reports::{self, ReportArguments},
     selection::{self, CallArguments, SelectionArguments},
+    streams,
 };
-use crate::place::{mistake, position};
+use crate::{
+    place::{mistake, position},
+    upwards,
+};
 
 /// The name of the file.
 pub(super) const FILE: &str = "gauntlet.toml";
@@ -244,20 +248,17 @@ fn at(path: &Path, text: &str, offset: usize, message: &str) -> Failure {
 
 /// The nearest one, as a path from the working directory, so that what is made of it can be typed there.
 fn nearest() -> Option<PathBuf> {
-    let folders = env::current_dir().ok()?.ancestors().count();
-    let mut folder = PathBuf::new();
-    for _ in 0..folders {
-        let path = folder.join(FILE);
-        if path.is_file() {
-            return Some(path);
-        }
-        folder.push("..");
+    let search = upwards::search(Path::new(FILE), Path::is_file);
+    for passed_over in &search.passed_over {
+        streams::note_once(&format!("{passed_over}; name it with --config if it is to count"));
     }
-    None
+    search.found.map(|found| std::iter::repeat_n("..", found.above).collect::<PathBuf>().join(FILE))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+
     use rstest::rstest;
 
     use super::*;

@@ -12,7 +12,7 @@ use tls_gauntlet_scenarios::{Scenario, catalogue};
 
 use super::{
     failure::{Failure, input_error},
-    files,
+    files, streams,
 };
 use crate::{
     gateway::Gateway,
@@ -117,11 +117,17 @@ pub(super) fn suites(named: &[String]) -> Result<Vec<Scenario>, Failure> {
 
 /// One gateway, by name, folder or URL.
 pub(super) fn gateway(name: &str) -> Result<Gateway, Failure> {
-    Gateway::resolve(name).map_err(|error| {
+    let gateway = Gateway::resolve(name).map_err(|error| {
         let as_folder = Path::new(name).is_dir() && !name.contains('/');
         let hint = if as_folder { format!("; or did you mean the folder ./{name}?") } else { String::new() };
         input_error!("{error}{hint}")
-    })
+    })?;
+    for passed_over in gateway.passed_over() {
+        streams::note_once(&format!(
+            "{passed_over}; install it where only you can write, or name it in PATH"
+        ));
+    }
+    Ok(gateway)
 }
 
 /// Sees to it that every name is known, that each filter makes sense, that something is left to run, and that there may be

@@ -241,8 +241,7 @@ async fn tell_refusals(front: &Front) -> Infallible {
         let count = *entries.borrow_and_update();
         for refused in front.refused_since(told) {
             let (name, because) = (refused.sni.unwrap_or_default(), refused.error.unwrap_or_default());
-            // A name can hold anything, also what a terminal obeys.
-            streams::note(&format!("refused \"{name}\": {because}").replace(char::is_control, "?"));
+            streams::note(&format!("refused \"{name}\": {because}"));
         }
         told = count;
         // The sender lives as long as the port does.

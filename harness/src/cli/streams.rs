@@ -1,17 +1,21 @@
 //! Where output goes: results to standard output or a folder, everything else to standard error.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::{self, ErrorKind, IsTerminal, Write},
     path::Path,
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use anstyle::AnsiColor;
 use clap::ValueEnum;
 
 use super::failure::{Failure, input_error, work_error};
-use crate::report::{Detail, Look};
+use crate::{
+    printable,
+    report::{Detail, Look},
+};
 
 /// What a report is laid out for where there is no terminal: files and pipeline logs, whose lines may be long.
 const WIDTH_OF_NO_TERMINAL: usize = 140;
@@ -49,6 +53,7 @@ impl Colour {
 
 /// Writes a result. That nobody reads on (`| head`) is no error; that it cannot be written (a full disk) is.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let text = printable::painted(text);
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -60,14 +65,26 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 
 /// Says something that is not a result. If nobody listens, so be it.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable::message(text));
+}
+
+/// The same, but not twice.
+pub(super) fn note_once(text: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        note(text);
+    }
 }
 
 /// Says why the command could not be carried out.
 pub(super) fn complain(failure: &Failure) {
     let style = AnsiColor::Red.on_default().bold();
     if Colour::on(io::stderr().is_terminal()) {
-        note(&format!("{style}error:{style:#} {failure}"));
+        let _ = writeln!(
+            io::stderr().lock(),
+            "{style}error:{style:#} {}",
+            printable::message(&failure.to_string())
+        );
     } else {
         note(&format!("error: {failure}"));
     }

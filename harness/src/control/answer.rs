@@ -3,9 +3,11 @@
 use std::{convert::Infallible, fmt};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use futures_util::stream;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
+    body::Frame,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
         REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -63,6 +65,23 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
         Ok(text) => of(status, "application/json", text + "\n"),
         Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error).answer(),
     }
+}
+
+/// Numbered things as they are put into words, one at a time: all of them at once may be too many.
+pub(super) fn list(
+    last: u64,
+    name: &str,
+    things: impl Iterator<Item = Option<String>> + Send + 'static,
+) -> Response<Body> {
+    let mut between = "";
+    let things =
+        things.flatten().map(move |thing| format!("{}{thing}", std::mem::replace(&mut between, ",")));
+    let begin = format!("{{\"last\":{last},\"{name}\":[");
+    let text = std::iter::once(begin).chain(things).chain(["]}\n".to_owned()]);
+    let frames = stream::iter(text.map(|part| Ok(Frame::data(Bytes::from(part)))));
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// A whole body.

@@ -1,6 +1,7 @@
 //! The ledgers of all backends as one, its entries numbered in the order in which they were collected.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -10,7 +11,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_scenarios::BackendSaw;
 
 use super::query::Wanted;
-use crate::backend::{Fleet, Front, Written};
+use crate::{
+    backend::{Fleet, Front, Written},
+    limits::{LEDGER_BYTES, LEDGER_ENTRIES},
+};
 
 /// One connection that has ended, in the ledger of a whole fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +30,16 @@ pub struct Entry {
     pub saw: BackendSaw,
 }
 
-/// All entries so far.
+/// An entry as it is kept: spelled out when it is told.
+#[derive(Debug, Clone)]
+pub(super) struct Noted {
+    pub(super) sequence: u64,
+    time: OffsetDateTime,
+    backend: Option<Arc<str>>,
+    written: Written,
+}
+
+/// All entries so far, as far as there is room.
 #[derive(Debug)]
 pub(super) struct Chronicle {
     /// The time of day when this was made.
@@ -36,7 +49,10 @@ pub(super) struct Chronicle {
 
 #[derive(Debug, Default)]
 struct Collected {
-    entries: Vec<Arc<Entry>>,
+    entries: VecDeque<Noted>,
+    /// The number of the last entry.
+    last: u64,
+    weight: usize,
     /// How many came from each backend, in the order of the fleet.
     of_backends: Vec<usize>,
     of_front: usize,
@@ -50,43 +66,72 @@ impl Chronicle {
 
     /// Takes up what was written since the last time; the entries that are wanted, and the number of the last one
     /// there is.
-    pub(super) fn read(&self, fleet: &Fleet, front: &Front, wanted: &Wanted) -> (Vec<Arc<Entry>>, u64) {
+    pub(super) fn read(&self, fleet: &Fleet, front: &Front, wanted: &Wanted) -> (Vec<Noted>, u64) {
         let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
-        let Collected { entries, of_backends, of_front } = &mut *collected;
-        of_backends.resize(fleet.backends().len(), 0);
-        let mut put = |backend: Option<String>, Written { at, saw, client_chain: _ }| {
-            let (sequence, time) = (entries.len() as u64 + 1, self.time(at));
-            entries.push(Arc::new(Entry { sequence, time, backend, saw }));
-        };
-        for (backend, read) in fleet.backends().iter().zip(of_backends) {
-            for written in backend.written_since(*read) {
-                *read += 1;
-                put(Some(backend.name().to_owned()), written);
+        collected.of_backends.resize(fleet.backends().len(), 0);
+        for (place, backend) in fleet.backends().iter().enumerate() {
+            let read = collected.of_backends[place];
+            let written = *backend.entries().borrow();
+            if written > read {
+                let name: Arc<str> = backend.name().into();
+                for written in backend.written_since(read) {
+                    collected.put(Some(Arc::clone(&name)), self.time(written.at), written);
+                }
+                collected.of_backends[place] = written;
             }
         }
-        for written in front.written_since(*of_front) {
-            *of_front += 1;
-            put(front.backend_of(&written.saw), written);
+        let written = *front.entries().borrow();
+        if written > collected.of_front {
+            for written in front.written_since(collected.of_front) {
+                let backend = front.backend_of(written.without_hello()).map(Arc::from);
+                collected.put(backend, self.time(written.at), written);
+            }
+            collected.of_front = written;
         }
-        let last = entries.len();
-        let from = usize::try_from(wanted.since).unwrap_or(last).min(last);
-        let entries = entries[from..].iter().filter(|entry| entry.is(wanted)).cloned().collect();
-        (entries, last as u64)
+        let later = collected.entries.partition_point(|entry| entry.sequence <= wanted.since);
+        let entries = collected.entries.range(later..).filter(|entry| entry.is(wanted)).cloned().collect();
+        (entries, collected.last)
     }
 
-    /// `2026-03-01T12:00:00.123Z`
-    fn time(&self, at: Instant) -> String {
+    fn time(&self, at: Instant) -> OffsetDateTime {
         let (now, begun) = self.begun;
-        let time = now + at.saturating_duration_since(begun);
-        let time = time.replace_millisecond(time.millisecond()).unwrap_or(time);
-        // Every year that a clock shows can be written.
-        time.format(&Rfc3339).unwrap_or_default()
+        now + at.saturating_duration_since(begun)
     }
 }
 
-impl Entry {
+impl Collected {
+    /// Takes one more up, and forgets the oldest as far as needed.
+    fn put(&mut self, backend: Option<Arc<str>>, time: OffsetDateTime, written: Written) {
+        self.last += 1;
+        self.weight += written.weight();
+        self.entries.push_back(Noted { sequence: self.last, time, backend, written });
+        while self.entries.len() > 1 && (self.weight > LEDGER_BYTES || self.entries.len() > LEDGER_ENTRIES) {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.weight -= oldest.written.weight();
+        }
+    }
+}
+
+impl Noted {
+    /// The entry in words.
+    pub(super) fn entry(&self) -> Entry {
+        Entry {
+            sequence: self.sequence,
+            time: self.time(),
+            backend: self.backend.as_deref().map(str::to_owned),
+            saw: self.written.saw(),
+        }
+    }
+
+    /// `2026-03-01T12:00:00.123Z`
+    fn time(&self) -> String {
+        let time = self.time.replace_millisecond(self.time.millisecond()).unwrap_or(self.time);
+        // Every year that a clock shows can be written.
+        time.format(&Rfc3339).unwrap_or_default()
+    }
+
     fn is(&self, wanted: &Wanted) -> bool {
-        (wanted.nonce.is_none() || wanted.nonce == self.saw.nonce)
-            && wanted.backend.as_ref().is_none_or(|backend| self.backend.as_ref() == Some(backend))
+        (wanted.nonce.is_none() || wanted.nonce == self.written.without_hello().nonce)
+            && wanted.backend.as_ref().is_none_or(|backend| self.backend.as_deref() == Some(backend))
     }
 }

@@ -12,7 +12,7 @@ use super::{
     OPENAPI, State,
     answer::{self, Body, Problem},
     certificates,
-    chronicle::Entry,
+    chronicle::Noted,
     guard,
     hello::Offered,
     landing::{self, Kind},
@@ -92,8 +92,8 @@ async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Resp
         Route::Ledger => {
             let wanted = Wanted::of(request.uri())?;
             let (entries, last) = entries(&state, &wanted).await;
-            let entries: Vec<&Entry> = entries.iter().map(AsRef::as_ref).collect();
-            Ok(answer::json(StatusCode::OK, &json!({ "last": last, "entries": entries })))
+            let entries = entries.into_iter().map(|noted| serde_json::to_string(&noted.entry()).ok());
+            Ok(answer::list(last, "entries", entries))
         }
         Route::LedgerStream => {
             let wanted = Wanted::of(request.uri())?;
@@ -101,16 +101,20 @@ async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Resp
         }
         Route::Hellos => {
             let (entries, last) = entries(&state, &Wanted::of(request.uri())?).await;
-            let hellos: Vec<_> = entries.iter().filter_map(|entry| Offered::of(entry)).collect();
-            Ok(answer::json(StatusCode::OK, &json!({ "last": last, "hellos": hellos })))
+            let hellos = entries.into_iter().map(|noted| {
+                let entry = noted.entry();
+                Offered::of(&entry).and_then(|offered| serde_json::to_string(&offered).ok())
+            });
+            Ok(answer::list(last, "hellos", hellos))
         }
         Route::Hello(id) => {
             let nobody =
                 || Problem::not_found(format!("no ClientHello has the number {id}; /hello lists them"));
             let wanted = Wanted { since: id.checked_sub(1).ok_or_else(nobody)?, ..Wanted::default() };
             let (entries, _) = state.read(&wanted).await;
-            let offered = entries.first().and_then(|entry| Offered::of(entry)).ok_or_else(nobody)?;
-            Ok(answer::json(StatusCode::OK, &offered))
+            let noted = entries.first().filter(|noted| noted.sequence == id).ok_or_else(nobody)?;
+            let entry = noted.entry();
+            Ok(answer::json(StatusCode::OK, &Offered::of(&entry).ok_or_else(nobody)?))
         }
     }
 }
@@ -140,7 +144,7 @@ async fn add(state: &State, name: &str, host: &str) -> Result<Response<Body>, Pr
 }
 
 /// What is wanted of the ledger; if there is nothing yet, as soon as there is something, or when the time is up.
-async fn entries(state: &State, wanted: &Wanted) -> (Vec<Arc<Entry>>, u64) {
+async fn entries(state: &State, wanted: &Wanted) -> (Vec<Noted>, u64) {
     let mut news = state.news().await;
     let found = async {
         loop {

@@ -29,7 +29,7 @@ pub(super) async fn events(
         wanted.since =
             number.ok_or_else(|| Problem::bad_request("Last-Event-ID is not the number of an entry"))?;
     }
-    let events = stream::unfold(Follower { state, wanted, news: None }, next);
+    let events = stream::unfold(Follower::of(state, wanted), next);
     let mut response = Response::new(StreamBody::new(events).boxed_unsync());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)

@@ -5,10 +5,12 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
+    time::Duration,
 };
 
 use super::{
+    asked,
     container::{self, Image, NoImage},
     error::GatewayError,
     folder::Folder,
@@ -18,6 +20,7 @@ use super::{
     port::Reservation,
     render::Facts,
 };
+use crate::upwards::{self, PassedOver};
 
 /// What programs write into without being told; all of it leads into the run folder.
 const HOMES: [&str; 5] = ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"];
@@ -29,6 +32,8 @@ pub(super) struct Program {
     pub(super) manifest: Manifest,
     pub(super) folder: Folder,
     found: Result<Found, Missing>,
+    /// What was found first and is not to be trusted.
+    passed_over: Vec<PassedOver>,
 }
 
 /// A program on this machine.
@@ -96,8 +101,9 @@ impl Program {
     }
 
     fn with(folder: Folder, mut manifest: Manifest) -> Result<Self, GatewayError> {
+        let mut passed_over = Vec::new();
         let place = match &manifest.container {
-            None => find(&manifest).map(Place::Here),
+            None => find(&manifest, &mut passed_over).map(Place::Here),
             Some(wanted) => match Image::find(&manifest.name, &folder, wanted) {
                 Ok(image) => Ok(Place::Image(image)),
                 Err(NoImage::Image(error)) => return Err(error),
@@ -116,7 +122,22 @@ impl Program {
             }
             Err(missing) => Err(missing),
         };
-        Ok(Self { manifest, folder, found })
+        Ok(Self { manifest, folder, found, passed_over })
+    }
+
+    /// Reads the folder and looks for nothing: what is known of the newest version, without a program that is started.
+    pub(super) fn described(folder: Folder) -> Result<Self, GatewayError> {
+        let manifest = Self::manifest(&folder)?;
+        let unasked = Missing {
+            what: "its program was not looked for".to_owned(),
+            remedy: "resolve it by its name".to_owned(),
+        };
+        Ok(Self { manifest, folder, found: Err(unasked), passed_over: Vec::new() })
+    }
+
+    /// Programs that are there and were not taken, and why.
+    pub(super) fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
     }
 
     /// The version, if the program is there.
@@ -139,7 +160,7 @@ impl Program {
         self.place()?;
         let reserved = self.reserve(plan)?;
         let facts = self.set_up(plan, &reserved, folder.path(), 0)?;
-        self.run_checker(&facts, folder.path()).await
+        self.run_checker(&facts, folder.path(), plan.limits.command).await
     }
 
     /// Whether it runs in a container.
@@ -218,24 +239,24 @@ impl Program {
         }
     }
 
-    pub(super) async fn run_checker(&self, facts: &Facts, dir: &Path) -> Result<(), GatewayError> {
+    pub(super) async fn run_checker(
+        &self,
+        facts: &Facts,
+        dir: &Path,
+        limit: Duration,
+    ) -> Result<(), GatewayError> {
         let Some(check) = &self.manifest.run.check else { return Ok(()) };
-        let Invocation { mut command, container, called } = self.invoke(facts, dir, "run.check", check)?;
-        command.stdin(Stdio::null());
-        let output = tokio::process::Command::from(command)
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(|error| self.failed(&format!("run {called}"), error.to_string()))?;
+        let Invocation { command, container, called } = self.invoke(facts, dir, "run.check", check)?;
+        let answer = asked::ask(command, limit).await;
+        let answer = answer.map_err(|problem| self.failed(&format!("run {called}"), problem))?;
         drop(container);
-        if output.status.success() {
+        if answer.status.success() {
             return Ok(());
         }
-        let said = [output.stdout, output.stderr].concat();
         Err(GatewayError::Check {
             gateway: self.manifest.name.clone(),
             command: called,
-            output: String::from_utf8_lossy(&said).trim().to_owned(),
+            output: answer.said.trim().to_owned(),
         })
     }
 
@@ -245,7 +266,7 @@ impl Program {
 }
 
 /// Looks for the program of a gateway.
-fn find(manifest: &Manifest) -> Result<PathBuf, Missing> {
+fn find(manifest: &Manifest, passed_over: &mut Vec<PassedOver>) -> Result<PathBuf, Missing> {
     let program = &manifest.program;
     let name = program.names.first().cloned().unwrap_or_default();
     let chosen = program.variable.as_ref().and_then(|variable| Some((variable, env::var_os(variable)?)));
@@ -262,8 +283,8 @@ fn find(manifest: &Manifest) -> Result<PathBuf, Missing> {
     let on_path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&on_path)
         .flat_map(|folder| program.names.iter().map(move |name| folder.join(name)))
-        .chain(program.paths.iter().flat_map(|path| from_here_upwards(path)))
         .find(|path| is_program(path))
+        .or_else(|| program.paths.iter().find_map(|path| from_here_upwards(path, passed_over)))
         .ok_or_else(|| Missing {
             what: absent(&name),
             remedy: match &program.install {
@@ -277,14 +298,15 @@ fn absent(program: &str) -> String {
     format!("no \"{program}\" on PATH")
 }
 
-/// Where a path may be: an absolute one is itself, a relative one begins in the working directory or a folder above
-/// it, as a project's own tools do.
-fn from_here_upwards(path: &Path) -> Vec<PathBuf> {
+/// The program at a path: an absolute one is itself, a relative one begins in the working directory or a folder above it, as a
+/// project's own tools do.
+fn from_here_upwards(path: &Path, passed_over: &mut Vec<PassedOver>) -> Option<PathBuf> {
     if path.is_absolute() {
-        return vec![path.to_owned()];
+        return is_program(path).then(|| path.to_owned());
     }
-    let here = env::current_dir().unwrap_or_default();
-    here.ancestors().map(|folder| folder.join(path)).collect()
+    let search = upwards::search(path, is_program);
+    passed_over.extend(search.passed_over);
+    search.found.map(|found| found.path)
 }
 
 fn is_program(path: &Path) -> bool {
@@ -302,7 +324,7 @@ fn ask_version(manifest: &Manifest, place: &Place) -> Result<VersionNumber, Gate
         command: format!("{called} {}", version.args.join(" ")),
         problem,
     };
-    let (mut command, _container) = match place {
+    let (command, _container) = match place {
         Place::Here(path) => {
             let mut command = Command::new(path);
             command.args(&version.args);
@@ -314,9 +336,7 @@ fn ask_version(manifest: &Manifest, place: &Place) -> Result<VersionNumber, Gate
             (container::attach(&container), Some(container))
         }
     };
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| failed(format!("cannot be run: {error}")))?;
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let said = asked::ask_now(command).map_err(failed)?.said;
     let Some(found) = version.pattern.0.captures(&said) else {
         let said = said.lines().next().unwrap_or("nothing");
         return Err(failed(format!("says {said:?}, in which program.version.pattern finds nothing")));

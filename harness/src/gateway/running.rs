@@ -14,7 +14,7 @@ use tls_gauntlet_certs::ClientCertificate;
 use tls_gauntlet_scenarios::ClientCertificatePolicy;
 
 use super::{
-    Stopped,
+    Stopped, asked,
     error::GatewayError,
     guard::{ContainerGuard, ProcessGroup, RunFolder},
     manifest::Reload,
@@ -24,7 +24,7 @@ use super::{
     ready::{Answer, Caller},
     workers,
 };
-use crate::{limits::Limits, wait};
+use crate::{limits::Limits, printable, tail, wait};
 
 /// Where the program's standard output and error go, in the run folder.
 const OUTPUT: &str = "output.log";
@@ -113,8 +113,7 @@ impl RunningProgram {
         let files = [Some(OUTPUT), self.program.manifest.run.log.as_deref()];
         let mut lines = Vec::new();
         for file in files.into_iter().flatten() {
-            let content = fs::read(self.dir.join(file)).unwrap_or_default();
-            lines.extend(String::from_utf8_lossy(&content).lines().map(str::to_owned));
+            lines.extend(tail::lines(&self.dir.join(file)).unwrap_or_default());
         }
         lines
     }
@@ -154,7 +153,7 @@ impl RunningProgram {
         let program = self.program.clone();
         let facts = program.set_up_at(plan, &addresses, &self.dir, self.generation)?;
         // Apache ends when it is told to reload broken files.
-        program.run_checker(&facts, &self.dir).await?;
+        program.run_checker(&facts, &self.dir, self.limits.command).await?;
         match reload {
             Reload::Signal(signal) => {
                 let process = self.process.id();
@@ -164,14 +163,14 @@ impl RunningProgram {
             Reload::Watch => {}
             Reload::Command(arguments) => {
                 let invocation = program.invoke(&facts, &self.dir, "run.reload", &arguments)?;
-                let mut command = tokio::process::Command::from(invocation.command);
-                let output = command.kill_on_drop(true).output().await;
+                let answer = asked::ask(invocation.command, self.limits.command).await;
                 drop(invocation.container);
-                let output =
-                    output.map_err(|error| program.failed("tell it to reload", error.to_string()))?;
-                if !output.status.success() {
-                    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                    return Err(program.failed("tell it to reload", said));
+                let failed = |problem: String| {
+                    program.failed("tell it to reload", format!("{}: {problem}", invocation.called))
+                };
+                let answer = answer.map_err(failed)?;
+                if !answer.status.success() {
+                    return Err(failed(answer.said.trim().to_owned()));
                 }
             }
         }
@@ -275,7 +274,7 @@ impl RunningProgram {
         if last.is_empty() {
             "its log is empty".to_owned()
         } else {
-            format!("its log ends: {}", last.join(" | "))
+            format!("its log ends: {}", printable::message(&last.join(" | ")))
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tls_gauntlet_scenarios::{Alert, Cause, CipherSuite, Claims, ListenerProfile, Outcome, TlsVersion};
+use tokio::time::{Instant, timeout_at};
 
 use super::Preset;
 use crate::{
@@ -51,18 +53,28 @@ impl Fate {
     }
 }
 
-/// Sends each ClientHello to a server and hears what comes of it. In TLS 1.3 the server is offered no key share, so a
+/// How many ClientHellos are sent at the same time.
+const AT_ONCE: usize = 8;
+
+/// Sends the ClientHello of each of these presets to a server and hears what comes of it, within the limit of a target. In TLS 1.3 the server is offered no key share, so a
 /// HelloRetryRequest is as good as a ServerHello.
-pub async fn at_server(address: SocketAddr, server_name: Option<&str>, limits: Limits) -> Vec<Fate> {
-    let line = Line::new(address, limits, [7; 32]);
-    let mut fates = Vec::new();
-    for (name, preset) in super::all() {
-        fates.push(match line.ask(&preset.offer(server_name)).await {
-            Ok(flight) => answered(name, preset, &flight),
-            Err(NoAnswer { cause, .. }) => Fate::refused(name, Some(cause)),
-        });
-    }
-    fates
+pub async fn at_server(
+    address: SocketAddr,
+    server_name: Option<&str>,
+    wanted: impl Fn(&str) -> bool,
+    limits: Limits,
+) -> Vec<Fate> {
+    let line = &Line::new(address, limits, [7; 32]);
+    let deadline = Instant::now() + limits.scan_target;
+    let asked = super::all().iter().filter(|(name, _)| wanted(name)).map(|(name, preset)| async move {
+        match timeout_at(deadline, line.ask(&preset.offer(server_name))).await {
+            Ok(Ok(flight)) => answered(name, preset, &flight),
+            Ok(Err(NoAnswer { cause, .. })) => Fate::refused(name, Some(cause)),
+            Err(_) => Fate::refused(name, Some(Cause::Timeout)),
+        }
+    });
+    let asked: Vec<_> = asked.collect();
+    stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
 /// What a server has made of it.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -24,6 +23,7 @@ use crate::{
     gateway::{GATEWAY_NAME, GatewayError, GatewayPlan, RunFolder, Running},
     limits::{Limits, millis},
     record::{GatewayKind, Timing},
+    tail,
     wire::{nonce::Nonce, recorder::Recorder},
 };
 
@@ -280,9 +280,8 @@ fn cannot_start(error: GatewayError) -> RunError {
 }
 
 fn read_log(file: &Path) -> Result<Vec<String>, RunError> {
-    let text = fs::read(file)
-        .map_err(|error| RunError::Work(format!("cannot read the log {}: {error}", file.display())))?;
-    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+    tail::lines(file)
+        .map_err(|error| RunError::Work(format!("cannot read the log {}: {error}", file.display())))
 }
 
 /// The plan with nothing verified, nothing shown and nothing asked for: a gateway that stays with it lets everything in.

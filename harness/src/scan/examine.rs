@@ -65,7 +65,11 @@ impl Examiner {
         let mut record = blank(target);
         let server_name = self.server_name.as_deref().or(target.name());
         record.server_name = server_name.map(str::to_owned);
-        let line = match self.greet(target, server_name).await {
+        // One limit for the target; the time in which it waits for its place counts for nothing.
+        let (began, budget) = (Instant::now(), self.limits.scan_target);
+        let greeted = timeout(budget, self.greet(target, server_name)).await;
+        let budget = budget.saturating_sub(began.elapsed());
+        let line = match greeted.unwrap_or_else(|_| Err("nothing answered in time".to_owned())) {
             Ok((line, greeting)) => {
                 record.address = Some(line.address.to_string());
                 record.because = greeting.err().map(|none| none.cause.to_string());
@@ -81,7 +85,7 @@ impl Examiner {
         if record.cause.is_none_or(|cause| matches!(cause, Cause::Truncated | Cause::Reset)) {
             // Closed only with the scan itself.
             let _place = places.acquire().await;
-            let deadline = Instant::now() + self.limits.scan_target;
+            let deadline = Instant::now() + budget;
             let host = server_name.unwrap_or(&target.host);
             let examination = Examination { examiner: self, line: &line, server_name, host };
             if timeout_at(deadline, examination.fill(&mut record)).await.is_err() {

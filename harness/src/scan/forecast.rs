@@ -26,14 +26,15 @@ pub struct NamedProfile {
     pub impossible: Option<String>,
 }
 
-/// Every shipped gateway, set up in every way in which one is set up on purpose.
+/// Every shipped gateway in the newest version that is known, set up in every way in which one is set up on purpose. No program is
+/// started for it.
 ///
 /// # Errors
 /// [`GatewayError`] if a shipped folder cannot be read.
 pub fn profiles() -> Result<Vec<NamedProfile>, GatewayError> {
     let mut profiles = Vec::new();
     for name in Gateway::names().into_iter().filter(|name| *name != DIRECT) {
-        let gateway = Gateway::resolve(name)?;
+        let gateway = Gateway::describe(name)?;
         for (upstream, profile) in catalogue().upstreams().filter(|(_, profile)| is_meant_well(profile)) {
             profiles.push(NamedProfile {
                 gateway: name.to_owned(),

@@ -61,41 +61,66 @@ impl FirstMessage {
     /// Looks for it in the first bytes of a connection.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        const CLIENT_HELLO: u8 = HandshakeType::CLIENT_HELLO.0;
-        let mut stream = Reader(bytes);
-        let mut message = Vec::new();
-        while let Some(kind) = stream.byte() {
-            if kind != record::HANDSHAKE || stream.0.first().is_some_and(|major| *major != record::MAJOR) {
-                return Self::Other;
-            }
-            let Some(length) = stream.take(2).and_then(|_version| stream.number()) else { break };
-            let fragment = &stream.0[..stream.0.len().min(usize::from(length))];
-            let is_whole = stream.take(usize::from(length)).is_some();
-            message.extend_from_slice(fragment);
-            match message[..] {
-                [CLIENT_HELLO, high, middle, low, ..] => {
-                    let end =
-                        4 + usize::from(high) * 0x1_0000 + usize::from(u16::from_be_bytes([middle, low]));
-                    if end > LONGEST {
-                        return Self::Other;
-                    }
-                    if message.len() >= end {
-                        message.truncate(end);
-                        return Self::Whole(message);
-                    }
+        Assembly::default().read(bytes)
+    }
+}
+
+/// The first handshake message while it comes: every byte is looked at once, however many records and reads it takes.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    message: Vec<u8>,
+    /// How many bytes of the stream have been read.
+    read: usize,
+    /// How many of them the current record still has.
+    in_record: usize,
+}
+
+impl Assembly {
+    /// Reads on; `bytes` are all that have come so far.
+    pub fn read(&mut self, bytes: &[u8]) -> FirstMessage {
+        while let Some(rest) = bytes.get(self.read..).filter(|rest| !rest.is_empty()) {
+            if self.in_record == 0 {
+                let is_handshake = rest[0] == record::HANDSHAKE;
+                if !is_handshake || rest.get(1).is_some_and(|major| *major != record::MAJOR) {
+                    return FirstMessage::Other;
                 }
-                [CLIENT_HELLO, ..] | [] => {}
-                [..] => return Self::Other,
+                let [_, _, _, high, low, ..] = *rest else { return FirstMessage::Begun };
+                self.read += record::HEAD;
+                self.in_record = usize::from(u16::from_be_bytes([high, low]));
+                // Records without content would be without end (RFC 8446 5.1 forbids them).
+                if self.in_record == 0 {
+                    return FirstMessage::Other;
+                }
+                continue;
             }
-            // Records without content would be without end (RFC 8446 5.1 forbids them).
-            if length == 0 {
-                return Self::Other;
-            }
-            if !is_whole {
-                break;
+            let fragment = &rest[..rest.len().min(self.in_record)];
+            self.message.extend_from_slice(fragment);
+            self.read += fragment.len();
+            self.in_record -= fragment.len();
+            if let Some(found) = self.found() {
+                return found;
             }
         }
-        Self::Begun
+        FirstMessage::Begun
+    }
+
+    /// What the message is, as soon as that can be told.
+    fn found(&mut self) -> Option<FirstMessage> {
+        const CLIENT_HELLO: u8 = HandshakeType::CLIENT_HELLO.0;
+        match self.message[..] {
+            [CLIENT_HELLO, high, middle, low, ..] => {
+                let end = 4 + usize::from(high) * 0x1_0000 + usize::from(u16::from_be_bytes([middle, low]));
+                if end > LONGEST {
+                    return Some(FirstMessage::Other);
+                }
+                (self.message.len() >= end).then(|| {
+                    self.message.truncate(end);
+                    FirstMessage::Whole(std::mem::take(&mut self.message))
+                })
+            }
+            [CLIENT_HELLO, ..] | [] => None,
+            [..] => Some(FirstMessage::Other),
+        }
     }
 }
 
@@ -258,6 +283,20 @@ pub(super) mod tests {
             let followed = [&stream[..], b"what comes after it"].concat();
             assert_eq!(FirstMessage::of(&followed), FirstMessage::Whole(message.clone()));
         }
+    }
+
+    /// A longest message in records of one byte, read byte by byte, was looked at from its beginning each time: 9 s.
+    #[test]
+    fn a_message_in_the_smallest_records_is_read_once() {
+        let (kind, content) = (0xfafa, vec![0; 60_000]);
+        let message = hello(0x0303, &[0x1301], &[(kind, content)]);
+        let stream = records(&message, 1);
+        let mut assembly = Assembly::default();
+        let whole = (1..=stream.len()).find_map(|end| match assembly.read(&stream[..end]) {
+            FirstMessage::Begun => None,
+            found => Some(found),
+        });
+        assert_eq!(whole, Some(FirstMessage::Whole(message)));
     }
 
     #[test]

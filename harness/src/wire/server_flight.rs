@@ -10,15 +10,15 @@ use super::{
     reader::Reader,
     record::{self, ALERT, HANDSHAKE},
 };
-
-/// A limit beyond the longest chains in use and five hundred names of authorities.
-const MOST_BYTES: usize = 1 << 20;
+use crate::limits::SERVER_FLIGHT;
 
 /// The answer of a server so far.
 #[derive(Debug, Default)]
 pub(crate) struct ServerFlight {
     bytes: Vec<u8>,
     handshake: Vec<u8>,
+    /// How many bytes have come so far.
+    taken: usize,
     /// The ServerHello, or the HelloRetryRequest, which says as much.
     pub(crate) hello: Option<ServerHello>,
     /// The certificates in DER, leaf first.
@@ -69,7 +69,9 @@ impl ServerHello {
 impl ServerFlight {
     /// Takes what has come.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        if self.bytes.len() + self.handshake.len() > MOST_BYTES {
+        self.taken += bytes.len();
+        // Beyond the longest chains in use and five hundred names of authorities.
+        if self.taken > SERVER_FLIGHT {
             self.is_not_tls = true;
             return;
         }
@@ -325,9 +327,20 @@ mod tests {
                 ServerFlight::default().feed(&broken);
             }
         }
+    }
+
+    #[rstest]
+    #[case::a_message_without_end(&[11, 0xff, 0xff, 0xff])]
+    #[case::messages_without_end(&[11, 0, 0, 7, 0, 0, 4, 0, 0, 1, 0xaa])]
+    fn a_flight_without_end_is_given_up(#[case] content: &[u8]) {
         let mut endless = ServerFlight::default();
+        let mut sent = 0;
         while !endless.is_over() {
-            endless.feed(&record(HANDSHAKE, &[11, 0xff, 0xff, 0xff]));
+            let record = record(HANDSHAKE, content);
+            endless.feed(&record);
+            sent += record.len();
         }
+        assert!(endless.is_not_tls && sent <= SERVER_FLIGHT + 100, "{sent} bytes");
+        assert!(endless.certificates.len() <= SERVER_FLIGHT / 11);
     }
 }
