@@ -195,8 +195,8 @@ impl Leg {
         self.stand_in.hang_up().await;
         let seen = self.stand_in.written_since(first);
         self.read += seen.len();
-        if seen.iter().any(|one| one.saw.requests > 0) {
-            self.facts.keeps_connections = Some(seen.iter().any(|one| one.saw.requests > 1));
+        if seen.iter().any(|one| one.without_hello().requests > 0) {
+            self.facts.keeps_connections = Some(seen.iter().any(|one| one.without_hello().requests > 1));
         }
         let tickets = catalogue().backend("tickets").map_err(FleetError::from)?;
         self.stand_in.play(&tickets).await?;
@@ -265,7 +265,7 @@ impl Leg {
     /// Calls once, ends every connection, and reads what was seen.
     async fn call(&mut self) -> Met {
         let before = self.stand_in.written_since(self.read);
-        self.facts.without_request += before.iter().filter(|one| is_idle(&one.saw)).count();
+        self.facts.without_request += before.iter().filter(|one| is_idle(one.without_hello())).count();
         self.read += before.len();
         if let Some(log) = &mut self.log {
             log.new_lines();
@@ -292,7 +292,7 @@ impl Leg {
             Some(other) => *other == marked,
             None => !(self.facts.nonce_arrives && saw.requests > 0),
         };
-        let mut backend: Vec<_> = written.into_iter().map(|one| one.saw).filter(is_ours).collect();
+        let mut backend: Vec<_> = written.into_iter().map(|one| one.saw()).filter(is_ours).collect();
         let has_request = backend.iter().any(|saw| saw.requests > 0);
         let through = called.saw.sees_success() && has_request;
         if through {
