@@ -1,8 +1,10 @@
 //! The configurations of gateways, read: their listeners, their legs, and where each setting of these stands.
 //!
-//! A reader is a function of text: it gets its files by path, from the disk or from a map, starts nothing and asks nobody.
+//! A reader is a function of text: it gets its files by path, from the disk or from a map, and starts nothing. The one
+//! language that only its own program can read, Caddy's, comes through [`Files::adapted`].
 //! A line that it does not understand becomes a [`Problem`] with file and line; nothing is guessed.
 
+mod caddy;
 mod envoy;
 mod example;
 mod files;
@@ -37,6 +39,8 @@ pub enum Kind {
     Httpd,
     /// Traefik: the static file and the dynamic files that it names, in YAML or TOML.
     Traefik,
+    /// Caddy: a Caddyfile, or JSON.
+    Caddy,
 }
 
 impl Kind {
@@ -46,7 +50,7 @@ impl Kind {
         (Self::Envoy, "envoy"),
         (Self::Haproxy, "haproxy"),
         (Self::Httpd, "httpd"),
-        (Self::Traefik, "traefik"),
+        (Self::Traefik, "traefik"), (Self::Caddy, "caddy"),
     ];
 
     /// The name of the gateway.
@@ -63,7 +67,8 @@ impl Kind {
         match extension {
             "yaml" | "yml" | "json" if envoy::is_one(text) => Some(Self::Envoy),
             "yaml" | "yml" | "toml" => traefik::is_one(text).then_some(Self::Traefik),
-            "json" => None,
+            "json" => caddy::is_one(path, text).then_some(Self::Caddy),
+            _ if caddy::is_one(path, text) => Some(Self::Caddy),
             _ if nginx::is_one(text) => Some(Self::Nginx),
             _ if httpd::is_one(text) => Some(Self::Httpd),
             _ => haproxy::is_one(text).then_some(Self::Haproxy),
@@ -432,6 +437,7 @@ impl Configuration {
             Kind::Nginx => nginx::read,
             Kind::Envoy => envoy::read,
             Kind::Httpd => httpd::read,
+            Kind::Caddy => caddy::read,
             Kind::Haproxy | Kind::Traefik => {
                 let several = if kind == Kind::Haproxy { haproxy::read } else { traefik::read };
                 several(paths, &mut texts, &mut configuration)?;
@@ -454,6 +460,7 @@ impl Configuration {
             Kind::Haproxy => haproxy::remedy(leg, setting),
             Kind::Httpd => httpd::remedy(leg, setting),
             Kind::Traefik => traefik::remedy(leg, setting),
+            Kind::Caddy => caddy::remedy(leg, setting),
         }
     }
 

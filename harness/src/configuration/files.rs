@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Component, Path, PathBuf},
+    process::Command,
     sync::Arc,
 };
 
@@ -24,17 +25,30 @@ pub trait Files {
     /// belongs to.
     fn text(&self, path: &str) -> io::Result<String>;
 
+    /// What the vendor's program makes of a file in a language of its own: `caddy adapt`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no program to ask, or when it refuses the file.
+    fn adapted(&self, path: &str) -> io::Result<String> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("there is no program that adapts {path}")))
+    }
+
     /// The names in a folder, in the order of their bytes; none if there is no such folder.
     fn names(&self, folder: &str) -> Vec<String>;
 }
 
-/// Files in memory, for tests: path and text.
+/// Files in memory, for tests: path and text; an adapted file has the extension `json` after its own.
 #[derive(Debug, Clone, Default)]
 pub struct InMemory(pub BTreeMap<String, String>);
 
 impl Files for InMemory {
     fn text(&self, path: &str) -> io::Result<String> {
         self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn adapted(&self, path: &str) -> io::Result<String> {
+        self.text(&format!("{path}.json"))
     }
 
     fn names(&self, folder: &str) -> Vec<String> {
@@ -49,7 +63,10 @@ impl Files for InMemory {
 
 /// The files of the disk; folders of a repository can stand for those of production.
 #[derive(Debug, Clone, Default)]
-pub struct Disk(Vec<(PathBuf, PathBuf)>);
+pub struct Disk {
+    places: Vec<(PathBuf, PathBuf)>,
+    program: Option<PathBuf>,
+}
 
 impl Disk {
     /// The files as they lie on this machine.
@@ -61,7 +78,14 @@ impl Disk {
     /// The same, with what lies under `here` in the place of `production`; nothing under it may lead out of `here`.
     #[must_use]
     pub fn with(mut self, production: impl Into<PathBuf>, here: impl Into<PathBuf>) -> Self {
-        self.0.push((production.into(), here.into()));
+        self.places.push((production.into(), here.into()));
+        self
+    }
+
+    /// The same, with a `caddy` that adapts Caddyfiles.
+    #[must_use]
+    pub fn asking(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
         self
     }
 
@@ -72,7 +96,7 @@ impl Disk {
     /// When the path, or a symbolic link on its way, leads out of the folder that stands for its place.
     pub fn place(&self, path: &str) -> io::Result<PathBuf> {
         let plain = normal(path);
-        let place = self.0.iter().find_map(|(from, to)| Some((plain.strip_prefix(from).ok()?, to)));
+        let place = self.places.iter().find_map(|(from, to)| Some((plain.strip_prefix(from).ok()?, to)));
         let Some((rest, folder)) = place else { return Ok(PathBuf::from(path)) };
         let found = folder.join(rest);
         let inside = fs::canonicalize(&found)
@@ -98,6 +122,19 @@ impl Files for Disk {
         }
         let bytes = fs::read(file)?;
         Ok(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+    }
+
+    fn adapted(&self, path: &str) -> io::Result<String> {
+        let none = || io::Error::new(io::ErrorKind::Unsupported, "caddy is not here, and only it can read a Caddyfile");
+        let program = self.program.as_ref().ok_or_else(none)?;
+        let file = self.place(path)?;
+        let asked = Command::new(program).args(["adapt", "--adapter", "caddyfile", "--config"]).arg(file).output()?;
+        if asked.status.success() {
+            return Ok(String::from_utf8_lossy(&asked.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&asked.stderr);
+        let last = said.lines().last().unwrap_or_default();
+        Err(io::Error::other(last.trim_start_matches("Error: ").to_owned()))
     }
 
     fn names(&self, folder: &str) -> Vec<String> {
@@ -180,6 +217,12 @@ impl<'a> Texts<'a> {
         if self.lines > MOST_LINES {
             return Err(Unreadable::Lines { path: path.to_owned() });
         }
+        Ok(Text { file: path.into(), text })
+    }
+
+    /// What the vendor's program makes of a file.
+    pub(super) fn adapted(&self, path: &str) -> Result<Text, Unreadable> {
+        let text = self.files.adapted(path).map_err(|source| Unreadable::File { path: path.to_owned(), source })?;
         Ok(Text { file: path.into(), text })
     }
 

@@ -19,6 +19,7 @@ const MAIN: &[(Kind, &str, &[&str])] = &[
     (Kind::Envoy, "/etc/envoy", &["envoy.yaml", "envoy.json"]),
     (Kind::Haproxy, "/etc/haproxy", &["haproxy.cfg", "10-global.cfg", "20-sites.cfg"]),
     (Kind::Httpd, "/etc/httpd", &["httpd.conf", "apache2.conf"]),
+    (Kind::Caddy, "/etc/caddy", &["Caddyfile", "caddy.json"]),
     (Kind::Traefik, "/etc/traefik", &["traefik.yml", "traefik.toml", "dynamic.yml"]),
 ];
 
@@ -60,6 +61,7 @@ fn mains(files: &InMemory, production: &str, names: &[&str]) -> Vec<String> {
 #[case(Kind::Haproxy)]
 #[case(Kind::Httpd)]
 #[case(Kind::Traefik)]
+#[case(Kind::Caddy)]
 fn what_is_found_stands_beside_it(#[case] kind: Kind) {
     let (_, production, names) = MAIN.iter().find(|(each, _, _)| *each == kind).unwrap();
     let mut wrong = Vec::new();

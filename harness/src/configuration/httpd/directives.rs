@@ -159,7 +159,7 @@ impl Reading<'_, '_> {
             let argument = |number: usize| arguments.get(number).cloned().unwrap_or_default();
             match (name.as_str(), block) {
                 ("include" | "includeoptional", None) => {
-                    self.include(&argument(0), &at, name == "include")?
+                    self.include(&argument(0), &at, name == "include")?;
                 }
                 ("define", None) => {
                     self.defined.insert(argument(0), argument(1));
@@ -178,7 +178,7 @@ impl Reading<'_, '_> {
                 }
                 ("macro", Some(_)) => self.configuration.problem(&at, "macros are not expanded"),
                 ("use", None) => {
-                    self.configuration.problem(&at, format!("the macro {} is not expanded", argument(0)))
+                    self.configuration.problem(&at, format!("the macro {} is not expanded", argument(0)));
                 }
                 (_, block) => {
                     if name == "loadmodule" {
