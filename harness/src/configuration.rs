@@ -50,7 +50,8 @@ impl Kind {
         (Self::Envoy, "envoy"),
         (Self::Haproxy, "haproxy"),
         (Self::Httpd, "httpd"),
-        (Self::Traefik, "traefik"), (Self::Caddy, "caddy"),
+        (Self::Traefik, "traefik"),
+        (Self::Caddy, "caddy"),
     ];
 
     /// The name of the gateway.

@@ -42,7 +42,8 @@ pub(super) fn read(
     };
     for (name, app) in json.get("apps").map_or(&[][..], Node::entries) {
         if !matches!(name.as_str(), "http" | "tls" | "pki" | "events") {
-            configuration.problem(&Source::place(source.as_ref(), app), format!("the app {name} is not read"));
+            configuration
+                .problem(&Source::place(source.as_ref(), app), format!("the app {name} is not read"));
         }
     }
     for (_, server) in json.path("apps.http.servers").map_or(&[][..], Node::entries) {
@@ -62,7 +63,11 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Certificate | Setting::Key => "tls_client_auth CERTIFICATE.pem KEY.pem".to_owned(),
         Setting::KeepAlive => "keepalive off".to_owned(),
         Setting::Retries => "lb_retries 0".to_owned(),
-        Setting::Versions | Setting::Ciphers | Setting::RevocationList | Setting::Depth | Setting::HealthCheck => {
+        Setting::Versions
+        | Setting::Ciphers
+        | Setting::RevocationList
+        | Setting::Depth
+        | Setting::HealthCheck => {
             return None;
         }
     })

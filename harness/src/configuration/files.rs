@@ -125,10 +125,13 @@ impl Files for Disk {
     }
 
     fn adapted(&self, path: &str) -> io::Result<String> {
-        let none = || io::Error::new(io::ErrorKind::Unsupported, "caddy is not here, and only it can read a Caddyfile");
+        let none = || {
+            io::Error::new(io::ErrorKind::Unsupported, "caddy is not here, and only it can read a Caddyfile")
+        };
         let program = self.program.as_ref().ok_or_else(none)?;
         let file = self.place(path)?;
-        let asked = Command::new(program).args(["adapt", "--adapter", "caddyfile", "--config"]).arg(file).output()?;
+        let asked =
+            Command::new(program).args(["adapt", "--adapter", "caddyfile", "--config"]).arg(file).output()?;
         if asked.status.success() {
             return Ok(String::from_utf8_lossy(&asked.stdout).into_owned());
         }
@@ -222,7 +225,8 @@ impl<'a> Texts<'a> {
 
     /// What the vendor's program makes of a file.
     pub(super) fn adapted(&self, path: &str) -> Result<Text, Unreadable> {
-        let text = self.files.adapted(path).map_err(|source| Unreadable::File { path: path.to_owned(), source })?;
+        let text =
+            self.files.adapted(path).map_err(|source| Unreadable::File { path: path.to_owned(), source })?;
         Ok(Text { file: path.into(), text })
     }
 

@@ -31,9 +31,7 @@ fn one(name: &str, matcher: &Node, call: &Call) -> Option<bool> {
     match name {
         "host" => any(&|host| glob(host, &call.host)),
         "path" => any(&|path| glob(path, &call.path)),
-        "path_regexp" => {
-            Regex::new(matcher.text_at("pattern")?).ok().map(|regex| regex.is_match(&call.path))
-        }
+        "path_regexp" => Regex::new(matcher.text_at("pattern")?).ok().map(|regex| regex.is_match(&call.path)),
         "method" => any(&|method| method == "GET"),
         "protocol" => Some(matcher.text() == Some(if call.tls { "https" } else { "http" })),
         "header" | "header_regexp" | "query" => Some(false),

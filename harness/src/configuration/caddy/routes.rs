@@ -22,7 +22,12 @@ pub(super) struct Proxy<'a> {
 const DEEPEST: usize = 32;
 
 /// Adds the legs of a server.
-pub(super) fn read(server: &Node, views: &[View], source: Option<&Source>, configuration: &mut Configuration) {
+pub(super) fn read(
+    server: &Node,
+    views: &[View],
+    source: Option<&Source>,
+    configuration: &mut Configuration,
+) {
     let Some(view) = views.first() else { return };
     let call = Call { host: "localhost".to_owned(), path: "/".to_owned(), tls: view.tls };
     let start = Proxy { handler: server, patterns: Vec::new(), hosts: Vec::new(), call };
@@ -39,10 +44,17 @@ pub(super) fn read(server: &Node, views: &[View], source: Option<&Source>, confi
             configuration.problem(&at, "no URL was found that leads to this reverse_proxy");
             continue;
         };
-        let view = views.iter().find(|view| view.names.contains(&call.host)).unwrap_or(views.last().unwrap_or(view));
+        let view =
+            views.iter().find(|view| view.names.contains(&call.host)).unwrap_or(views.last().unwrap_or(view));
         let scheme = if view.tls { "https" } else { "http" };
         let url = Url { scheme, host: call.host, port: view.port, path: call.path };
-        upstreams::legs(&proxy, &url, view.listener, source.map(|source| (source, sites.as_slice())), configuration);
+        upstreams::legs(
+            &proxy,
+            &url,
+            view.listener,
+            source.map(|source| (source, sites.as_slice())),
+            configuration,
+        );
     }
 }
 
@@ -71,11 +83,14 @@ fn collect<'a>(
                     collect(server, handler.list("routes"), &here, stripped.clone(), depth + 1, found);
                 }
                 Some("invoke") => {
-                    let named = handler.text_at("name").and_then(|name| server.get("named_routes")?.get(name));
+                    let named =
+                        handler.text_at("name").and_then(|name| server.get("named_routes")?.get(name));
                     let routes = named.map_or(&[][..], std::slice::from_ref);
                     collect(server, routes, &here, stripped.clone(), depth + 1, found);
                 }
-                Some("rewrite") => stripped.push_str(handler.text_at("strip_path_prefix").unwrap_or_default()),
+                Some("rewrite") => {
+                    stripped.push_str(handler.text_at("strip_path_prefix").unwrap_or_default())
+                }
                 Some("reverse_proxy") => found.push(Proxy {
                     handler,
                     patterns: here.patterns.clone(),
@@ -114,7 +129,13 @@ enum Flow {
 }
 
 /// Takes a call through routes and keeps the proxies that it comes to.
-fn visit<'a>(server: &'a Node, routes: &'a [Node], call: &mut Call, depth: usize, visited: &mut Vec<&'a Node>) -> Flow {
+fn visit<'a>(
+    server: &'a Node,
+    routes: &'a [Node],
+    call: &mut Call,
+    depth: usize,
+    visited: &mut Vec<&'a Node>,
+) -> Flow {
     let mut groups: Vec<&str> = Vec::new();
     for route in routes {
         let group = route.text_at("group");
@@ -132,7 +153,8 @@ fn visit<'a>(server: &'a Node, routes: &'a [Node], call: &mut Call, depth: usize
             let flow = match handler.text_at("handler") {
                 Some("subroute") => visit(server, handler.list("routes"), call, depth + 1, visited),
                 Some("invoke") => {
-                    let named = handler.text_at("name").and_then(|name| server.get("named_routes")?.get(name));
+                    let named =
+                        handler.text_at("name").and_then(|name| server.get("named_routes")?.get(name));
                     visit(server, named.map_or(&[][..], std::slice::from_ref), call, depth + 1, visited)
                 }
                 Some("reverse_proxy") => {
@@ -160,7 +182,10 @@ fn visit<'a>(server: &'a Node, routes: &'a [Node], call: &mut Call, depth: usize
 
 /// Whether a handler leaves path and backend of a call as they are.
 fn passes_on(handler: &Node) -> bool {
-    matches!(handler.text_at("handler"), Some("headers" | "encode" | "vars" | "log_append" | "request_body" | "push" | "templates"))
+    matches!(
+        handler.text_at("handler"),
+        Some("headers" | "encode" | "vars" | "log_append" | "request_body" | "push" | "templates")
+    )
 }
 
 fn rewrite(handler: &Node, call: &mut Call) {
@@ -169,7 +194,8 @@ fn rewrite(handler: &Node, call: &mut Call) {
         call.path = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
     }
     if let Some(uri) = handler.text_at("uri") {
-        let path = uri.replace("{http.request.uri}", &call.path).replace("{http.request.uri.path}", &call.path);
+        let path =
+            uri.replace("{http.request.uri}", &call.path).replace("{http.request.uri.path}", &call.path);
         if !path.contains('{') {
             path.split('?').next().unwrap_or_default().clone_into(&mut call.path);
         }

@@ -49,7 +49,8 @@ pub(super) fn read(
             let site = sites.first().copied();
             let at = site.map_or_else(|| address.at.clone(), |site| site.at.clone());
             let named = |name: &&str| {
-                let own = hosts.iter().find(|host| host.text() == Some(name)).map_or(&address.at, |host| &host.at);
+                let own =
+                    hosts.iter().find(|host| host.text() == Some(name)).map_or(&address.at, |host| &host.at);
                 let site = source.and_then(|source| source.sites(&[*name], port).first().copied());
                 Stated::at(site.map_or(own, |site| &site.at), *name)
             };
@@ -104,10 +105,12 @@ fn secure(
     listener: &mut Listener,
     configuration: &mut Configuration,
 ) {
-    let tags: Vec<&str> = policy.list("certificate_selection.any_tag").iter().filter_map(Node::text).collect();
+    let tags: Vec<&str> =
+        policy.list("certificate_selection.any_tag").iter().filter_map(Node::text).collect();
     let certificates = json.path("apps.tls.certificates.load_files").map_or(&[][..], Node::items);
     for pair in certificates {
-        let chosen = tags.is_empty() || pair.list("tags").iter().filter_map(Node::text).any(|tag| tags.contains(&tag));
+        let chosen =
+            tags.is_empty() || pair.list("tags").iter().filter_map(Node::text).any(|tag| tags.contains(&tag));
         let file = |name: &str| {
             let node = pair.get(name)?;
             Some(Stated::at(&place(site, "tls", node), node.text()?))
@@ -124,7 +127,8 @@ fn secure(
     let Some(clients) = policy.get("client_authentication") else { return };
     let files = ["ca.pem_files", "trusted_ca_certs_pem_files"].iter().find_map(|path| clients.path(path));
     if let Some(files) = files {
-        let keyword = site.and_then(|site| site.find("trust_pool")).map_or("trusted_ca_cert_file", |_| "trust_pool");
+        let keyword =
+            site.and_then(|site| site.find("trust_pool")).map_or("trusted_ca_cert_file", |_| "trust_pool");
         let at = place(site, keyword, files);
         for file in files.items().iter().filter_map(Node::text) {
             configuration.name_file(Role::ClientAuthorities, &Stated::at(&at, file));
@@ -136,5 +140,8 @@ fn secure(
         Some("request" | "verify_if_given") => ClientPolicy::Optional,
         _ => ClientPolicy::Required,
     };
-    listener.clients = Some((policy, place(site, if mode.is_some() { "mode" } else { "client_auth" }, mode.unwrap_or(clients))));
+    listener.clients = Some((
+        policy,
+        place(site, if mode.is_some() { "mode" } else { "client_auth" }, mode.unwrap_or(clients)),
+    ));
 }

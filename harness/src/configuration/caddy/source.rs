@@ -61,7 +61,13 @@ impl Source {
         };
         let host = |word: &str| {
             let plain = word.split_once("://").map_or(word, |(_, rest)| rest);
-            plain.split('/').next().unwrap_or(plain).rsplit_once(':').map_or(plain, |(host, _)| host).to_owned()
+            plain
+                .split('/')
+                .next()
+                .unwrap_or(plain)
+                .rsplit_once(':')
+                .map_or(plain, |(host, _)| host)
+                .to_owned()
         };
         let named = of(&|word| names.contains(&host(word).as_str()));
         if !named.is_empty() {
@@ -73,13 +79,20 @@ impl Source {
     }
 
     /// The line that proxies to an address: of several, the one around which most of the patterns stand.
-    pub(super) fn proxy<'s>(&'s self, sites: &[&'s Line], address: &str, patterns: &[&str]) -> Option<&'s Line> {
+    pub(super) fn proxy<'s>(
+        &'s self,
+        sites: &[&'s Line],
+        address: &str,
+        patterns: &[&str],
+    ) -> Option<&'s Line> {
         let mut found: Option<(usize, &Line)> = None;
         // A route with a name stands beside the sites that invoke it.
         let named = self.sites.iter().filter(|site| site.words.iter().any(|word| word.starts_with("&(")));
-        let mut waiting: Vec<(usize, &Line)> = named.chain(sites.iter().rev().copied()).map(|site| (0, site)).collect();
+        let mut waiting: Vec<(usize, &Line)> =
+            named.chain(sites.iter().rev().copied()).map(|site| (0, site)).collect();
         while let Some((above, line)) = waiting.pop() {
-            let score = above + patterns.iter().filter(|pattern| line.words.iter().any(|word| word == *pattern)).count();
+            let score = above
+                + patterns.iter().filter(|pattern| line.words.iter().any(|word| word == *pattern)).count();
             if line.dialling(address).is_some() && found.is_none_or(|(best, _)| score > best) {
                 found = Some((score, line));
             }
@@ -125,7 +138,12 @@ impl Reading<'_, '_> {
     }
 
     /// Lines with what each `import` stands for in its place.
-    fn imported(&mut self, all: Vec<Line>, arguments: &[String], depth: usize) -> Result<Vec<Line>, Unreadable> {
+    fn imported(
+        &mut self,
+        all: Vec<Line>,
+        arguments: &[String],
+        depth: usize,
+    ) -> Result<Vec<Line>, Unreadable> {
         let mut found = Vec::new();
         for Line { at, words, inside } in all {
             self.lines += 1;
@@ -172,7 +190,9 @@ fn replaced(word: &str, arguments: &[String]) -> Vec<String> {
     }
     let mut word = word.to_owned();
     for (number, argument) in arguments.iter().enumerate() {
-        word = word.replace(&format!("{{args[{number}]}}"), argument).replace(&format!("{{args.{number}}}"), argument);
+        word = word
+            .replace(&format!("{{args[{number}]}}"), argument)
+            .replace(&format!("{{args.{number}}}"), argument);
     }
     vec![word]
 }
@@ -230,7 +250,9 @@ fn tokens(text: &str) -> Vec<(usize, Vec<String>)> {
             }
             ('\n', None) => {
                 push(&mut found, line, joined, &mut word);
-                joined = found.last().is_some_and(|(_, words)| words.last().is_some_and(|word| word.ends_with(',')));
+                joined = found
+                    .last()
+                    .is_some_and(|(_, words)| words.last().is_some_and(|word| word.ends_with(',')));
                 line += 1;
             }
             (space, None) if space.is_whitespace() => push(&mut found, line, joined, &mut word),

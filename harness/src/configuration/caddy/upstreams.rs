@@ -21,7 +21,9 @@ impl Place<'_> {
     /// The line of a directive in the proxy's block; of JSON, of the value itself.
     fn of(&self, keyword: &str, node: &Node) -> At {
         if self.adapted {
-            self.line.and_then(|line| line.find(keyword)).map_or_else(|| self.at.clone(), |line| line.at.clone())
+            self.line
+                .and_then(|line| line.find(keyword))
+                .map_or_else(|| self.at.clone(), |line| line.at.clone())
         } else {
             node.at.clone()
         }
@@ -81,7 +83,9 @@ pub(super) fn legs(
     }
     if members(handler).is_empty() {
         let name = handler.text_at("dynamic_upstreams.name").unwrap_or_default();
-        let line = source.and_then(|(source, sites)| source.proxy(sites, name, &proxy.patterns).or(sites.first().copied()));
+        let line = source.and_then(|(source, sites)| {
+            source.proxy(sites, name, &proxy.patterns).or(sites.first().copied())
+        });
         let at = line.map_or_else(|| handler.at.clone(), |line| line.at.clone());
         configuration.problem(&at, "the upstreams of a reverse_proxy are not named in the configuration");
     }
@@ -90,12 +94,18 @@ pub(super) fn legs(
 
 /// What is dialled, each with the node that names it.
 fn members(handler: &Node) -> Vec<(Dialled, &Node)> {
-    let fixed = handler.list("upstreams").iter().filter_map(|node| Some((address(node.text_at("dial")?, &node.at)?, node)));
+    let fixed = handler
+        .list("upstreams")
+        .iter()
+        .filter_map(|node| Some((address(node.text_at("dial")?, &node.at)?, node)));
     // A name that is resolved for each request (`dynamic a`).
-    let resolved = handler.get("dynamic_upstreams").filter(|node| node.text_at("source") == Some("a")).and_then(|node| {
-        let port = node.text_at("port").and_then(|port| port.parse().ok()).unwrap_or(80);
-        Some((Dialled { host: node.text_at("name")?.to_owned(), port, at: node.at.clone() }, node))
-    });
+    let resolved = handler
+        .get("dynamic_upstreams")
+        .filter(|node| node.text_at("source") == Some("a"))
+        .and_then(|node| {
+            let port = node.text_at("port").and_then(|port| port.parse().ok()).unwrap_or(80);
+            Some((Dialled { host: node.text_at("name")?.to_owned(), port, at: node.at.clone() }, node))
+        });
     fixed.chain(resolved).collect()
 }
 
@@ -108,7 +118,8 @@ fn address(dial: &str, at: &At) -> Option<Dialled> {
     if dial.contains('{') {
         return Some(Dialled { host: dial.to_owned(), port: 0, at });
     }
-    let host = host.rsplit('/').next().unwrap_or(host).trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host =
+        host.rsplit('/').next().unwrap_or(host).trim_start_matches('[').trim_end_matches(']').to_owned();
     Some(Dialled { host, port: port.parse().ok()?, at })
 }
 
@@ -118,7 +129,9 @@ fn of_connections(handler: &Node, place: &Place<'_>) -> BTreeMap<Setting, Stated
         let value = if node.text() == Some("false") { "off" } else { "on" };
         settings.insert(Setting::KeepAlive, Stated::at(&place.of("keepalive", node), value));
     }
-    for (path, keyword) in [("load_balancing.try_duration", "lb_try_duration"), ("load_balancing.retries", "lb_retries")] {
+    for (path, keyword) in
+        [("load_balancing.try_duration", "lb_try_duration"), ("load_balancing.retries", "lb_retries")]
+    {
         if let Some(stated) = handler.path(path).and_then(|node| place.stated(keyword, node)) {
             // Its own words where it has some: the adaptation counts nanoseconds.
             let own = place.line.and_then(|line| line.find(keyword)).map(|line| line.words.join(" "));
@@ -126,11 +139,18 @@ fn of_connections(handler: &Node, place: &Place<'_>) -> BTreeMap<Setting, Stated
             settings.insert(Setting::Retries, Stated { value, ..stated });
         }
     }
-    for (path, keywords) in [("health_checks.passive", &["fail_duration"][..]), ("health_checks.active", &["health_uri", "health_port"])] {
+    for (path, keywords) in [
+        ("health_checks.passive", &["fail_duration"][..]),
+        ("health_checks.active", &["health_uri", "health_port"]),
+    ] {
         if let Some(node) = handler.path(path) {
-            let keyword = keywords.iter().find(|keyword| place.line.is_some_and(|line| line.find(keyword).is_some()));
+            let keyword =
+                keywords.iter().find(|keyword| place.line.is_some_and(|line| line.find(keyword).is_some()));
             let word = path.rsplit('.').next().unwrap_or(path);
-            settings.insert(Setting::HealthCheck, Stated::at(&place.of(keyword.unwrap_or(&"health_uri"), node), word));
+            settings.insert(
+                Setting::HealthCheck,
+                Stated::at(&place.of(keyword.unwrap_or(&"health_uri"), node), word),
+            );
         }
     }
     settings
@@ -145,9 +165,11 @@ fn secure(
     configuration: &mut Configuration,
 ) {
     let stated = |path: &str, keyword: &str| tls.path(path).and_then(|node| place.stated(keyword, node));
-    let skips = stated("insecure_skip_verify", "tls_insecure_skip_verify").filter(|stated| stated.value == "true");
+    let skips =
+        stated("insecure_skip_verify", "tls_insecure_skip_verify").filter(|stated| stated.value == "true");
     let verification = skips.map(|stated| Stated { value: "off".to_owned(), ..stated });
-    settings.insert(Setting::Verification, verification.unwrap_or_else(|| Stated::default_at(&place.at, "on")));
+    settings
+        .insert(Setting::Verification, verification.unwrap_or_else(|| Stated::default_at(&place.at, "on")));
     // Go takes the host that is dialled for both where no name is set; it sends no address.
     let name = match stated("server_name", "tls_server_name") {
         None => Stated::default_at(&place.at, &dialled.host),
@@ -181,7 +203,8 @@ fn secure(
         }
         None => {
             if let Some(other) = ["ca", "root_ca_pool"].iter().find_map(|path| tls.get(path)) {
-                configuration.problem(&place.of("tls_trust_pool", other), "the authorities are not those of a file");
+                configuration
+                    .problem(&place.of("tls_trust_pool", other), "the authorities are not those of a file");
             }
             Stated::default_at(&place.at, "system")
         }
