@@ -155,8 +155,15 @@ impl Pki {
     /// The revocation lists of every authority above sound server certificates and [`ServerCertificate::RevokedIntermediate`], in
     /// DER, because most gateways want one for every authority of a chain: [`crl`](Self::crl) first, the root's own, empty one
     /// last. What is [`CrlKind::Revoked`] on them is what the first one lists, and the revoked intermediate.
+    ///
+    /// Those of the authorities that were made for one [`ServerCertificate::ReversedChain`] each come behind them.
     pub fn crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
-        self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)
+        let mut lists = self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)?;
+        let reversed = self.made_for(|order| matches!(order, Order::Server(ServerCertificate::ReversedChain, ..)));
+        for issuer in reversed.iter().filter_map(|identity| identity.issuer()) {
+            lists.push(revocation::crl(issuer, CrlKind::Empty, Vec::new(), self.now)?);
+        }
+        Ok(lists)
     }
 
     /// The revocation lists of every authority above client certificates: [`CrlKind::Revoked`] lists [`ClientCertificate::Revoked`], once it was asked for, and the
@@ -290,13 +297,15 @@ impl Pki {
         Serials::new(self.seed, self.now)
     }
 
+    /// What was issued so far to these orders.
+    fn made_for(&self, is_meant: impl Fn(&Order) -> bool) -> Vec<Arc<Identity>> {
+        let made = lock(&self.identities);
+        made.iter().filter(|(order, _)| is_meant(order)).map(|(_, identity)| Arc::clone(identity)).collect()
+    }
+
     /// The numbers of what was issued so far to these orders, lowest first.
     fn serials_of(&self, is_meant: impl Fn(&Order) -> bool) -> Result<Vec<SerialNumber>, Error> {
-        let meant: Vec<Arc<Identity>> = lock(&self.identities)
-            .iter()
-            .filter(|(order, _)| is_meant(order))
-            .map(|(_, identity)| Arc::clone(identity))
-            .collect();
+        let meant = self.made_for(is_meant);
         let numbers: Result<Vec<SerialNumber>, Error> =
             meant.iter().map(|one| serial_number(one.leaf())).collect();
         let mut numbers = numbers?;

@@ -15,7 +15,7 @@
 //! let pki = Arc::new(Pki::new(0, now)?); // or `Pki::open`, whose root the gateway trusts
 //! let call = CallSettings::get("http://127.0.0.1:8080/orders".parse()?, "127.0.0.1:8080".parse()?);
 //! let backend: BackendName = "localhost:8443".parse()?;
-//! let leg = LegRequest { call, backend, bind: "127.0.0.1:8443".parse()?, pki, log: None };
+//! let leg = LegRequest { name: None, also: Vec::new(), call, backend, bind: "127.0.0.1:8443".parse()?, pki, log: None, revive: None };
 //! let mut audit = Audit::hold(AuditRequest::quick(vec![leg], now)).await?;
 //! audit.first_calls(&|_| {}).await?;
 //! let record = audit.run(&|_| {}).await?;
@@ -42,7 +42,7 @@ use leg::Leg;
 use crate::{
     backend::{ClientsTaken, FleetError, FleetOptions},
     limits::{Limits, millis},
-    record::{RunRecord, SCHEMA, Tool},
+    record::{CellRecord, GatewayFacts, LegRecord, RunRecord, SCHEMA, Tool},
     tls::CannotSetUp,
 };
 
@@ -105,6 +105,10 @@ impl FromStr for BackendName {
 /// One leg: what is called, and what the gateway then dials.
 #[derive(Debug, Clone)]
 pub struct LegRequest {
+    /// What it is called in the record; its host and port if absent.
+    pub name: Option<String>,
+    /// Names that its certificates are made out to beside the host.
+    pub also: Vec<Name>,
     /// The call.
     pub call: CallSettings,
     /// The host and port that the gateway dials.
@@ -115,10 +119,22 @@ pub struct LegRequest {
     pub pki: Arc<Pki>,
     /// The gateway's log.
     pub log: Option<PathBuf>,
+    /// Lets the gateway forget that it holds the backend to be down; it is waited for, if absent.
+    pub revive: Option<Revive>,
+}
+
+/// What makes a gateway try a backend again at once that it holds to be down.
+#[derive(Clone)]
+pub struct Revive(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Revive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Revive")
+    }
 }
 
 /// What is to be audited.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AuditRequest {
     /// The legs, side by side.
     pub legs: Vec<LegRequest>,
@@ -232,6 +248,18 @@ impl Audit {
         self.legs.iter().map(Leg::address).collect()
     }
 
+    /// Makes every certificate that will be shown, so that revocation lists can name those that are revoked before a gateway
+    /// reads them. [`run`](Self::run) does it otherwise.
+    ///
+    /// # Errors
+    /// [`AuditError`] if one cannot be made.
+    pub async fn prepare(&mut self) -> Result<(), AuditError> {
+        for (leg, host) in self.legs.iter_mut().zip(&self.hosts) {
+            leg.prepare(&asked(self.pass, host)).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until a sound call has come through on every leg.
     ///
     /// # Errors
@@ -260,22 +288,34 @@ impl Audit {
             legs.push(judged.leg);
             gateways.push(judged.gateway);
         }
-        cells.sort_by(|left, right| left.id.cmp(&right.id));
-        Ok(RunRecord {
-            schema: SCHEMA.to_owned(),
-            tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            seed: self.seed,
-            started: self.now.format(&Rfc3339)?,
-            duration_ms: millis(began.elapsed()),
-            shard: None,
-            timings: Vec::new(),
-            gateways,
-            summary: RunRecord::summarise(&cells),
-            cells,
-            baseline: None,
-            legs,
-        })
+        assembled(self.seed, self.now, began.elapsed(), gateways, cells, legs)
     }
+}
+
+/// The record of legs that were audited.
+pub(crate) fn assembled(
+    seed: u64,
+    began: OffsetDateTime,
+    took: Duration,
+    gateways: Vec<GatewayFacts>,
+    mut cells: Vec<CellRecord>,
+    legs: Vec<LegRecord>,
+) -> Result<RunRecord, AuditError> {
+    cells.sort_by(|left, right| left.id.cmp(&right.id));
+    Ok(RunRecord {
+        schema: SCHEMA.to_owned(),
+        tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        seed,
+        started: began.format(&Rfc3339)?,
+        duration_ms: millis(took),
+        shard: None,
+        timings: Vec::new(),
+        gateways,
+        summary: RunRecord::summarise(&cells),
+        cells,
+        baseline: None,
+        legs,
+    })
 }
 
 /// Audits in one go: holds the ports, waits for the first calls, meets every behaviour.

@@ -26,6 +26,8 @@ mod progress;
 mod project;
 mod recording;
 mod records;
+#[cfg(target_os = "linux")]
+mod rehearsal;
 mod renamed;
 mod report;
 mod reports;

@@ -17,6 +17,7 @@ mod tree;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use files::{Disk, Files, InMemory};
@@ -27,7 +28,7 @@ pub const MOST_LINES: usize = 50_000;
 pub const MOST_BYTES: usize = 10 * 1024 * 1024;
 
 /// A gateway whose configuration can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// nginx: `nginx.conf` and what it includes.
     Nginx,

@@ -205,6 +205,21 @@ impl Gateway {
         self.version.as_deref()
     }
 
+    /// Where its program is installed.
+    ///
+    /// # Errors
+    /// [`GatewayError`] if it is not, or if this gateway is no program of this machine.
+    pub fn program(&self) -> Result<&Path, GatewayError> {
+        match &self.way {
+            Way::Program(program) => program.path(),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => Err(GatewayError::Missing {
+                gateway: self.name.clone(),
+                missing: "it is no program".to_owned(),
+                remedy: "name one with --program".to_owned(),
+            }),
+        }
+    }
+
     /// The version whose claims it is judged by, if its own is not known.
     #[must_use]
     pub fn judged_by(&self) -> Option<String> {

@@ -56,6 +56,8 @@ pub mod presets;
 mod printable;
 #[cfg(feature = "matrix")]
 pub mod record;
+#[cfg(all(feature = "matrix", target_os = "linux"))]
+pub mod rehearsal;
 #[cfg(feature = "matrix")]
 pub mod report;
 #[cfg(feature = "matrix")]

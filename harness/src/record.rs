@@ -73,6 +73,27 @@ pub struct LegRecord {
     pub findings: Vec<Finding>,
     /// How it behaves.
     pub posture: Posture,
+    /// Why it was not audited; absent where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_audited: Option<String>,
+}
+
+impl LegRecord {
+    /// A leg that could not be audited.
+    #[must_use]
+    pub fn not_audited(leg: String, url: String, because: String) -> Self {
+        Self {
+            backend: leg.clone(),
+            leg,
+            url,
+            behaviours: 0,
+            controls: 0,
+            server: None,
+            findings: Vec::new(),
+            posture: Posture::default(),
+            not_audited: Some(because),
+        }
+    }
 }
 
 /// What made a record.

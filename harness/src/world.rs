@@ -19,9 +19,15 @@ mod names;
 mod network;
 mod rights;
 
-use std::{ffi::OsString, fmt, io, net::IpAddr, path::Path, process::Command};
+use std::{
+    ffi::OsString,
+    fmt, io,
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+    process::Command,
+};
 
-pub use inhabitant::{Inhabitant, enter};
+pub use inhabitant::{Inhabitant, Namespace, Written, enter};
 pub use init::init;
 pub use names::Names;
 pub use rights::{NoRights, Rights};
@@ -71,6 +77,9 @@ impl World {
     /// The address at which a host is met: its own, or the one that the world gives a name.
     #[must_use]
     pub fn address(&self, host: &str) -> IpAddr {
+        if host == "localhost" {
+            return Ipv4Addr::LOCALHOST.into();
+        }
         host.trim_matches(['[', ']']).parse().unwrap_or_else(|_| self.names.address(host).into())
     }
 
@@ -80,7 +89,8 @@ impl World {
         self.names.asked()
     }
 
-    /// Starts a program in a network namespace of its own, which also has `addresses`, so that it can listen there.
+    /// Makes a network namespace for a program, which also has `addresses`, so that it can listen there. The program waits for
+    /// [`Inhabitant::begin`].
     ///
     /// # Errors
     /// [`WorldError`] when it cannot be started; a program that ends later is seen at [`Inhabitant::program`].

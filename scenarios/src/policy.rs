@@ -240,12 +240,17 @@ pub fn rule_of(backend: &str) -> Option<&'static Rule> {
 #[must_use]
 pub fn findings(tried: &[Tried]) -> Vec<Finding> {
     let unverified = verifies_nothing(tried);
+    let without_tls13 = tried.iter().any(|one| one.backend.name == "tls13-only" && one.came == Came::Stopped);
     let rules = SOUND.iter().filter(|rule| !unverified || !FOLLOWS_FROM_NO_CHAIN.contains(&rule.name));
+    let rules = rules.filter(|rule| !without_tls13 || !FOLLOWS_FROM_NO_TLS13.contains(&rule.name));
     rules.filter_map(|rule| finding(rule, tried, unverified)).collect()
 }
 
 /// The rules that a leg breaks of necessity that checks no chain.
 const FOLLOWS_FROM_NO_CHAIN: &[&str] = &["dates", "usage", "revocation", "weak-certificates"];
+
+/// The rules whose backends speak TLS 1.3 alone.
+const FOLLOWS_FROM_NO_TLS13: &[&str] = &["record-layer"];
 
 /// Whether certificates that nobody issued come through.
 fn verifies_nothing(tried: &[Tried]) -> bool {
@@ -262,8 +267,10 @@ fn finding(rule: &Rule, tried: &[Tried], unverified: bool) -> Option<Finding> {
         let such = of_rule.iter().filter(|one| one.came == *came);
         such.map(|one| one.backend.name.clone()).collect()
     };
-    let behaviours = names(&wrong);
-    if behaviours.is_empty() {
+    let (behaviours, kept) = (names(&wrong), names(&right));
+    // One way of learning of a revocation suffices.
+    let suffices = rule.name == "revocation" && !kept.is_empty();
+    if behaviours.is_empty() || suffices {
         return None;
     }
     let says = match (rule.name, unverified) {
@@ -280,7 +287,7 @@ fn finding(rule: &Rule, tried: &[Tried], unverified: bool) -> Option<Finding> {
         clause: rule.clause.to_owned(),
         seen: seen(rule, &behaviours, tried),
         behaviours,
-        kept: names(&right),
+        kept,
         set: remedies::all(rule.name),
         stands: None,
         excepted: None,

@@ -8,7 +8,7 @@ use tls_gauntlet_scenarios::{
 use tokio::time::Instant;
 
 use super::{
-    AuditError, AuditLimits, Event, LegRequest, OnEvent,
+    AuditError, AuditLimits, Event, LegRequest, OnEvent, Revive,
     caller::{Called, Caller},
     log::Log,
     telling::{Named, why},
@@ -34,6 +34,7 @@ pub(super) struct Leg {
     caller: Caller,
     stand_in: StandIn,
     log: Option<Log>,
+    revive: Option<Revive>,
     limits: AuditLimits,
     /// How many entries of the ledger have been read.
     read: usize,
@@ -81,8 +82,9 @@ impl Leg {
         options: &FleetOptions,
         limits: AuditLimits,
     ) -> Result<Self, AuditError> {
-        let LegRequest { call, backend, bind, pki, log } = request;
-        let options = FleetOptions { bind: bind.ip(), names: vec![backend.name.clone()], ..options.clone() };
+        let LegRequest { name, also, call, backend, bind, pki, log, revive } = request;
+        let names = [backend.name.clone()].into_iter().chain(also).collect();
+        let options = FleetOptions { bind: bind.ip(), names, ..options.clone() };
         let log = match log {
             None => None,
             Some(path) => {
@@ -93,14 +95,16 @@ impl Leg {
         let url = call.url.to_string();
         let caller = Caller::new(call, limits.call)?;
         let stand_in = StandIn::hold_with(bind, &pki, &options).await?;
-        let name = format!("{}:{}", backend.name, backend.port);
-        let named = Named { url, backend: name.clone(), held: stand_in.address().to_string() };
+        let dialled = format!("{}:{}", backend.name, backend.port);
+        let name = name.unwrap_or_else(|| dialled.clone());
+        let named = Named { url, backend: dialled, held: stand_in.address().to_string() };
         Ok(Self {
             name,
             named,
             caller,
             stand_in,
             log,
+            revive,
             limits,
             read: 0,
             calls: 0,
@@ -108,6 +112,11 @@ impl Leg {
             shown: Vec::new(),
             server: None,
         })
+    }
+
+    /// Makes everything that these behaviours need, beginning with their certificates.
+    pub(super) async fn prepare(&mut self, behaviours: &[Composed]) -> Result<(), AuditError> {
+        Ok(self.stand_in.prepare(behaviours).await?)
     }
 
     /// Calls until a sound call comes through.
@@ -139,7 +148,7 @@ impl Leg {
         on_event: &OnEvent<'_>,
     ) -> Result<Seen, AuditError> {
         let sound = catalogue().backend("plain-good").map_err(FleetError::from)?;
-        self.stand_in.prepare(&behaviours).await?;
+        self.prepare(&behaviours).await?;
         let mut controls = 1;
         self.stand_in.play(&sound).await?;
         let control = self.call().await;
@@ -228,6 +237,9 @@ impl Leg {
             if Instant::now() >= deadline {
                 return Err(why(&met, &self.named));
             }
+            if let Some(Revive(revive)) = self.revive.as_ref().filter(|_| met.backend.is_empty()) {
+                revive();
+            }
             debug_assert_eq!(self.stand_in.plays(), sound.name);
             turns.tick().await;
         }
@@ -256,6 +268,9 @@ impl Leg {
 
     /// What the lines mean, if the gateway is one of those that are shipped.
     fn read_log(&self, said: &[String]) -> Vec<tls_gauntlet_scenarios::Cause> {
+        if said.is_empty() {
+            return Vec::new();
+        }
         let gateway =
             self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
         let causes = gateway.map(|gateway| said.iter().flat_map(|line| gateway.causes(line)).collect());

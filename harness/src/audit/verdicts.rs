@@ -55,6 +55,7 @@ pub(super) fn of(name: &str, named: &Named, seen: Seen, now: OffsetDateTime) -> 
         server,
         findings,
         posture,
+        not_audited: None,
     };
     let gateway = GatewayFacts {
         name: name.to_owned(),

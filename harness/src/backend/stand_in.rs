@@ -3,7 +3,7 @@
 //! A gateway that is set up for one host and port meets every behaviour there, with nothing of its configuration changed.
 //! Between two behaviours the stand-in closes every connection, so that none is carried over.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, future, net::SocketAddr, sync::Arc};
 
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::{BackendSaw, Composed, ServerCertificate, StatusSource, catalogue};
@@ -18,6 +18,7 @@ use super::{
     shown::Known,
     status::Status,
 };
+use crate::wait;
 
 /// The backend that a stand-in plays until it is told otherwise.
 const SOUND: &str = "plain-good";
@@ -132,7 +133,8 @@ impl StandIn {
     /// # Errors
     /// [`FleetError`] if a certificate cannot be made.
     pub async fn prepare(&mut self, plan: &[Composed]) -> Result<(), FleetError> {
-        let (wild, plain): (Vec<_>, Vec<_>) = plan.iter().cloned().partition(is_wildcard);
+        let new = plan.iter().filter(|composed| !self.made.contains_key(&composed.name));
+        let (wild, plain): (Vec<_>, Vec<_>) = new.cloned().partition(is_wildcard);
         for plan in [wild, plain] {
             let Some(first) = plan.first() else { continue };
             let options = self.options_for(first);
@@ -235,8 +237,13 @@ impl StandIn {
         // It ends as soon as it has been told: no connection is left.
         let _ = (&mut self.door.task).await;
         self.quiet().await;
-        let door = Door::open_again(self.address, listens)
-            .map_err(|source| bind_error(self.address, backend, source))?;
+        // A process that this one is starting has the old socket, too, until it becomes another program (execve(2)).
+        let freed = || future::ready(Door::open_again(self.address, listens).ok());
+        let door = match wait::until(self.options.limits.settle, "the port to be free", freed).await {
+            Ok(door) => door,
+            Err(_) => Door::open_again(self.address, listens)
+                .map_err(|source| bind_error(self.address, backend, source))?,
+        };
         self.ledger.open();
         self.door = OpenDoor::new(door, listens, &self.part, &self.live, &self.ledger);
         Ok(())

@@ -21,6 +21,7 @@ use super::{
     failure::{Failure, input_error, work_error},
     files,
     progress::Progress,
+    rehearsal::{self, RehearsalArguments},
     reports::{ReportArguments, Reports},
     signals::Signals,
     streams,
@@ -34,11 +35,11 @@ use crate::{
 /// of the gateway is changed: Gauntlet holds the host and port that it dials, and calls its URL.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The URL that a client calls.
-    #[arg(value_name = "URL", required = true)]
+    /// The URL that a client calls; or the configuration of a gateway, which is rehearsed in a sealed world.
+    #[arg(value_name = "URL|CONFIG", required = true)]
     url: Vec<String>,
     /// The host and port that the gateway then dials; one for each URL.
-    #[arg(long, value_name = "HOST:PORT", required = true)]
+    #[arg(long, value_name = "HOST:PORT")]
     backend: Vec<String>,
     /// The address at which Gauntlet listens on that port.
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
@@ -60,6 +61,8 @@ pub(super) struct Arguments {
     wait: u64,
     #[command(flatten)]
     call: CallArguments,
+    #[command(flatten)]
+    rehearsal: RehearsalArguments,
     #[command(flatten)]
     reports: ReportArguments,
 }
@@ -94,6 +97,12 @@ struct CallArguments {
 }
 
 pub(super) fn audit(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.url.iter().all(|argument| rehearsal::is_configuration(argument)) {
+        let reports = Reports::chosen(&arguments.reports)?;
+        reports.prepare()?;
+        let Arguments { url, rehearsal, thorough, reports: ReportArguments { quiet, .. }, .. } = arguments;
+        return rehearsal::rehearse(url, rehearsal, *thorough, &reports, *quiet);
+    }
     if arguments.url.len() != arguments.backend.len() {
         return Err(input_error!(
             "{} URLs and {} --backend; give one --backend HOST:PORT for each URL, in the same order",
@@ -208,7 +217,7 @@ fn leg(arguments: &Arguments, url: &str, backend: &str, pki: &Arc<Pki>) -> Resul
     let backend: BackendName = backend.parse().map_err(Failure::input)?;
     let call = call(&arguments.call, url)?;
     let bind = SocketAddr::new(arguments.bind, backend.port);
-    Ok(LegRequest { call, backend, bind, pki: Arc::clone(pki), log: arguments.log.clone() })
+    Ok(LegRequest { name: None, also: Vec::new(), call, backend, bind, pki: Arc::clone(pki), log: arguments.log.clone(), revive: None })
 }
 
 fn call(arguments: &CallArguments, url: &str) -> Result<CallSettings, Failure> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::streams;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// The bar, with counts, the time that has passed, and the time that is probably left.
@@ -29,6 +30,11 @@ impl Progress {
     /// Something else begins.
     pub(super) fn say(&self, what: String) {
         self.bar.set_message(what);
+    }
+
+    /// Something to know, above the bar.
+    pub(super) fn note(&self, text: &str) {
+        self.bar.suspend(|| streams::note(text));
     }
 
     /// One of the things is done.

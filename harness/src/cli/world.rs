@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::IpAddr, path::PathBuf, process::ExitCode};
 use clap::{Args, Subcommand};
 use tokio::io::AsyncReadExt;
 
-use super::{failure::Failure, streams};
+use super::{failure::Failure, rehearsal, streams};
 use crate::world;
 
 /// The stages of a sealed world, which a rehearsal starts itself.
@@ -32,6 +32,11 @@ enum Stage {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
+    /// Inside: rehearses a configuration, and writes what happens and the record as lines of JSON.
+    Rehearse {
+        /// What is rehearsed, in JSON.
+        rehearsal: String,
+    },
     /// The gateway: sets up its half of the link, drops its rights and becomes the program.
     Enter {
         /// Its number among the programs of the world.
@@ -53,6 +58,7 @@ pub(super) fn world(arguments: Arguments) -> Result<ExitCode, Failure> {
             Err(error) => Err(Failure::work(error)),
         },
         Stage::Open { command } => open(&command),
+        Stage::Rehearse { rehearsal } => rehearsal::inside(&rehearsal),
         Stage::Enter { number, address, command } => match world::enter(number, &address, &command) {
             Ok(never) => match never {},
             Err(error) => Err(Failure::work(error)),
@@ -65,8 +71,9 @@ async fn open(command: &[OsString]) -> Result<ExitCode, Failure> {
     let gauntlet = std::env::current_exe().map_err(Failure::work)?;
     let mut world = world::World::open().await.map_err(Failure::work)?;
     let mut inhabitant = world.settle(&gauntlet, &[], command).await.map_err(Failure::work)?;
+    let mut written = inhabitant.begin().await.map_err(Failure::work)?;
     let mut said = String::new();
-    inhabitant.output.read_to_string(&mut said).await.map_err(Failure::work)?;
+    written.output.read_to_string(&mut said).await.map_err(Failure::work)?;
     streams::print(&said)?;
     let status = inhabitant.program.wait().await.map_err(Failure::work)?;
     streams::print(&format!("asked for: {}\n", world.asked().join(" ")))?;

@@ -179,6 +179,18 @@ impl Program {
         }
     }
 
+    /// Where it is on this machine.
+    pub(super) fn path(&self) -> Result<&Path, GatewayError> {
+        match self.place()? {
+            Place::Here(path) => Ok(path),
+            Place::Image(image) => Err(GatewayError::Missing {
+                gateway: self.manifest.name.clone(),
+                missing: format!("it runs as {}", image.called()),
+                remedy: "name a program with --program".to_owned(),
+            }),
+        }
+    }
+
     pub(super) fn reserve(&self, plan: &GatewayPlan) -> Result<Vec<Reservation>, GatewayError> {
         let ports = plan.listeners.iter().map(|_| Reservation::new());
         ports.collect::<Result<_, _>>().map_err(|error| self.failed("reserve a port", error.to_string()))

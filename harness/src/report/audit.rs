@@ -43,6 +43,10 @@ impl Screen {
     fn leg(self, leg: &LegRecord, duration_ms: u64) -> Vec<String> {
         let title = format!("{} → {}", leg.url, leg.backend);
         let mut lines = vec![self.paint.put(STRONG, &printable(&title))];
+        if let Some(because) = &leg.not_audited {
+            lines.extend(self.bullet("?", &format!("not audited: {because}")));
+            return lines;
+        }
         let facts = format!(
             "{} behaviours, each between sound calls ({} came through), in {}",
             leg.behaviours,

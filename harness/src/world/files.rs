@@ -30,7 +30,7 @@ const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Everything in `/etc` by which a name could be resolved without asking the world.
 const RESOLUTION: [(&str, &str); 3] = [
-    ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+    ("hosts", "127.0.0.1 localhost\n"),
     ("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:5\n"),
     ("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n"),
 ];

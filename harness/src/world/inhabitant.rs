@@ -4,10 +4,11 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{self, BufRead, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::{fd::AsFd, unix::process::CommandExt},
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
     thread,
 };
 
@@ -16,9 +17,9 @@ use rustix::thread::{
     move_into_link_name_space, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream, UdpSocket},
-    process::{Child, ChildStdout},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpStream, UdpSocket},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout},
 };
 
 use super::{For, Names, WorldError, network};
@@ -41,13 +42,30 @@ const READY: &str = "ready";
 /// A program in its own network namespace.
 #[derive(Debug)]
 pub struct Inhabitant {
-    /// The program, its standard error piped.
+    /// The program.
     pub program: Child,
+    /// Its end of the link, from where it calls and at which it is called.
+    pub address: (Ipv4Addr, Ipv6Addr),
+    /// Its network.
+    pub namespace: Namespace,
+    /// Gone when the program has begun.
+    pipes: Option<Pipes>,
+}
+
+#[derive(Debug)]
+struct Pipes {
+    told: ChildStdin,
+    output: BufReader<ChildStdout>,
+    errors: ChildStderr,
+}
+
+/// What a program writes.
+#[derive(Debug)]
+pub struct Written {
     /// Its standard output.
     pub output: BufReader<ChildStdout>,
-    /// Its end of the link, from where it calls and at which it is called.
-    pub address: IpAddr,
-    namespace: File,
+    /// Its standard error.
+    pub errors: ChildStderr,
 }
 
 impl Inhabitant {
@@ -65,67 +83,72 @@ impl Inhabitant {
         }
         unshare.arg("--").args(command);
         unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let what = || "start the gateway in its namespace".to_owned();
-        let mut program = unshare.spawn().or_cannot(what)?;
-        let (Some(mut told), Some(output), Some(process)) =
-            (program.stdin.take(), program.stdout.take(), program.id())
-        else {
-            return Err(WorldError::new(what(), "it has no pipes"));
+        let mut program = unshare.spawn().or_cannot(starting)?;
+        let pipes = (program.stdin.take(), program.stdout.take(), program.stderr.take());
+        let (Some(told), Some(output), Some(errors)) = pipes else {
+            return Err(WorldError::new(starting(), "it has no pipes"));
         };
-        let mut output = BufReader::new(output);
-        let mut said = String::new();
-        output.read_line(&mut said).await.or_cannot(what)?;
-        if said.trim_end() != READY {
-            return Err(WorldError::new(what(), last_words(&mut program, &said).await));
-        }
-        let namespace = File::open(format!("/proc/{process}/ns/net")).or_cannot(what)?;
-        let address = IpAddr::V4(network::far(number).0);
-        let mut inhabitant = Self { program, output, address, namespace };
-        network::link(number, process)?;
+        let mut pipes = Pipes { told, output: BufReader::new(output), errors };
+        pipes.is_ready().await?;
+        let process = program.id().ok_or_else(|| WorldError::new(starting(), "it has ended"))?;
+        let namespace = Namespace(Arc::new(File::open(format!("/proc/{process}/ns/net")).or_cannot(starting)?));
+        network::link(number, process, addresses)?;
+        pipes.tell().await?;
+        pipes.is_ready().await?;
         // A resolver at 127.0.0.1 or 127.0.0.53 is one of many machines; it answers before the program can ask.
-        let resolver = inhabitant.bind_udp((Ipv4Addr::UNSPECIFIED, 53).into()).await;
+        let resolver = namespace.bind_udp((Ipv4Addr::UNSPECIFIED, 53).into()).await;
         names.answer_at(resolver.or_cannot(|| "answer name look-ups".to_owned())?);
-        told.write_all(format!("{READY}\n").as_bytes()).await.or_cannot(what)?;
-        said.clear();
-        inhabitant.output.read_line(&mut said).await.or_cannot(what)?;
-        if said.trim_end() != READY {
-            return Err(WorldError::new(what(), last_words(&mut inhabitant.program, &said).await));
+        Ok(Self { program, address: network::far(number), namespace, pipes: Some(pipes) })
+    }
+
+    /// Starts the program, which has waited until everything that it may call is there.
+    ///
+    /// # Errors
+    /// [`WorldError`] when it cannot be told, or has begun before.
+    pub async fn begin(&mut self) -> Result<Written, WorldError> {
+        let mut pipes = self.pipes.take().ok_or_else(|| WorldError::new(starting(), "it has begun"))?;
+        pipes.tell().await?;
+        Ok(Written { output: pipes.output, errors: pipes.errors })
+    }
+}
+
+impl Pipes {
+    /// Lets the process take its next step.
+    async fn tell(&mut self) -> Result<(), WorldError> {
+        self.told.write_all(format!("{READY}\n").as_bytes()).await.or_cannot(starting)
+    }
+
+    /// Waits until the process has taken it.
+    async fn is_ready(&mut self) -> Result<(), WorldError> {
+        let mut said = String::new();
+        self.output.read_line(&mut said).await.or_cannot(starting)?;
+        if said.trim_end() == READY {
+            return Ok(());
         }
-        Ok(inhabitant)
+        self.errors.read_to_string(&mut said).await.or_cannot(starting)?;
+        Err(WorldError::new(starting(), said.trim()))
     }
+}
 
-    /// A connection to an address of the inhabitant's namespace, its loopback included.
+fn starting() -> String {
+    "start the gateway in its namespace".to_owned()
+}
+
+/// A network namespace.
+#[derive(Debug, Clone)]
+pub struct Namespace(Arc<File>);
+
+impl Namespace {
+    /// Does something there, on a thread of its own whose sockets, and those of the threads that it starts, are made there
+    /// (setns(2)).
     ///
     /// # Errors
-    /// That of connect(2).
-    pub async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        let stream = self.within(move || std::net::TcpStream::connect(to)).await?;
-        stream.set_nonblocking(true)?;
-        TcpStream::from_std(stream)
-    }
-
-    /// A listener on an address of the inhabitant's namespace, for what it dials on its own loopback.
-    ///
-    /// # Errors
-    /// That of bind(2).
-    pub async fn bind(&self, at: SocketAddr) -> io::Result<TcpListener> {
-        let listener = self.within(move || std::net::TcpListener::bind(at)).await?;
-        listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener)
-    }
-
-    async fn bind_udp(&self, at: SocketAddr) -> io::Result<UdpSocket> {
-        let socket = self.within(move || std::net::UdpSocket::bind(at)).await?;
-        socket.set_nonblocking(true)?;
-        UdpSocket::from_std(socket)
-    }
-
-    /// Makes a socket in the inhabitant's namespace: a socket stays in the one in which its thread was (setns(2)).
-    async fn within<T: Send + 'static>(
+    /// That of setns(2), or of what is done.
+    pub async fn within<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let namespace = self.namespace.try_clone()?;
+        let namespace = Arc::clone(&self.0);
         let (made, received) = tokio::sync::oneshot::channel();
         // The thread ends afterwards: none of the runtime's own may be left in another namespace.
         thread::spawn(move || {
@@ -135,21 +158,26 @@ impl Inhabitant {
         });
         received.await.map_err(io::Error::other)?
     }
-}
 
-async fn last_words(program: &mut Child, said: &str) -> String {
-    let mut words = said.to_owned();
-    if let Some(errors) = &mut program.stderr {
-        let mut lines = BufReader::new(errors).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            words.push_str(&line);
-        }
+    /// A connection to an address of the namespace, its loopback included.
+    ///
+    /// # Errors
+    /// That of connect(2).
+    pub async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let stream = self.within(move || std::net::TcpStream::connect(to)).await?;
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
     }
-    words
+
+    async fn bind_udp(&self, at: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = self.within(move || std::net::UdpSocket::bind(at)).await?;
+        socket.set_nonblocking(true)?;
+        UdpSocket::from_std(socket)
+    }
 }
 
-/// Sets up its half of the link, drops the rights that could harm the machine, and becomes the program. Runs in the new
-/// network namespace, told by the process inside through standard input.
+/// Sets up its half of the link, waits for the word to begin, drops the rights that could harm the machine, and becomes the
+/// program. Runs in the new network namespace, told by the process inside through standard input.
 ///
 /// # Errors
 /// [`WorldError`] where one of the steps fails; it returns in no other case.
@@ -163,8 +191,9 @@ pub fn enter(
     writeln!(output, "{READY}").and_then(|()| output.flush()).or_cannot(what)?;
     io::stdin().lock().read_line(&mut String::new()).or_cannot(what)?;
     network::inhabit(number, addresses)?;
-    drop_rights()?;
     writeln!(output, "{READY}").and_then(|()| output.flush()).or_cannot(what)?;
+    io::stdin().lock().read_line(&mut String::new()).or_cannot(what)?;
+    drop_rights()?;
     let (program, arguments) =
         command.split_first().ok_or_else(|| WorldError::new("start the gateway", "no program is named"))?;
     let error = Command::new(program).args(arguments).stdin(Stdio::null()).exec();

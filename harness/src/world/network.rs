@@ -32,17 +32,28 @@ pub(super) fn open() -> Result<(), WorldError> {
     )
 }
 
-/// Links this namespace with the one of a process.
-pub(super) fn link(number: u8, process: u32) -> Result<(), WorldError> {
+/// Links this namespace with the one of a process, to which these addresses belong, too.
+pub(super) fn link(number: u8, process: u32, addresses: &[IpAddr]) -> Result<(), WorldError> {
     let ((near, near6), (far, far6)) = (near(number), far(number));
-    batch(&format!(
+    let mut lines = format!(
         "link add world{number} type veth peer name gateway netns {process}\n\
          addr add {near}/30 dev world{number}\n\
          addr add {near6}/126 dev world{number} nodad\n\
          link set world{number} up\n\
          route add {far}/32 dev world{number} table local\n\
          route add {far6}/128 dev world{number} table local\n"
-    ))
+    );
+    lines
+        .extend(own(addresses).map(|(address, length)| {
+            format!("route add {address}/{length} dev world{number} table local\n")
+        }));
+    batch(&lines)
+}
+
+/// The addresses that a listener can have beside loopback and all, with the length of their prefix.
+fn own(addresses: &[IpAddr]) -> impl Iterator<Item = (IpAddr, u8)> + '_ {
+    let own = addresses.iter().filter(|address| !address.is_loopback() && !address.is_unspecified());
+    own.map(|address| (*address, if address.is_ipv4() { 32 } else { 128 }))
 }
 
 /// The inhabitant's half, run in its namespace.
@@ -56,11 +67,7 @@ pub(super) fn inhabit(number: u8, addresses: &[IpAddr]) -> Result<(), WorldError
          route add default via {near}\n\
          route add default via {near6}\n"
     );
-    lines.extend(
-        addresses.iter().filter(|address| !address.is_loopback() && !address.is_unspecified()).map(
-            |address| format!("addr add {address}/{} dev lo\n", if address.is_ipv4() { 32 } else { 128 }),
-        ),
-    );
+    lines.extend(own(addresses).map(|(address, length)| format!("addr add {address}/{length} dev lo\n")));
     batch(&lines)
 }
 

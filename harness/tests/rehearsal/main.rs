@@ -1,0 +1,77 @@
+//! Configurations as people have them, with defects that were planted on purpose, rehearsed by `gauntlet audit CONFIG`: what
+//! is found, with file and line, is what `expected.txt` beside them says, and nothing else.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use rstest::rstest;
+use tls_gauntlet::{gateway::Gateway, record::RunRecord, trials, world::Rights};
+
+/// Whether worlds can be made and the gateway is there; a test that needs more is skipped by name.
+fn can_rehearse(gateway: &str) -> bool {
+    let missing = match Rights::of_this_process() {
+        Err(error) => Some(("world", error.to_string())),
+        Ok(_) => {
+            let found = Gateway::resolve(gateway).unwrap();
+            found.program().err().map(|error| (gateway, error.to_string()))
+        }
+    };
+    let Some((what, why)) = missing else { return true };
+    assert!(!trials::is_required(what), "{what} is required by GAUNTLET_REQUIRE: {why}");
+    eprintln!("skipped: {why}");
+    false
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rehearsal").join(name)
+}
+
+/// Rehearses the configuration of a folder, which lies at `production` there.
+fn rehearsed(name: &str, production: &str, file: &str) -> RunRecord {
+    let folder = folder(name);
+    let mut gauntlet = Command::new(env!("CARGO_BIN_EXE_gauntlet"));
+    gauntlet.current_dir(&folder).args(["audit", "--quiet", "--format", "json", "--at"]);
+    let output = gauntlet.arg(format!("{production}=.")).arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+/// What was found, a line each.
+fn found(record: &RunRecord) -> String {
+    let mut lines = String::new();
+    for leg in &record.legs {
+        lines += &format!("leg {} → {}\n", leg.url, leg.leg);
+        if let Some(because) = &leg.not_audited {
+            lines += &format!("  not audited: {because}\n");
+        }
+        for finding in &leg.findings {
+            let stands = finding.stands.as_deref().unwrap_or("nowhere");
+            lines += &format!("  {} {}  {stands}\n", finding.level, finding.rule);
+        }
+    }
+    lines
+}
+
+#[rstest]
+#[case::nginx("nginx", "/etc/nginx", "nginx.conf")]
+fn every_planted_defect_is_found_and_nothing_else(
+    #[case] gateway: &str,
+    #[case] production: &str,
+    #[case] file: &str,
+) {
+    if !can_rehearse(gateway) {
+        return;
+    }
+    let record = rehearsed(gateway, production, file);
+    let (found, expected) = (found(&record), folder(gateway).join("expected.txt"));
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&expected, &found).unwrap();
+    }
+    assert_eq!(found, fs::read_to_string(&expected).unwrap_or_default());
+    let inconclusive = record.cells.iter().filter(|cell| cell.verdict.as_str() == "skipped");
+    let inconclusive: Vec<_> = inconclusive.map(|cell| (&cell.id, &cell.because)).collect();
+    assert!(inconclusive.is_empty(), "{inconclusive:?}");
+}
