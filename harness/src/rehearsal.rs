@@ -21,7 +21,7 @@ pub use program::{Program, arguments};
 
 use crate::{
     audit::AuditError,
-    configuration::{Configuration, Disk, Kind, Unreadable},
+    configuration::{Configuration, Kind, Unreadable},
     record::RunRecord,
     world::{World, WorldError},
 };
@@ -136,7 +136,7 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
     let began = tokio::time::Instant::now();
     material::put_in_place(&rehearsal.places)?;
     let paths: Vec<&str> = rehearsal.configuration.iter().map(String::as_str).collect();
-    let configuration = Configuration::read(rehearsal.kind, &paths, &Disk::as_it_is())?;
+    let configuration = Configuration::read(rehearsal.kind, &paths, &program::OfTheWorld(&rehearsal.program.path))?;
     for problem in &configuration.problems {
         on_event(Event::Note(format!("not understood: {problem}")));
     }

@@ -3,9 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::OsString,
-    fs,
+    fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,13 +18,16 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use super::{Rehearsal, RehearsalError};
 use crate::{
     audit::Revive,
-    configuration::{Configuration, Kind, Listener},
+    configuration::{Configuration, Disk, Files, Kind, Listener},
     wait,
     world::{Inhabitant, World},
 };
 
 /// How long a gateway may take until it listens.
 const UNTIL_IT_LISTENS: Duration = Duration::from_secs(30);
+
+/// Where Caddy keeps the certificates that it has from an authority of the Internet.
+pub(super) const CADDY_DATA: &str = "/var/lib/caddy";
 
 /// How many of its last lines are kept.
 const LAST_WORDS: usize = 20;
@@ -61,7 +65,32 @@ pub fn arguments(kind: Kind, configuration: &[String]) -> Vec<String> {
         }
         Kind::Httpd => owned(&["-DFOREGROUND", "-f", &first]),
         Kind::Traefik => vec![format!("--configFile={first}")],
+        Kind::Caddy if first.ends_with(".json") => owned(&["run", "--config", &first]),
+        Kind::Caddy => owned(&["run", "--adapter", "caddyfile", "--config", &first]),
         Kind::Envoy => owned(&["-c", &first, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]),
+    }
+}
+
+/// The files of the world, and what the vendor's program makes of those in a language of its own.
+#[derive(Debug)]
+pub(super) struct OfTheWorld<'a>(pub(super) &'a Path);
+
+impl Files for OfTheWorld<'_> {
+    fn text(&self, path: &str) -> io::Result<String> {
+        Disk::as_it_is().text(path)
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        Disk::as_it_is().names(folder)
+    }
+
+    fn adapted(&self, path: &str) -> io::Result<String> {
+        let mut caddy = Command::new(self.0);
+        let output = caddy.args(["adapt", "--adapter", "caddyfile", "--config", path]).stdin(Stdio::null()).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
 
@@ -156,7 +185,7 @@ impl Gateway {
         let signal = match self.kind {
             Kind::Nginx => Signal::HUP,
             // A signal would end them, or lose what they know of other legs.
-            Kind::Envoy | Kind::Haproxy | Kind::Httpd | Kind::Traefik => return None,
+            Kind::Caddy | Kind::Envoy | Kind::Haproxy | Kind::Httpd | Kind::Traefik => return None,
         };
         let process = self.inhabitant.program.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))?;
         Some(Revive(Arc::new(move || {
@@ -171,7 +200,7 @@ impl Gateway {
         self.ended(ended)
     }
 
-    fn ended(&self, how: std::io::Result<std::process::ExitStatus>) -> RehearsalError {
+    fn ended(&self, how: io::Result<std::process::ExitStatus>) -> RehearsalError {
         let how = how.map_or_else(|error| error.to_string(), |status| status.to_string());
         self.fell_short(format!("has ended ({how}); its last words"))
     }
@@ -193,6 +222,7 @@ const fn defaults(kind: Kind) -> &'static [(&'static str, &'static str)] {
             ("APACHE_LOCK_DIR", "/var/lock/apache2"),
             ("APACHE_LOG_DIR", "/var/log/apache2"),
         ],
+        Kind::Caddy => &[("XDG_DATA_HOME", CADDY_DATA)],
         Kind::Nginx | Kind::Envoy | Kind::Haproxy | Kind::Traefik => &[],
     }
 }
@@ -203,7 +233,7 @@ fn furnish(kind: Kind, configuration: &[String]) {
         Kind::Nginx => &["/var/log/nginx", "/var/lib/nginx", "/var/cache/nginx", "/run"],
         Kind::Haproxy => &["/run/haproxy", "/var/lib/haproxy"],
         Kind::Httpd => &["/var/run/apache2", "/var/lock/apache2", "/var/log/apache2", "/var/www/html"],
-        Kind::Envoy | Kind::Traefik => &[],
+        Kind::Caddy | Kind::Envoy | Kind::Traefik => &[],
     };
     for folder in folders {
         // Without one of them the program says itself what it lacks.
