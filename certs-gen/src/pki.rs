@@ -159,7 +159,8 @@ impl Pki {
     /// Those of the authorities that were made for one [`ServerCertificate::ReversedChain`] each come behind them.
     pub fn crls(&self, kind: CrlKind) -> Result<Vec<Vec<u8>>, Error> {
         let mut lists = self.all_crls(self.crl(kind)?, kind, &self.server, &*self.revoked_intermediate()?)?;
-        let reversed = self.made_for(|order| matches!(order, Order::Server(ServerCertificate::ReversedChain, ..)));
+        let reversed =
+            self.made_for(|order| matches!(order, Order::Server(ServerCertificate::ReversedChain, ..)));
         for issuer in reversed.iter().filter_map(|identity| identity.issuer()) {
             lists.push(revocation::crl(issuer, CrlKind::Empty, Vec::new(), self.now)?);
         }

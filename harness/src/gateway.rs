@@ -212,11 +212,13 @@ impl Gateway {
     pub fn program(&self) -> Result<&Path, GatewayError> {
         match &self.way {
             Way::Program(program) => program.path(),
-            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => Err(GatewayError::Missing {
-                gateway: self.name.clone(),
-                missing: "it is no program".to_owned(),
-                remedy: "name one with --program".to_owned(),
-            }),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => {
+                Err(GatewayError::Missing {
+                    gateway: self.name.clone(),
+                    missing: "it is no program".to_owned(),
+                    remedy: "name one with --program".to_owned(),
+                })
+            }
         }
     }
 

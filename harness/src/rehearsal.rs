@@ -30,17 +30,22 @@ impl std::str::FromStr for Place {
     type Err = NotAPlace;
 
     fn from_str(text: &str) -> Result<Self, NotAPlace> {
-        let split = text.split_once('=').filter(|(production, here)| production.starts_with('/') && !here.is_empty());
+        let split =
+            text.split_once('=').filter(|(production, here)| production.starts_with('/') && !here.is_empty());
         let (production, here) = split.ok_or_else(|| NotAPlace(text.to_owned()))?;
-        Ok(Self { production: production.trim_end_matches('/').into(), here: here.trim_end_matches('/').into() })
+        Ok(Self {
+            production: production.trim_end_matches('/').into(),
+            here: here.trim_end_matches('/').into(),
+        })
     }
 }
 
 /// A text that names no folder of production and no folder that stands for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a folder of production and one that stands for it; write it as in /etc/nginx=deploy/nginx")]
+#[error(
+    "\"{0}\" is not a folder of production and one that stands for it; write it as in /etc/nginx=deploy/nginx"
+)]
 pub struct NotAPlace(String);
-
 
 /// What is rehearsed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,7 +141,8 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
     let began = tokio::time::Instant::now();
     material::put_in_place(&rehearsal.places)?;
     let paths: Vec<&str> = rehearsal.configuration.iter().map(String::as_str).collect();
-    let configuration = Configuration::read(rehearsal.kind, &paths, &program::OfTheWorld(&rehearsal.program.path))?;
+    let configuration =
+        Configuration::read(rehearsal.kind, &paths, &program::OfTheWorld(&rehearsal.program.path))?;
     for problem in &configuration.problems {
         on_event(Event::Note(format!("not understood: {problem}")));
     }
@@ -150,7 +156,12 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
     on_event(Event::Note(format!("made anew in the world: {replaced}")));
     let gateway = program::settle(rehearsal, &configuration, &mut world).await?;
     let order: Vec<String> = plan.iter().map(|leg| leg.name.clone()).collect();
-    let stage = legs::Stage { pki, files: configuration.files.clone().into(), rehearsal: rehearsal.clone(), on_event };
+    let stage = legs::Stage {
+        pki,
+        files: configuration.files.clone().into(),
+        rehearsal: rehearsal.clone(),
+        on_event,
+    };
     let outcomes = legs::audit(plan, gateway, &stage).await?;
     let mut record = legs::record(outcomes, &order, rehearsal, began.elapsed())?;
     findings::locate(&mut record, &configuration, &rehearsal.places);

@@ -217,7 +217,16 @@ fn leg(arguments: &Arguments, url: &str, backend: &str, pki: &Arc<Pki>) -> Resul
     let backend: BackendName = backend.parse().map_err(Failure::input)?;
     let call = call(&arguments.call, url)?;
     let bind = SocketAddr::new(arguments.bind, backend.port);
-    Ok(LegRequest { name: None, also: Vec::new(), call, backend, bind, pki: Arc::clone(pki), log: arguments.log.clone(), revive: None })
+    Ok(LegRequest {
+        name: None,
+        also: Vec::new(),
+        call,
+        backend,
+        bind,
+        pki: Arc::clone(pki),
+        log: arguments.log.clone(),
+        revive: None,
+    })
 }
 
 fn call(arguments: &CallArguments, url: &str) -> Result<CallSettings, Failure> {

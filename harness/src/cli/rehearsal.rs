@@ -60,8 +60,7 @@ pub(super) fn rehearse(
     reports: &Reports<'_>,
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
-    let places: Vec<Place> =
-        arguments.at.iter().map(|place| placed(place)).collect::<Result<_, _>>()?;
+    let places: Vec<Place> = arguments.at.iter().map(|place| placed(place)).collect::<Result<_, _>>()?;
     let kind = kind(configuration, arguments)?;
     let program = program(kind, arguments)?;
     let rights = Rights::of_this_process().map_err(Failure::work)?;
@@ -72,7 +71,8 @@ pub(super) fn rehearse(
             program.version
         ));
     }
-    let configuration = configuration.iter().map(|path| in_production(path, &places)).collect::<Result<_, _>>()?;
+    let configuration =
+        configuration.iter().map(|path| in_production(path, &places)).collect::<Result<_, _>>()?;
     let (seed, now) = (clock::seed(Some(0))?, clock::now());
     let rehearsal = Rehearsal { kind, program, configuration, places, thorough, now, seed };
     let record = outside(&rehearsal, rights, quiet)?;
@@ -81,7 +81,8 @@ pub(super) fn rehearse(
 
 /// Makes the world, and listens to what is told from inside.
 fn outside(rehearsal: &Rehearsal, rights: Rights, quiet: bool) -> Result<RunRecord, Failure> {
-    let scratch = RunFolder::new().map_err(|error| work_error!("cannot make a folder for the world: {error}"))?;
+    let scratch =
+        RunFolder::new().map_err(|error| work_error!("cannot make a folder for the world: {error}"))?;
     let gauntlet = std::env::current_exe().map_err(Failure::work)?;
     let told = serde_json::to_string(rehearsal).map_err(Failure::work)?;
     let inside: Vec<OsString> = ["world", "rehearse", &told].map(OsString::from).into();
@@ -140,14 +141,16 @@ fn tell(told: &Told) -> Result<(), Failure> {
 fn placed(text: &str) -> Result<Place, Failure> {
     let place: Place = text.parse().map_err(Failure::input)?;
     let here = fs::canonicalize(&place.here);
-    let here = here.map_err(|error| input_error!("--at {text}: cannot read {}: {error}", place.here.display()))?;
+    let here =
+        here.map_err(|error| input_error!("--at {text}: cannot read {}: {error}", place.here.display()))?;
     Ok(Place { here, ..place })
 }
 
 /// The path of a file in production: below a folder that lies elsewhere there, or where it is.
 fn in_production(path: &str, places: &[Place]) -> Result<String, Failure> {
     let found = fs::canonicalize(path).map_err(|error| input_error!("cannot read {path}: {error}"))?;
-    let moved = places.iter().find_map(|place| Some(place.production.join(found.strip_prefix(&place.here).ok()?)));
+    let moved =
+        places.iter().find_map(|place| Some(place.production.join(found.strip_prefix(&place.here).ok()?)));
     Ok(moved.unwrap_or(found).display().to_string())
 }
 

@@ -30,7 +30,8 @@ const SETTINGS: &[(&str, &[Setting])] = &[
 /// Gives each finding of a record its place in the configuration.
 pub(super) fn locate(record: &mut RunRecord, configuration: &Configuration, places: &[Place]) {
     for audited in &mut record.legs {
-        let Some(leg) = configuration.legs.iter().find(|leg| super::legs::name(configuration, leg) == audited.leg)
+        let Some(leg) =
+            configuration.legs.iter().find(|leg| super::legs::name(configuration, leg) == audited.leg)
         else {
             continue;
         };
@@ -41,9 +42,11 @@ pub(super) fn locate(record: &mut RunRecord, configuration: &Configuration, plac
 }
 
 fn place(finding: &mut Finding, leg: &Leg, configuration: &Configuration, places: &[Place]) {
-    let settings = SETTINGS.iter().find(|(rule, _)| *rule == finding.rule).map_or(&[][..], |(_, settings)| settings);
+    let settings =
+        SETTINGS.iter().find(|(rule, _)| *rule == finding.rule).map_or(&[][..], |(_, settings)| settings);
     // Where nothing is verified, no other setting counts.
-    let unverified = leg.value(Setting::Verification) == Some("off") && settings.contains(&Setting::Verification);
+    let unverified =
+        leg.value(Setting::Verification) == Some("off") && settings.contains(&Setting::Verification);
     let settings = if unverified { &[Setting::Verification] } else { settings };
     let stated = settings.iter().find_map(|setting| Some((setting, leg.settings.get(setting)?)));
     finding.stands = Some(match (stated, settings.first()) {
@@ -54,7 +57,8 @@ fn place(finding: &mut Finding, leg: &Leg, configuration: &Configuration, places
         (None, Some(setting)) => format!("{}: {} is not set", here(&leg.at, places), setting.name()),
         (None, None) => here(&leg.at, places),
     });
-    let mut wanted: Vec<Setting> = stated.map(|(setting, _)| *setting).or(settings.first().copied()).into_iter().collect();
+    let mut wanted: Vec<Setting> =
+        stated.map(|(setting, _)| *setting).or(settings.first().copied()).into_iter().collect();
     if unverified && leg.value(Setting::Trust).is_none() {
         wanted.push(Setting::Trust);
     }
@@ -71,6 +75,7 @@ pub(super) fn here(at: &At, places: &[Place]) -> String {
         Some(here.join(below))
     });
     let path = moved.unwrap_or_else(|| PathBuf::from(&*at.file));
-    let from_here = env::current_dir().ok().and_then(|folder| Some(path.strip_prefix(folder).ok()?.to_owned()));
+    let from_here =
+        env::current_dir().ok().and_then(|folder| Some(path.strip_prefix(folder).ok()?.to_owned()));
     format!("{}:{}", from_here.unwrap_or(path).display(), at.line)
 }

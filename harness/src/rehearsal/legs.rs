@@ -29,7 +29,9 @@ use super::{
     program::{Gateway, address},
 };
 use crate::{
-    audit::{self, Audit, AuditError, AuditLimits, AuditRequest, BackendName, CallSettings, LegRequest, Revive},
+    audit::{
+        self, Audit, AuditError, AuditLimits, AuditRequest, BackendName, CallSettings, LegRequest, Revive,
+    },
     backend::{ClientsTaken, FleetError},
     configuration::{Configuration, Leg, NamedFile, Setting},
     record::{GatewayFacts, GatewayKind, LegRecord, RunRecord},
@@ -155,7 +157,8 @@ pub(super) async fn audit(
     stage: &Stage,
 ) -> Result<Vec<Outcome>, RehearsalError> {
     let (wanted, left): (Vec<_>, Vec<_>) = plan.into_iter().partition(|leg| leg.because_not.is_none());
-    let behaviours = wanted.iter().map(|leg| asked(stage.rehearsal.pass(), &leg.names[0].to_string()).len()).sum();
+    let behaviours =
+        wanted.iter().map(|leg| asked(stage.rehearsal.pass(), &leg.names[0].to_string()).len()).sum();
     (stage.on_event)(Event::Planned(behaviours));
     let mut listeners: Vec<SocketAddr> = wanted.iter().filter_map(|leg| leg.listener).collect();
     listeners.sort_unstable();
@@ -358,10 +361,16 @@ impl Group {
         }
     }
 
-    async fn hold(&self, leg: &Planned, names: Vec<Name>, first_call: Duration) -> Result<Audit, RehearsalError> {
+    async fn hold(
+        &self,
+        leg: &Planned,
+        names: Vec<Name>,
+        first_call: Duration,
+    ) -> Result<Audit, RehearsalError> {
         let url = leg.url.parse().map_err(io::Error::other)?;
         let listener = self.way.listener(leg.listener.unwrap_or(leg.at[0])).await?;
-        let identity = leg.shows_certificate.then(|| self.stage.pki.client(ClientCertificate::Good)).transpose();
+        let identity =
+            leg.shows_certificate.then(|| self.stage.pki.client(ClientCertificate::Good)).transpose();
         let identity = identity.map_err(super::material::NotWritten::from)?;
         let call = CallSettings { insecure: true, identity, ..CallSettings::get(url, listener) };
         let backend = BackendName { name: names[0].clone(), port: leg.port };

@@ -100,7 +100,9 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
             // Written when every certificate is there that they revoke.
             Role::RevocationList | Role::ClientRevocationList => {}
             Role::Other if !Path::new(path).exists() => other(path, &line(&at.file, at.line))?,
-            Role::ServerCertificate | Role::ServerKey | Role::Certificate | Role::Key | Role::Other => continue,
+            Role::ServerCertificate | Role::ServerKey | Role::Certificate | Role::Key | Role::Other => {
+                continue;
+            }
         }
         replaced.note(*role, path);
     }
@@ -149,8 +151,15 @@ fn identity_files(identity: &Arc<Identity>, certificate: &str, key: Option<&str>
         Some(_) | None => {
             // A folder of files, of which the program takes what fits the name.
             let path = Path::new(certificate);
-            let path = if path.is_dir() || certificate.ends_with('/') { path.join("gauntlet.pem") } else { path.into() };
-            file(&path.display().to_string(), format!("{}{}", identity.chain_pem(), identity.key_pem()).as_bytes())
+            let path = if path.is_dir() || certificate.ends_with('/') {
+                path.join("gauntlet.pem")
+            } else {
+                path.into()
+            };
+            file(
+                &path.display().to_string(),
+                format!("{}{}", identity.chain_pem(), identity.key_pem()).as_bytes(),
+            )
         }
     }
 }

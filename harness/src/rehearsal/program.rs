@@ -60,9 +60,10 @@ pub fn arguments(kind: Kind, configuration: &[String]) -> Vec<String> {
             arguments
         }
         // Neither in the background nor with a master process (management guide, 3).
-        Kind::Haproxy => {
-            owned(&["-db"]).into_iter().chain(configuration.iter().flat_map(|file| owned(&["-f", file]))).collect()
-        }
+        Kind::Haproxy => owned(&["-db"])
+            .into_iter()
+            .chain(configuration.iter().flat_map(|file| owned(&["-f", file])))
+            .collect(),
         Kind::Httpd => owned(&["-DFOREGROUND", "-f", &first]),
         Kind::Traefik => vec![format!("--configFile={first}")],
         Kind::Caddy if first.ends_with(".json") => owned(&["run", "--config", &first]),
@@ -86,7 +87,10 @@ impl Files for OfTheWorld<'_> {
 
     fn adapted(&self, path: &str) -> io::Result<String> {
         let mut caddy = Command::new(self.0);
-        let output = caddy.args(["adapt", "--adapter", "caddyfile", "--config", path]).stdin(Stdio::null()).output()?;
+        let output = caddy
+            .args(["adapt", "--adapter", "caddyfile", "--config", path])
+            .stdin(Stdio::null())
+            .output()?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

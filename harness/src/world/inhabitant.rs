@@ -91,7 +91,8 @@ impl Inhabitant {
         let mut pipes = Pipes { told, output: BufReader::new(output), errors };
         pipes.is_ready().await?;
         let process = program.id().ok_or_else(|| WorldError::new(starting(), "it has ended"))?;
-        let namespace = Namespace(Arc::new(File::open(format!("/proc/{process}/ns/net")).or_cannot(starting)?));
+        let namespace =
+            Namespace(Arc::new(File::open(format!("/proc/{process}/ns/net")).or_cannot(starting)?));
         network::link(number, process, addresses)?;
         pipes.tell().await?;
         pipes.is_ready().await?;
