@@ -177,6 +177,8 @@ pub enum Setting {
     Trust,
     /// The name that the backend's certificate must have; `off` if none is checked.
     CheckedName,
+    /// `off` where the dates of the backend's certificate are not checked although it is.
+    Dates,
     /// The server name that is sent; `off` if none is.
     Sni,
     /// The file of the client certificate.
@@ -205,6 +207,7 @@ impl Setting {
         (Self::Verification, "verification"),
         (Self::Trust, "trust"),
         (Self::CheckedName, "checked name"),
+        (Self::Dates, "dates"),
         (Self::Sni, "sni"),
         (Self::Certificate, "certificate"),
         (Self::Key, "key"),

@@ -63,7 +63,8 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Certificate | Setting::Key => "tls_client_auth CERTIFICATE.pem KEY.pem".to_owned(),
         Setting::KeepAlive => "keepalive off".to_owned(),
         Setting::Retries => "lb_retries 0".to_owned(),
-        Setting::Versions
+        Setting::Dates
+        | Setting::Versions
         | Setting::Ciphers
         | Setting::RevocationList
         | Setting::Depth

@@ -130,6 +130,7 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Depth => format!("{context}: {{ max_verify_depth: 2 }}"),
         Setting::KeepAlive => "common_http_protocol_options: { max_requests_per_connection: 1 }".to_owned(),
         Setting::Retries => "retry_policy: { num_retries: 0 }".to_owned(),
+        Setting::Dates => "allow_expired_certificate: false".to_owned(),
         Setting::HealthCheck => return None,
     })
 }

@@ -102,6 +102,6 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::RevocationList => "crl-file LIST.pem".to_owned(),
         Setting::KeepAlive => "http-reuse never".to_owned(),
         Setting::Retries => "retries 0".to_owned(),
-        Setting::Depth | Setting::HealthCheck => return None,
+        Setting::Dates | Setting::Depth | Setting::HealthCheck => return None,
     })
 }

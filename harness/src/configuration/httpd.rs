@@ -76,6 +76,7 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Verification => "SSLProxyVerify require",
         Setting::Trust => "SSLProxyCACertificateFile /etc/ssl/certs/ca-certificates.crt",
         Setting::CheckedName => "SSLProxyCheckPeerName on",
+        Setting::Dates => "SSLProxyCheckPeerExpire on",
         // The host of the URL is the name that is sent, unless the client's takes its place.
         Setting::Sni if leg.host_name() != "HOST" => "ProxyPreserveHost Off",
         Setting::Certificate | Setting::Key => "SSLProxyMachineCertificateFile CERTIFICATE-AND-KEY.pem",

@@ -186,6 +186,6 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Depth => format!("{prefix}_ssl_verify_depth 2;"),
         Setting::KeepAlive => "keepalive 32;".to_owned(),
         Setting::Retries => format!("{prefix}_next_upstream off;"),
-        Setting::HealthCheck => return None,
+        Setting::Dates | Setting::HealthCheck => return None,
     })
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bounds;
+mod planted;
+mod vendors;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +33,12 @@ fn corpus(kind: Kind) -> Vec<PathBuf> {
     found
 }
 
+/// The configuration of a gateway for its rehearsal, where there is one.
+fn rehearsed(kind: Kind) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rehearsal").join(kind.name());
+    folder.is_dir().then_some(folder)
+}
+
 /// The files of a configuration, as if they lay in production.
 fn files(folder: &Path, production: &str) -> InMemory {
     let mut found = BTreeMap::new();
@@ -39,7 +47,7 @@ fn files(folder: &Path, production: &str) -> InMemory {
         for path in fs::read_dir(inner).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else if path.file_name().unwrap() != "expected.txt" {
+            } else if !matches!(path.file_name().unwrap().to_str(), Some("expected.txt" | "planted.toml")) {
                 let name = path.strip_prefix(folder).unwrap().display().to_string();
                 found.insert(format!("{production}/{name}"), fs::read_to_string(&path).unwrap());
             }

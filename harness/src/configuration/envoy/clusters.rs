@@ -236,6 +236,9 @@ fn checks(
     if let Some(node) = tls.check("max_verify_depth") {
         settings.insert(Setting::Depth, node.joined());
     }
+    if let Some(node) = tls.check("allow_expired_certificate").filter(|node| node.text() == Some("true")) {
+        settings.insert(Setting::Dates, Stated::at(&node.at, "off"));
+    }
     if let Some(node) = tls.check("custom_validator_config") {
         configuration.problem(&node.at, "a validator of another extension checks the certificate");
     }

@@ -279,7 +279,10 @@ fn secure(
         own.or_else(|| global.and_then(|line| Some(Stated::at(&line.at, line.after(keyword)?))))
     };
     let (lowest, highest) = (bound("ssl-min-ver"), bound("ssl-max-ver"));
-    let bounds = lowest.as_ref().or(highest.as_ref()).map(|stated| stated.at.clone()).map(|at| {
+    // What the server says itself is the place to look at, not what holds for all.
+    let own = ["ssl-max-ver", "ssl-min-ver"].iter().find_map(|keyword| keywords.get(keyword));
+    let place = own.as_ref().or(lowest.as_ref()).or(highest.as_ref()).map(|stated| stated.at.clone());
+    let bounds = place.map(|at| {
         let words = [("from", lowest.as_ref()), ("to", highest.as_ref())];
         let words =
             words.iter().filter_map(|(word, stated)| Some(format!("{word} {}", stated.as_ref()?.value)));

@@ -234,6 +234,8 @@ fn secure(
         None => name,
     };
     settings.insert(Setting::CheckedName, checked);
+    let expire = words("sslproxycheckpeerexpire").filter(|stated| stated.value.eq_ignore_ascii_case("off"));
+    settings.extend(expire.map(|stated| (Setting::Dates, Stated { value: "off".to_owned(), ..stated })));
     let depth = words("sslproxyverifydepth").unwrap_or_else(|| Stated::default_at(at, "1"));
     settings.insert(Setting::Depth, depth);
     settings.extend(words("sslproxyprotocol").map(|stated| (Setting::Versions, stated)));
