@@ -173,6 +173,10 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
                 .to_owned()
         }
         Setting::KeepAlive => "maxIdleConnsPerHost: -1".to_owned(),
-        Setting::Dates | Setting::RevocationList | Setting::Depth | Setting::Retries | Setting::HealthCheck => return None,
+        Setting::Dates
+        | Setting::RevocationList
+        | Setting::Depth
+        | Setting::Retries
+        | Setting::HealthCheck => return None,
     })
 }

@@ -87,7 +87,8 @@ exec "$@"
 #[case(Kind::Envoy)]
 fn the_program_accepts_the_corpus(#[case] kind: Kind) {
     let checker = CHECKERS.iter().find(|checker| checker.kind == kind).unwrap();
-    let programs: Vec<PathBuf> = checker.programs.iter().map(|path| root().join(path)).filter(|path| path.exists()).collect();
+    let programs: Vec<PathBuf> =
+        checker.programs.iter().map(|path| root().join(path)).filter(|path| path.exists()).collect();
     if programs.is_empty() || !has_namespaces() {
         assert!(!trials::is_required(kind.name()), "{} is required by GAUNTLET_REQUIRE", kind.name());
         eprintln!("skipped: {} with namespaces of its own", kind.name());
@@ -97,7 +98,8 @@ fn the_program_accepts_the_corpus(#[case] kind: Kind) {
     let mut wrong = Vec::new();
     for folder in corpus(kind).into_iter().chain(rehearsed(kind)) {
         let (etc, paths) = production(kind, &folder, &pem);
-        let said: Vec<(bool, String)> = programs.iter().map(|program| check(checker, program, etc.path(), &paths)).collect();
+        let said: Vec<(bool, String)> =
+            programs.iter().map(|program| check(checker, program, etc.path(), &paths)).collect();
         let name = folder.file_name().unwrap().to_str().unwrap();
         let refused = REFUSED.iter().find(|(of, folder, _)| *of == kind && *folder == name);
         let right = match refused {
@@ -105,7 +107,10 @@ fn the_program_accepts_the_corpus(#[case] kind: Kind) {
             None => said.iter().any(|(accepted, _)| *accepted),
         };
         if !right {
-            wrong.push(format!("{name}: {}", said.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("\n")));
+            wrong.push(format!(
+                "{name}: {}",
+                said.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("\n")
+            ));
         }
     }
     assert!(wrong.is_empty(), "refused by {}:\n{}", kind.name(), wrong.join("\n"));
@@ -151,7 +156,10 @@ fn root() -> &'static Path {
 }
 
 fn has_namespaces() -> bool {
-    Command::new("unshare").args(["--mount", "--net", "true"]).output().is_ok_and(|output| output.status.success())
+    Command::new("unshare")
+        .args(["--mount", "--net", "true"])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// A certificate, its key, its authority and a revocation list: each program takes what it looks for.
@@ -182,7 +190,8 @@ fn production(kind: Kind, folder: &Path, pem: &str) -> (TempDir, Vec<String>) {
     named_files(kind, &paths, &files).iter().for_each(|path| write(path, pem));
     let all: String = files.0.values().cloned().collect();
     let name = Regex::new(r"[a-z0-9.-]+\.(internal|example\.(com|net))").unwrap();
-    let hosts: Vec<String> = name.find_iter(&all).map(|name| format!("127.0.0.1 {}", name.as_str())).collect();
+    let hosts: Vec<String> =
+        name.find_iter(&all).map(|name| format!("127.0.0.1 {}", name.as_str())).collect();
     write("/etc/hosts", &hosts.join("\n"));
     fs::create_dir_all(etc.path().join("httpd/logs")).unwrap();
     let main = &files.0[&paths[0]];
@@ -193,7 +202,8 @@ fn production(kind: Kind, folder: &Path, pem: &str) -> (TempDir, Vec<String>) {
     }
     if kind == Kind::Httpd && !main.contains("LoadModule") && !main.contains("Include") {
         let modules = ["mpm_event", "authz_core", "proxy", "proxy_http", "socache_shmcb", "ssl"];
-        let load = modules.map(|module| format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"));
+        let load = modules
+            .map(|module| format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"));
         write("/etc/httpd/whole.conf", &format!("{}Include {}\n", load.concat(), paths[0]));
         paths = vec!["/etc/httpd/whole.conf".to_owned()];
     }
