@@ -1,8 +1,8 @@
 //! The model: what must happen, computed from profiles and claims.
 //!
 //! It walks one request the way the wire does: client to listener; then, only if that stands, upstream to backend;
-//! then what the backend wants after the request; then the response and the close. Where the walk stops, it says who
-//! stopped it, when and why.
+//! then what the backend wants after the request; then the response and the close. Each station returns [`Halt`] where the
+//! walk ends there: a party stops it, or the gateway makes no claim about it.
 
 mod listener_leg;
 mod upstream_leg;
@@ -23,29 +23,32 @@ use crate::{
 /// [`Unclaimed`] where gateways differ and this one makes no claim.
 pub fn expect(scenario: &Scenario, claims: &Claims) -> Result<Expectation, Unclaimed> {
     let mut steps = Steps::default();
+    let expectation = through_gateway(scenario, claims, &mut steps).or_else(Halt::stop)?;
+    Ok(Expectation { steps: steps.0, ..expectation })
+}
+
+/// Both legs; the second is walked only if the listener lets the client through.
+fn through_gateway(
+    scenario: &Scenario,
+    claims: &Claims,
+    steps: &mut Steps,
+) -> Result<Expectation, Halt<Expectation>> {
     let client = &scenario.client.profile;
-    let listener = &scenario.listener.profile;
-    let protocol = match listener_leg::walk(client, listener, claims, &mut steps)? {
-        Ok(protocol) => protocol,
-        Err(stop) => return Ok(Expectation { steps: steps.0, ..stop }),
-    };
+    let protocol = listener_leg::walk(client, &scenario.listener.profile, claims, steps)?;
     let Named { name, profile: upstream } = &scenario.upstream;
+    let backend = &scenario.backend.profile;
     if let Some(before) = &upstream.after {
         steps.say(format!("the same client has called the same backend through {before} just before"));
     }
-    let walked =
-        upstream_leg::walk(Asks::of(client), upstream, &scenario.backend.profile, claims, &mut steps)?;
-    let mut expectation = match walked {
+    let expectation = match upstream_leg::walk(Asks::of(client), upstream, backend, claims, steps) {
         Ok(sight) => Expectation {
             client_resumed: resumes(scenario),
-            client_alpn: (!client.protocols.is_empty()).then(|| protocol.agreed()),
+            client_alpn: (!client.protocols.is_empty()).then_some(protocol),
             ..Expectation::reach(unshared(name, upstream, sight))
         },
-        Err(stop) => stop.through_gateway(claims)?,
+        Err(halt) => halt.stop()?.through_gateway(claims)?,
     };
-    expectation.backend = upstream_leg::offers(upstream, claims, expectation.backend);
-    expectation.backend.status_asked = status_asked(upstream, &scenario.backend.profile, expectation.cause);
-    Ok(Expectation { steps: steps.0, ..expectation })
+    Ok(offered(expectation, upstream, backend, claims))
 }
 
 /// What must happen when a client set up like this upstream calls this backend itself: the column `direct`.
@@ -75,13 +78,23 @@ fn directly(
     claims: &Claims,
 ) -> Result<Expectation, Unclaimed> {
     let mut steps = Steps::default();
-    let mut expectation = match upstream_leg::walk(asks, upstream, &backend.profile, claims, &mut steps)? {
+    let expectation = match upstream_leg::walk(asks, upstream, &backend.profile, claims, &mut steps) {
         Ok(sight) => Expectation::reach(sight),
-        Err(stop) => stop.seen_directly(),
+        Err(halt) => halt.stop()?.seen_directly(),
     };
+    Ok(Expectation { steps: steps.0, ..offered(expectation, upstream, &backend.profile, claims) })
+}
+
+/// With what the backend may be offered, and whether the status of its certificate is asked for, whatever comes of the walk.
+fn offered(
+    mut expectation: Expectation,
+    upstream: &UpstreamProfile,
+    backend: &BackendProfile,
+    claims: &Claims,
+) -> Expectation {
     expectation.backend = upstream_leg::offers(upstream, claims, expectation.backend);
-    expectation.backend.status_asked = status_asked(upstream, &backend.profile, expectation.cause);
-    Ok(Expectation { steps: steps.0, ..expectation })
+    expectation.backend.status_asked = status_asked(upstream, backend, expectation.cause);
+    expectation
 }
 
 /// Whether the client's session is resumed, where the two agree that it should be told.
@@ -135,6 +148,43 @@ struct Steps(Vec<String>);
 impl Steps {
     fn say(&mut self, step: impl Into<String>) {
         self.0.push(step.into());
+    }
+}
+
+/// Why a walk does not come to its end.
+#[derive(Debug)]
+enum Halt<S = Stop> {
+    /// A party stops it.
+    Stop(Box<S>),
+    /// What comes next depends on a claim that the gateway does not make.
+    Unclaimed(Unclaimed),
+}
+
+impl<S> Halt<S> {
+    fn at(stop: S) -> Self {
+        Self::Stop(Box::new(stop))
+    }
+
+    /// Where the walk stops.
+    fn stop(self) -> Result<S, Unclaimed> {
+        match self {
+            Self::Stop(stop) => Ok(*stop),
+            Self::Unclaimed(unclaimed) => Err(unclaimed),
+        }
+    }
+
+    /// The same halt, with a change to the stop if it is one.
+    fn changed(self, change: impl FnOnce(S) -> S) -> Self {
+        match self {
+            Self::Stop(stop) => Self::at(change(*stop)),
+            Self::Unclaimed(unclaimed) => Self::Unclaimed(unclaimed),
+        }
+    }
+}
+
+impl<S> From<Unclaimed> for Halt<S> {
+    fn from(unclaimed: Unclaimed) -> Self {
+        Self::Unclaimed(unclaimed)
     }
 }
 

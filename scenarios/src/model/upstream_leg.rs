@@ -6,7 +6,7 @@ mod revocation;
 
 pub(super) use offers::offers;
 
-use super::{Asks, FORBIDDEN, MISDIRECTED, Says, Steps, Stop};
+use super::{Asks, FORBIDDEN, Halt, MISDIRECTED, Says, Steps, Stop};
 use crate::{
     claims::{ClaimName, Claims, Unclaimed},
     expectation::{BackendSight, Connection},
@@ -17,14 +17,14 @@ use crate::{
     words::{Alert, Cause, ClientCertificate, Party, Phase, TlsVersion, Versions},
 };
 
-/// Walks from the TCP connection to the end of the response; `Err` holds where it stops.
+/// Walks from the TCP connection to the end of the response.
 pub(super) fn walk(
     asks: Asks,
     upstream: &UpstreamProfile,
     backend: &BackendProfile,
     claims: &Claims,
     steps: &mut Steps,
-) -> Result<Result<BackendSight, Stop>, Unclaimed> {
+) -> Result<BackendSight, Halt> {
     let mut connection = 1;
     loop {
         let mut leg = Leg {
@@ -38,18 +38,18 @@ pub(super) fn walk(
             shown: None,
             renegotiations: 0,
         };
-        match leg.walk()? {
-            Some(stop) if stop.is_broken_handshake() => {
+        match leg.walk() {
+            Err(Halt::Stop(stop)) if stop.is_broken_handshake() => {
                 if connection > leg.retries()? {
-                    return Ok(Err(Stop { connections: Some(connection), ..stop }));
+                    return Err(Halt::at(Stop { connections: Some(connection), ..*stop }));
                 }
                 leg.steps.say("the gateway tries another connection");
                 connection += 1;
             }
-            Some(stop) => return Ok(Err(stop)),
-            None => {
+            Err(halt) => return Err(halt),
+            Ok(()) => {
                 leg.steps.say("the backend answers");
-                return Ok(Ok(leg.sight()));
+                return Ok(leg.sight());
             }
         }
     }
@@ -81,21 +81,13 @@ enum Check {
 }
 
 impl Leg<'_> {
-    /// One connection, up to where it stops, if it does.
-    fn walk(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        if let Some(stop) = self.arrive() {
-            return Ok(Some(stop));
-        }
-        if let Some(stop) = self.handshake()? {
-            return Ok(Some(stop));
-        }
-        if let Some(stop) = self.understand()? {
-            return Ok(Some(stop));
-        }
-        if let Some(stop) = self.after_request()? {
-            return Ok(Some(stop));
-        }
-        self.respond()
+    /// One connection.
+    fn walk(&mut self) -> Result<(), Halt> {
+        self.arrive()?;
+        self.handshake()?;
+        self.understand()?;
+        self.after_request()?;
+        self.answer()
     }
 
     /// How many more connections it tries when one breaks in the handshake.
@@ -109,19 +101,21 @@ impl Leg<'_> {
     }
 
     /// Faults that strike before the backend has answered the ClientHello.
-    fn arrive(&mut self) -> Option<Stop> {
-        self.fault(FaultPhase::Accept).or_else(|| self.fault(FaultPhase::ClientHello))
+    fn arrive(&mut self) -> Result<(), Halt> {
+        self.fault(FaultPhase::Accept)?;
+        self.fault(FaultPhase::ClientHello)
     }
 
-    /// The stop that the backend's fault makes in this phase of this connection, if it has one there that stops anything.
-    fn fault(&mut self, phase: FaultPhase) -> Option<Stop> {
-        let fault = self.backend.fault_of(self.connection.into()).filter(|fault| fault.at == phase)?;
+    /// The backend's fault in this phase of this connection, if it has one there.
+    fn fault(&mut self, phase: FaultPhase) -> Result<(), Halt> {
+        let fault = self.backend.fault_of(self.connection.into());
+        let Some(fault) = fault.filter(|fault| fault.at == phase) else { return Ok(()) };
         let is_late = phase >= FaultPhase::Request;
         let (by, cause, words) = match fault.does {
             FaultAction::RefuseConnection => {
                 self.steps.say("nobody listens on the backend's port");
                 let (by, at) = (Party::Network, Phase::Connect);
-                return Some(self.stop(by, at, Cause::ConnectionRefused, Connection::None));
+                return Err(Halt::at(self.stop(by, at, Cause::ConnectionRefused, Connection::None)));
             }
             FaultAction::PlainHttp => {
                 (Party::Gateway, Cause::NotTls, "the backend answers the ClientHello in HTTP")
@@ -136,13 +130,13 @@ impl Leg<'_> {
                 (Party::Gateway, Cause::Timeout, "the backend says nothing more; the gateway gives up")
             }
             FaultAction::Reset => (Party::Backend, Cause::Reset, "the backend resets the connection"),
-            FaultAction::Close if phase == FaultPhase::Close => return None,
+            FaultAction::Close if phase == FaultPhase::Close => return Ok(()),
             FaultAction::Close => (Party::Backend, Cause::Truncated, "the backend ends the connection"),
             FaultAction::Alert => (Party::Backend, Cause::Aborted, "the backend gives up with an alert"),
             FaultAction::Drip
             | FaultAction::OmitCloseNotify
             | FaultAction::RefuseSplit
-            | FaultAction::GoAway => return None,
+            | FaultAction::GoAway => return Ok(()),
         };
         self.steps.say(format!("{words} ({phase})"));
         let (at, connection) = if is_late {
@@ -155,62 +149,28 @@ impl Leg<'_> {
             (FaultAction::Alert, _) => Says::Alert(Alert::InternalError),
             _ => Says::Usual,
         };
-        Some(Stop { says, ..self.stop(by, at, cause, connection) })
+        Err(Halt::at(Stop { says, ..self.stop(by, at, cause, connection) }))
     }
 
-    fn handshake(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let able = self.claims.upstream_versions()?;
-        let offered =
-            self.upstream.versions.intersection(able).ok_or(Unclaimed(ClaimName::UpstreamVersions))?;
-        let accepted = self.backend.versions();
-        let Some(version) = offered.negotiate(&accepted) else {
-            self.steps.say(format!("the gateway offers {offered}, the backend accepts {accepted}"));
-            let (by, cause) = self.refusal_of_versions(&offered, &accepted)?;
-            return Ok(Some(self.stop(by, Phase::Handshake, cause, Connection::NoRequest)));
-        };
-        self.version = Some(version);
-        self.steps.say(format!("gateway and backend agree on {version}"));
+    fn handshake(&mut self) -> Result<(), Halt> {
+        let version = self.agree_on_version()?;
+        let is_tls13 = version == TlsVersion::Tls13;
         // In TLS 1.3 OpenSSL picks the suite before it looks at the extensions, up to TLS 1.2 after that.
-        if version == TlsVersion::Tls13
-            && let Some(stop) = self.suites(version)?
-        {
-            return Ok(Some(stop));
+        if is_tls13 {
+            self.suites(version)?;
+            self.server_name()?;
+        } else {
+            self.server_name()?;
+            self.suites(version)?;
         }
-        if let Some(stop) = self.name_refusal() {
-            return Ok(Some(stop));
-        }
-        if version < TlsVersion::Tls13
-            && let Some(stop) = self.suites(version)?
-        {
-            return Ok(Some(stop));
-        }
-        if let Some(stop) = self.keys(version)? {
-            return Ok(Some(stop));
-        }
-        if self.backend.client_renegotiation == Some(ClientRenegotiation::NotIndicated)
-            && version < TlsVersion::Tls13
-        {
-            let accepts = *self.claims.accepts_insecure_renegotiation()?;
-            if !accepts {
-                self.steps
-                    .say("the backend does not indicate secure renegotiation; the gateway insists on it");
-                let (by, cause) = (Party::Gateway, Cause::RenegotiationInsecure);
-                return Ok(Some(self.stop(by, Phase::Handshake, cause, Connection::NoRequest)));
-            }
-        }
-        if let Some(stop) = self.application_protocol()? {
-            return Ok(Some(stop));
-        }
-        if let Some(stop) = self.fault(FaultPhase::ServerHello) {
-            return Ok(Some(stop));
-        }
-        if let Some(stop) = self.huge_certificate()? {
-            return Ok(Some(stop));
-        }
+        self.keys(version)?;
+        self.secure_renegotiation(version)?;
+        self.application_protocol()?;
+        self.fault(FaultPhase::ServerHello)?;
+        self.huge_certificate()?;
         // A gateway that verifies after the handshake hands its certificate over first, so up to TLS 1.2 the
         // backend's refusal comes before its own. In TLS 1.3 its handshake ends before the backend has looked.
         let in_handshake = self.verifies_in_handshake()?;
-        let is_tls13 = version == TlsVersion::Tls13;
         // The server's Finished comes before the client's certificate in TLS 1.3, and after it before.
         let certificate = Check::Fault(FaultPhase::Certificate);
         let finished = Check::Fault(FaultPhase::Finished);
@@ -221,34 +181,58 @@ impl Leg<'_> {
             (false, false) => [certificate, Check::Client, finished, Check::Server],
         };
         for check in order {
-            let stop = match check {
-                Check::Server => self.server_certificate_refusal()?,
+            match check {
+                Check::Server => self.server_certificate()?,
                 Check::Client => self.handshake_demand()?,
-                Check::Fault(phase) => self.fault(phase),
-            };
-            if stop.is_some() {
-                return Ok(stop);
+                Check::Fault(phase) => self.fault(phase)?,
             }
         }
-        Ok(self.status_refusal())
+        self.status()
+    }
+
+    fn agree_on_version(&mut self) -> Result<TlsVersion, Halt> {
+        let able = self.claims.upstream_versions()?;
+        let offered = self.upstream.versions.intersection(able);
+        let offered = offered.ok_or(Unclaimed(ClaimName::UpstreamVersions))?;
+        let accepted = self.backend.versions();
+        let Some(version) = offered.negotiate(&accepted) else {
+            self.steps.say(format!("the gateway offers {offered}, the backend accepts {accepted}"));
+            let (by, cause) = self.refusal_of_versions(&offered, &accepted)?;
+            return Err(Halt::at(self.refused_by(by, cause)));
+        };
+        self.version = Some(version);
+        self.steps.say(format!("gateway and backend agree on {version}"));
+        Ok(version)
+    }
+
+    fn secure_renegotiation(&mut self, version: TlsVersion) -> Result<(), Halt> {
+        let is_indicated = self.backend.client_renegotiation != Some(ClientRenegotiation::NotIndicated);
+        if is_indicated || version == TlsVersion::Tls13 || *self.claims.accepts_insecure_renegotiation()? {
+            return Ok(());
+        }
+        self.steps.say("the backend does not indicate secure renegotiation; the gateway insists on it");
+        Err(Halt::at(self.refused_by(Party::Gateway, Cause::RenegotiationInsecure)))
     }
 
     /// What the backend makes of a server name that is missing, or not one of its own.
-    fn name_refusal(&mut self) -> Option<Stop> {
-        let says = match self.backend.server_name? {
-            ServerNamePolicy::Required => Says::Usual,
-            ServerNamePolicy::RequiredCloses => Says::Nothing,
-            ServerNamePolicy::CertificatePerName
-            | ServerNamePolicy::WrongCertificateWithout
-            | ServerNamePolicy::HostMustMatch => return None,
+    fn server_name(&mut self) -> Result<(), Halt> {
+        let says = match self.backend.server_name {
+            Some(ServerNamePolicy::Required) => Says::Usual,
+            Some(ServerNamePolicy::RequiredCloses) => Says::Nothing,
+            None
+            | Some(
+                ServerNamePolicy::CertificatePerName
+                | ServerNamePolicy::WrongCertificateWithout
+                | ServerNamePolicy::HostMustMatch,
+            ) => return Ok(()),
         };
         let (words, cause) = match (self.upstream.send_server_name, &self.upstream.server_name) {
-            (true, None) => return None,
+            (true, None) => return Ok(()),
             (true, Some(_)) => ("knows nobody of the name that the gateway asks for", Cause::SniUnknown),
             (false, _) => ("requires a server name and the gateway sends none", Cause::SniMissing),
         };
         self.steps.say(format!("the backend {words}"));
-        Some(Stop { says, ..self.refused_by_backend(cause) })
+        Err(Halt::at(Stop { says, ..self.refused_by(Party::Backend, cause) }))
     }
 
     /// What it offers as application protocols: what it is told to, or what it does untold.
@@ -273,134 +257,122 @@ impl Leg<'_> {
     }
 
     /// What comes of the application protocols that the gateway offers.
-    fn application_protocol(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let Some(policy) = self.backend.application_protocols else { return Ok(None) };
+    fn application_protocol(&mut self) -> Result<(), Halt> {
+        let Some(policy) = self.backend.application_protocols else { return Ok(()) };
         let offered = self.offered_protocols()?;
         let offers = |name: &str| offered.iter().any(|offered| offered == name);
-        let mismatch = match policy {
+        let is_mismatch = match policy {
             ApplicationProtocols::H1Only => !offered.is_empty() && !offers("http/1.1"),
             ApplicationProtocols::H2Only => !offered.is_empty() && !offers("h2"),
             ApplicationProtocols::Refused => !offered.is_empty(),
             ApplicationProtocols::Ignored => false,
             ApplicationProtocols::Unoffered if !offered.is_empty() => {
                 self.steps.say("the backend picks an application protocol that was not offered");
-                let (by, cause) = (Party::Gateway, Cause::AlpnMismatch);
-                return Ok(Some(self.stop(by, Phase::Handshake, cause, Connection::NoRequest)));
+                return Err(Halt::at(self.refused_by(Party::Gateway, Cause::AlpnMismatch)));
             }
             ApplicationProtocols::H2SpokenAsH1 if offers("h2") => {
                 self.steps.say("the backend says HTTP/2 and speaks HTTP/1.1");
-                let (by, cause) = (Party::Gateway, Cause::AlpnMismatch);
-                return Ok(Some(self.stop(by, Phase::Request, cause, Connection::NoRequest)));
+                let stop = self.refused_by(Party::Gateway, Cause::AlpnMismatch);
+                return Err(Halt::at(Stop { phase: Phase::Request, ..stop }));
             }
             ApplicationProtocols::Unoffered | ApplicationProtocols::H2SpokenAsH1 => false,
         };
-        if mismatch {
-            self.steps.say("the backend wants none of the application protocols that the gateway offers");
-            return Ok(Some(self.refused_by_backend(Cause::AlpnMismatch)));
+        if !is_mismatch {
+            return Ok(());
         }
-        Ok(None)
+        self.steps.say("the backend wants none of the application protocols that the gateway offers");
+        Err(Halt::at(self.refused_by(Party::Backend, Cause::AlpnMismatch)))
     }
 
     /// A backend that speaks HTTP/2 only, whatever was negotiated, finds no HTTP/2 in an HTTP/1.1 request; one that
     /// compares host and server name may find that they differ.
-    fn understand(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        if self.backend.application_protocols == Some(ApplicationProtocols::H2Only) {
-            let offered = self.offered_protocols()?;
-            if !offered.iter().any(|name| name == "h2") {
-                self.steps.say("the backend speaks HTTP/2 only and the gateway does not");
-                let (by, cause) = (Party::Backend, Cause::AlpnMismatch);
-                let stop = self.stop(by, Phase::Request, cause, Connection::NoRequest);
-                return Ok(Some(Stop { says: Says::Nothing, ..stop }));
-            }
-        }
-        if let (Some(_), Some(demand)) = (self.backend.refuses_in_tls, self.backend.client_certificate)
-            && let Some(stop) = self.demand_refusal(demand, Phase::Request, Connection::Request)?
+    fn understand(&mut self) -> Result<(), Halt> {
+        if self.backend.application_protocols == Some(ApplicationProtocols::H2Only)
+            && !self.offered_protocols()?.iter().any(|name| name == "h2")
         {
-            self.steps
-                .say("it lets the handshake pass, and says so in an alert once it has read the request");
-            return Ok(Some(stop));
+            self.steps.say("the backend speaks HTTP/2 only and the gateway does not");
+            let stop = self.refused_by(Party::Backend, Cause::AlpnMismatch);
+            return Err(Halt::at(Stop { phase: Phase::Request, says: Says::Nothing, ..stop }));
+        }
+        if let (Some(_), Some(demand)) = (self.backend.refuses_in_tls, self.backend.client_certificate) {
+            self.demand(demand, Phase::Request).map_err(|halt| {
+                halt.changed(|stop| {
+                    self.steps.say(
+                        "it lets the handshake pass, and says so in an alert once it has read the request",
+                    );
+                    stop
+                })
+            })?;
         }
         if let (Some(refusal), Some(demand)) = (self.backend.refuses_in_http, self.backend.client_certificate)
-            && let Some(stop) = self.demand_refusal(demand, Phase::Request, Connection::Request)?
         {
-            self.steps.say(format!("it says so in HTTP: {}", refusal.status()));
-            return Ok(Some(Stop { says: Says::Status(refusal.status()), ..stop }));
+            self.demand(demand, Phase::Request).map_err(|halt| {
+                halt.changed(|stop| {
+                    self.steps.say(format!("it says so in HTTP: {}", refusal.status()));
+                    Stop { says: Says::Status(refusal.status()), ..stop }
+                })
+            })?;
         }
-        if self.backend.server_name == Some(ServerNamePolicy::HostMustMatch) && self.upstream.send_server_name
-        {
-            let same = *self.claims.host_is_server_name()?;
-            if !same {
-                self.steps.say("the request's host is not the server name: the backend answers 421");
-                let (by, cause) = (Party::Backend, Cause::Misdirected);
-                let stop = self.stop(by, Phase::Request, cause, Connection::Request);
-                return Ok(Some(Stop { says: Says::Status(MISDIRECTED), ..stop }));
-            }
+        let compares = self.backend.server_name == Some(ServerNamePolicy::HostMustMatch);
+        if !compares || !self.upstream.send_server_name || *self.claims.host_is_server_name()? {
+            return Ok(());
         }
-        Ok(None)
+        self.steps.say("the request's host is not the server name: the backend answers 421");
+        let stop = self.stop(Party::Backend, Phase::Request, Cause::Misdirected, Connection::Request);
+        Err(Halt::at(Stop { says: Says::Status(MISDIRECTED), ..stop }))
     }
 
     /// The cipher suite, where the backend is particular about it.
-    fn suites(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
-        let told = offers::told_ciphers(self.upstream, self.claims);
-        if let Some(told) =
-            told.as_ref().filter(|_| version < TlsVersion::Tls13 && self.backend.ciphers.is_none())
-            && !told.iter().any(|suite| suite.fits(version))
-        {
-            self.steps.say(format!("the gateway offers no cipher suite that {version} has"));
-            return Ok(Some(self.refused_by_backend(Cause::NoCommonCipher)));
-        }
-        if let Some(accepted) = &self.backend.ciphers {
-            let own = told.as_ref().filter(|_| version < TlsVersion::Tls13);
-            let claimed = || self.claims.upstream_ciphers();
-            let offered = own.map_or_else(claimed, Ok)?;
-            if !accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
-                self.steps.say("the gateway offers none of the backend's cipher suites");
-                return Ok(Some(self.refused_by_backend(Cause::NoCommonCipher)));
+    fn suites(&mut self, version: TlsVersion) -> Result<(), Halt> {
+        let told = offers::told_ciphers(self.upstream, self.claims).filter(|_| version < TlsVersion::Tls13);
+        let Some(accepted) = &self.backend.ciphers else {
+            if told.is_none_or(|told| told.iter().any(|suite| suite.fits(version))) {
+                return Ok(());
             }
+            self.steps.say(format!("the gateway offers no cipher suite that {version} has"));
+            return Err(Halt::at(self.refused_by(Party::Backend, Cause::NoCommonCipher)));
+        };
+        let offered = match &told {
+            Some(told) => told,
+            None => self.claims.upstream_ciphers()?,
+        };
+        if accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
+            return Ok(());
         }
-        Ok(None)
+        self.steps.say("the gateway offers none of the backend's cipher suites");
+        Err(Halt::at(self.refused_by(Party::Backend, Cause::NoCommonCipher)))
     }
 
     /// Groups, parameters and signatures, where the backend is particular about them. No group is needed for a suite with static RSA.
-    fn keys(&mut self, version: TlsVersion) -> Result<Option<Stop>, Unclaimed> {
-        let needs_group = version == TlsVersion::Tls13
-            || self
-                .backend
-                .ciphers
-                .as_ref()
-                .is_none_or(|accepted| accepted.iter().any(|suite| suite.is_ecdhe()));
+    fn keys(&mut self, version: TlsVersion) -> Result<(), Halt> {
+        let is_tls13 = version == TlsVersion::Tls13;
+        let suites = self.backend.ciphers.as_ref();
+        let needs_group =
+            is_tls13 || suites.is_none_or(|accepted| accepted.iter().any(|suite| suite.is_ecdhe()));
         if let Some(accepted) = self.backend.groups.as_ref().filter(|_| needs_group) {
-            let claimed = || self.claims.upstream_groups();
-            let offered = self.upstream.groups.as_ref().map_or_else(claimed, Ok)?;
+            let offered = match &self.upstream.groups {
+                Some(told) => told,
+                None => self.claims.upstream_groups()?,
+            };
             if !accepted.iter().any(|group| group.fits(version) && offered.contains(group)) {
                 self.steps.say("the gateway offers none of the backend's key-exchange groups");
                 // Up to TLS 1.2 the group is a part of the choice of a suite (RFC 8422 5.1).
-                let is_tls13 = version == TlsVersion::Tls13;
                 let cause = if is_tls13 { Cause::NoCommonGroup } else { Cause::NoCommonCipher };
-                return Ok(Some(self.refused_by_backend(cause)));
+                return Err(Halt::at(self.refused_by(Party::Backend, cause)));
             }
         }
-        if self.backend.dh_parameters.is_some() && version < TlsVersion::Tls13 {
-            let accepts = *self.claims.accepts_weak_dh()?;
-            if !accepts {
-                self.steps.say("the gateway refuses the backend's Diffie-Hellman parameters");
-                let cause = Cause::NoCommonGroup;
-                return Ok(Some(self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest)));
-            }
+        if self.backend.dh_parameters.is_some() && !is_tls13 && !*self.claims.accepts_weak_dh()? {
+            self.steps.say("the gateway refuses the backend's Diffie-Hellman parameters");
+            return Err(Halt::at(self.refused_by(Party::Gateway, Cause::NoCommonGroup)));
         }
         let claim = self.claims.of_certificate(self.shown_certificate(), false, false);
-        if claim.and_then(|claim| claim.refused) == Some(Cause::NoCommonSignature) {
-            self.steps.say("the gateway takes no signature that the backend's key could make");
-            // Up to TLS 1.2 the kind of key is a part of the choice of a suite (RFC 5246 7.4.2).
-            let is_tls13 = version == TlsVersion::Tls13;
-            let cause = if is_tls13 { Cause::NoCommonSignature } else { Cause::NoCommonCipher };
-            return Ok(Some(self.refused_by_backend(cause)));
+        if claim.and_then(|claim| claim.refused) != Some(Cause::NoCommonSignature) {
+            return Ok(());
         }
-        Ok(None)
-    }
-
-    fn refused_by_backend(&self, cause: Cause) -> Stop {
-        self.stop(Party::Backend, Phase::Handshake, cause, Connection::NoRequest)
+        self.steps.say("the gateway takes no signature that the backend's key could make");
+        // Up to TLS 1.2 the kind of key is a part of the choice of a suite (RFC 5246 7.4.2).
+        let cause = if is_tls13 { Cause::NoCommonSignature } else { Cause::NoCommonCipher };
+        Err(Halt::at(self.refused_by(Party::Backend, cause)))
     }
 
     /// Without the extension `supported_versions` a server answers with the highest version it has below the
@@ -436,71 +408,57 @@ impl Leg<'_> {
     }
 
     /// What the backend wants to know of its client before the handshake ends, unless it refuses in HTTP.
-    fn handshake_demand(&mut self) -> Result<Option<Stop>, Unclaimed> {
+    fn handshake_demand(&mut self) -> Result<(), Halt> {
         if self.backend.refuses_in_http.is_some() || self.backend.refuses_in_tls.is_some() {
-            return Ok(None);
+            return Ok(());
         }
         let demand = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::Handshake);
-        let Some(demand) = demand else { return Ok(None) };
+        let Some(demand) = demand else { return Ok(()) };
         self.steps.say("the backend asks for a client certificate in the handshake");
-        self.demand_refusal(demand, Phase::Handshake, Connection::NoRequest)
+        self.demand(demand, Phase::Handshake)
     }
 
-    fn demand_refusal(
-        &mut self,
-        demand: Demand,
-        phase: Phase,
-        connection: Connection,
-    ) -> Result<Option<Stop>, Unclaimed> {
-        self.shown = self.answer()?;
+    /// The backend looks at the client certificate that it asked for.
+    fn demand(&mut self, demand: Demand, phase: Phase) -> Result<(), Halt> {
+        self.shown = self.upstream.client_certificate;
+        if let Some(certificate) = self.shown
+            && !certificate.is_listed()
+            && *self.claims.withholds_unlisted_certificates()?
+        {
+            self.steps.say(
+                "the gateway withholds its certificate: the backend does not list the certificate's issuer",
+            );
+            self.shown = None;
+        }
         let cause = match (self.shown, demand.need) {
             (Some(shown), _) => shown.flaw(),
             (None, Need::Required) => Some(Cause::ClientCertMissing),
             (None, Need::Optional) => None,
         };
-        let Some(cause) = cause else { return Ok(None) };
+        let Some(cause) = cause else { return Ok(()) };
         self.steps.say(format!("the backend refuses the gateway: {cause}"));
-        Ok(Some(self.stop(Party::Backend, phase, cause, connection)))
-    }
-
-    /// The client certificate with which the gateway answers a backend that names the authority it trusts.
-    fn answer(&mut self) -> Result<Option<ClientCertificate>, Unclaimed> {
-        let Some(certificate) = self.upstream.client_certificate else { return Ok(None) };
-        if certificate.is_listed() {
-            return Ok(Some(certificate));
-        }
-        let withholds = *self.claims.withholds_unlisted_certificates()?;
-        if withholds {
-            self.steps.say(
-                "the gateway withholds its certificate: the backend does not list the certificate's issuer",
-            );
-        }
-        Ok((!withholds).then_some(certificate))
+        let connection = if phase == Phase::Handshake { Connection::NoRequest } else { Connection::Request };
+        Err(Halt::at(self.stop(Party::Backend, phase, cause, connection)))
     }
 
     /// What the backend wants once it has read the request: a certificate, or a renegotiation for its own sake.
-    fn after_request(&mut self) -> Result<Option<Stop>, Unclaimed> {
+    fn after_request(&mut self) -> Result<(), Halt> {
         if self.is_spared() {
-            return Ok(None);
+            return Ok(());
         }
         let late = self.backend.client_certificate.filter(|demand| demand.asked == DemandTime::AfterRequest);
         if let Some(demand) = late {
             return self.late_demand(demand);
         }
         if self.version >= Some(TlsVersion::Tls13) {
-            return Ok(None);
+            return Ok(());
         }
         match self.backend.renegotiation {
-            None | Some(Renegotiation::InResponse) => Ok(None),
-            // Whoever is renegotiating already takes no notice of the others (RFC 5246 7.4.1.1).
+            None | Some(Renegotiation::InResponse) => Ok(()),
+            // A client that is renegotiating takes no notice of further requests for it (RFC 5246 7.4.1.1).
             Some(Renegotiation::AfterRequest | Renegotiation::Storm) => self.renegotiate(),
             Some(Renegotiation::Repeatedly) => {
-                for _ in 0..Renegotiation::REPETITIONS {
-                    if let Some(stop) = self.renegotiate()? {
-                        return Ok(Some(stop));
-                    }
-                }
-                Ok(None)
+                (0..Renegotiation::REPETITIONS).try_for_each(|_| self.renegotiate())
             }
         }
     }
@@ -510,57 +468,55 @@ impl Leg<'_> {
         self.backend.late_for == Some(LateFor::SecurePaths) && self.asks != Asks::ForSecurePath
     }
 
-    fn late_demand(&mut self, demand: Demand) -> Result<Option<Stop>, Unclaimed> {
+    fn late_demand(&mut self, demand: Demand) -> Result<(), Halt> {
         if self.version < Some(TlsVersion::Tls13) {
             self.steps.say("the backend reads the request and renegotiates to ask for a client certificate");
-            if let Some(stop) = self.renegotiate()? {
-                return Ok(Some(stop));
-            }
-            let stop = self.demand_refusal(demand, Phase::Request, Connection::Request)?;
-            if stop.is_some() {
-                self.renegotiations = 0;
-            }
-            return Ok(stop);
+            self.renegotiate()?;
+            return self.demand(demand, Phase::Request);
         }
         self.steps.say("the backend reads the request and asks by post-handshake authentication");
-        let answers = *self.claims.answers_post_handshake_auth()?;
-        if !answers && demand.need == Need::Required {
-            self.steps
-                .say("the gateway does not offer post-handshake authentication; the backend answers 403");
-            let (by, cause) = (Party::Gateway, Cause::PostHandshakeAuthRefused);
-            let stop = self.stop(by, Phase::Request, cause, Connection::Request);
-            return Ok(Some(Stop { says: Says::Status(FORBIDDEN), ..stop }));
+        if *self.claims.answers_post_handshake_auth()? {
+            return self.demand(demand, Phase::Request);
         }
-        if answers { self.demand_refusal(demand, Phase::Request, Connection::Request) } else { Ok(None) }
+        if demand.need == Need::Optional {
+            return Ok(());
+        }
+        self.steps.say("the gateway does not offer post-handshake authentication; the backend answers 403");
+        let cause = Cause::PostHandshakeAuthRefused;
+        let stop = self.stop(Party::Gateway, Phase::Request, cause, Connection::Request);
+        Err(Halt::at(Stop { says: Says::Status(FORBIDDEN), ..stop }))
     }
 
-    fn renegotiate(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let able = *self.claims.follows_renegotiation()?;
-        if !(able && self.upstream.renegotiation) {
+    fn renegotiate(&mut self) -> Result<(), Halt> {
+        if !(*self.claims.follows_renegotiation()? && self.upstream.renegotiation) {
             self.steps.say("the gateway refuses to renegotiate");
-            let stop =
-                self.stop(Party::Gateway, Phase::Request, Cause::RenegotiationRefused, Connection::Request);
-            return Ok(Some(stop));
+            let cause = Cause::RenegotiationRefused;
+            return Err(Halt::at(self.stop(Party::Gateway, Phase::Request, cause, Connection::Request)));
         }
         self.steps.say("the gateway follows the renegotiation on the same connection");
         self.renegotiations += 1;
-        Ok(None)
+        Ok(())
     }
 
-    /// What strikes after the request: faults, and a renegotiation before the response is complete.
-    fn respond(&mut self) -> Result<Option<Stop>, Unclaimed> {
-        let stop = [FaultPhase::Request, FaultPhase::Headers, FaultPhase::Body]
-            .into_iter()
-            .find_map(|phase| self.fault(phase));
+    /// The response, and what strikes in it: faults, and a renegotiation before it is complete.
+    fn answer(&mut self) -> Result<(), Halt> {
+        self.fault(FaultPhase::Request)?;
+        self.fault(FaultPhase::Headers)?;
+        self.fault(FaultPhase::Body)?;
         let renegotiates = self.backend.renegotiation == Some(Renegotiation::InResponse)
             && self.version < Some(TlsVersion::Tls13)
             && !self.is_spared();
-        if stop.is_some() || !renegotiates {
-            return Ok(stop);
+        if !renegotiates {
+            return Ok(());
         }
         self.steps.say("the backend sends half of its response and renegotiates");
-        let stop = self.renegotiate()?;
-        Ok(stop.map(|stop| Stop { phase: Phase::Response, says: Says::Head, ..stop }))
+        self.renegotiate()
+            .map_err(|halt| halt.changed(|stop| Stop { phase: Phase::Response, says: Says::Head, ..stop }))
+    }
+
+    /// A refusal in the handshake.
+    fn refused_by(&self, by: Party, cause: Cause) -> Stop {
+        self.stop(by, Phase::Handshake, cause, Connection::NoRequest)
     }
 
     fn stop(&self, by: Party, phase: Phase, cause: Cause, connection: Connection) -> Stop {

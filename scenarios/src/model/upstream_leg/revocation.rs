@@ -1,14 +1,16 @@
 //! Whether the backend's certificate was revoked, as far as the gateway is told to find out.
 
-use super::{super::Stop, Leg};
+use super::{
+    super::{Halt, Stop},
+    Leg,
+};
 use crate::{
     evidence::Handling,
-    expectation::Connection,
     profile::{RevocationCheck, Staple, StatusFault},
-    words::{Cause, Party, Phase, ServerCertificate, StatusSource},
+    words::{Cause, Party, ServerCertificate, StatusSource},
 };
 
-/// Who cannot find out does not go on.
+/// A gateway that cannot find out does not go on.
 const UNKNOWN: Option<Cause> = Some(Cause::ServerCertStatusUnknown);
 
 impl Leg<'_> {
@@ -26,14 +28,14 @@ impl Leg<'_> {
     }
 
     /// What others say of the certificate, once the handshake is over: a staple, a list, a responder.
-    pub(super) fn status_refusal(&mut self) -> Option<Stop> {
-        let check = self.upstream.revocation?;
+    pub(super) fn status(&mut self) -> Result<(), Halt> {
+        let Some(check) = self.upstream.revocation else { return Ok(()) };
         let certificate = self.backend.certificate();
         let (words, cause) = match (check.asks(), check.wants_staple()) {
             (Some(source), _) => {
                 if certificate.points_to() != Some(source) {
                     self.steps.say("the backend's certificate points to nobody whom the gateway asks");
-                    return None;
+                    return Ok(());
                 }
                 match self.backend.status_fault {
                     Some(StatusFault::Stale) => ("gets an answer that is out of date", UNKNOWN),
@@ -58,13 +60,12 @@ impl Leg<'_> {
                 None if certificate.must_be_stapled() => ("finds no staple where there must be one", UNKNOWN),
                 None => ("finds no staple, and there need not be one", None),
             },
-            (None, false) => return None,
+            (None, false) => return Ok(()),
         };
         self.steps.say(format!("the gateway wants to know whether the certificate was revoked, and {words}"));
+        let Some(cause) = cause else { return Ok(()) };
         // The handshake is over by then.
-        cause.map(|cause| Stop {
-            handshake: Some(Handling::Accepted),
-            ..self.stop(Party::Gateway, Phase::Handshake, cause, Connection::NoRequest)
-        })
+        let stop = self.refused_by(Party::Gateway, cause);
+        Err(Halt::at(Stop { handshake: Some(Handling::Accepted), ..stop }))
     }
 }
