@@ -21,6 +21,7 @@ mod init;
 mod late;
 mod list;
 mod man;
+mod options;
 mod presets;
 mod progress;
 mod project;

@@ -8,8 +8,9 @@ use tls_gauntlet_scenarios::Claims;
 use super::{
     clock,
     failure::{Failure, work_error},
+    options::{CallOptions, SelectionOptions},
     run::watched,
-    selection::{self, CallArguments, SelectionArguments},
+    selection,
     streams::{self, make_folder},
 };
 use crate::{
@@ -36,9 +37,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    selection: SelectionArguments,
+    selection: SelectionOptions,
     #[command(flatten)]
-    calls: CallArguments,
+    calls: CallOptions,
     /// No progress.
     #[arg(long)]
     quiet: bool,

@@ -23,7 +23,7 @@ const GROUPS: &[Group] = &[
 fn about(command: &str) -> &'static str {
     match command {
         "audit" => "a gateway as it stands: what it checks, what is wrong, what to set",
-        "run" => "the matrix: each combination gets a verdict, its cause and the evidence",
+        "run" => "the matrix: each combination's verdict, its cause and the evidence",
         "rotate" => "changes certificates under steady traffic and says what was lost",
         "explain" => "what is expected of a cell, why, and how to see it by hand",
         "report" => "draws a record in any format, joins shards, accepts findings",

@@ -1,22 +1,18 @@
-//! `gauntlet.toml`: what `gauntlet run` does in a project where its command line says nothing else.
+//! `gauntlet.toml`: finds the file, reads it, and takes values over from it, each error with its place.
 
 use std::{
     fs,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use tls_gauntlet_scenarios::catalogue;
-use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::{
     failure::{Failure, input_error},
-    reports::{self, ReportArguments},
-    selection::{self, CallArguments, SelectionArguments},
-    streams,
+    options::Settings,
+    reports, selection, streams,
 };
 use crate::{
     place::{mistake, position},
@@ -26,7 +22,7 @@ use crate::{
 /// The name of the file.
 pub(super) const FILE: &str = "gauntlet.toml";
 
-/// The arguments that say where it is.
+/// The arguments that say where gauntlet.toml is.
 #[derive(Debug, Args)]
 pub(super) struct ProjectArguments {
     /// The gauntlet.toml to use; the one in the working directory or above it if absent.
@@ -35,54 +31,6 @@ pub(super) struct ProjectArguments {
     /// Use no gauntlet.toml.
     #[arg(long)]
     no_config: bool,
-}
-
-/// The content of a `gauntlet.toml`. Relative paths begin in its folder; the command line overrides it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-#[schemars(title = "gauntlet.toml")]
-struct Settings {
-    /// Gateways: names (`gauntlet list gateways`), folders with a gateway.toml (`./my-gateway`), or URLs of gateways that
-    /// are already running. The embedded one if none is named.
-    #[schemars(with = "Vec<String>")]
-    gateways: Vec<Spanned<String>>,
-    /// Suites (`gauntlet list suites`). All if none is named.
-    #[schemars(with = "Vec<String>")]
-    suites: Vec<Spanned<String>>,
-    /// Globs over names of cells, as in `*/expired-leaf/*`; a cell runs if any fits. Every cell if there is none.
-    #[schemars(with = "Vec<String>")]
-    filters: Vec<Spanned<String>>,
-    /// The gateway that one that is already running is like: its claims hold, and the lines of its log mean the same.
-    #[schemars(with = "Option<String>")]
-    claims: Option<Spanned<String>>,
-    /// The log of a gateway that is already running.
-    log: Option<PathBuf>,
-    /// A folder of `gauntlet certs` whose authorities to use.
-    pki: Option<PathBuf>,
-    /// The first port of the backends; ephemeral ones if absent.
-    port_base: Option<u16>,
-    /// The address the backends listen on. Anything but loopback opens weak TLS to other machines.
-    bind: Option<IpAddr>,
-    /// Calls in flight at the same time.
-    #[schemars(range(min = 1))]
-    jobs: Option<usize>,
-    /// How often each cell is called.
-    #[schemars(range(min = 1))]
-    repeat: Option<u32>,
-    /// The seed of names and serial numbers; random if absent.
-    seed: Option<u64>,
-    /// Start each gateway with nothing verified, and reload it with the real settings before the first call.
-    after_reload: bool,
-    /// What was accepted (`gauntlet report --accept`): only what changed since makes the exit code 1.
-    baseline: Option<PathBuf>,
-    /// A folder for the record (run.json) and the reports.
-    out: Option<PathBuf>,
-    /// Formats: console, json, junit, html, markdown, sarif. The first one goes to standard output; with `out` all are
-    /// written, or every one if none is named.
-    #[schemars(with = "Vec<String>")]
-    formats: Vec<Spanned<String>>,
-    /// A file for what happens while the run goes on, one JSON object a line.
-    events: Option<PathBuf>,
 }
 
 /// A `gauntlet.toml` that was found and read.
@@ -125,103 +73,82 @@ impl Project {
         self.path.display().to_string()
     }
 
-    /// The gateways, each of which is known.
-    pub(super) fn gateways(&self) -> Result<Vec<String>, Failure> {
-        self.settings.gateways.iter().map(|name| self.gateway(name)).collect()
+    /// What is written in it.
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    fn gateway(&self, name: &Spanned<String>) -> Result<String, Failure> {
-        let there = self.gateway_below(name.as_ref());
-        self.checked(name, selection::gateway(&there))?;
+    /// A value that is taken over as it is written.
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "options! calls all of these in one way"
+    )]
+    pub(super) fn same<T: Clone>(&self, _: &str, value: &T) -> Result<T, Failure> {
+        Ok(value.clone())
+    }
+
+    /// A path, which begins where the file is.
+    #[allow(clippy::unnecessary_wraps, reason = "options! calls all of these in one way")]
+    pub(super) fn path(&self, _: &str, path: &Path) -> Result<PathBuf, Failure> {
+        Ok(self.below(path))
+    }
+
+    /// A gateway that is known.
+    pub(super) fn gateway(&self, key: &str, name: &str) -> Result<String, Failure> {
+        let there = self.gateway_below(name);
+        self.checked(key, name, selection::gateway(&there))?;
         Ok(there)
+    }
+
+    /// A suite that is known.
+    pub(super) fn suite(&self, key: &str, name: &str) -> Result<String, Failure> {
+        self.checked(key, name, catalogue().suite(name).map_err(Failure::input))?;
+        Ok(name.to_owned())
+    }
+
+    /// A format that is known.
+    pub(super) fn format(&self, key: &str, name: &str) -> Result<String, Failure> {
+        self.checked(key, name, reports::format(name))?;
+        Ok(name.to_owned())
+    }
+
+    /// The baseline, where it names one.
+    pub(super) fn baseline(&self) -> Option<PathBuf> {
+        self.settings.baseline.as_deref().map(|path| self.below(path))
+    }
+
+    /// The error with the place of the filter that it speaks of, if that comes from here.
+    pub(super) fn place(&self, error: Failure) -> Failure {
+        let told = error.to_string();
+        let named = |filter: &&String| told.contains(&format!("the filter \"{filter}\""));
+        match self.settings.filter.iter().find(named) {
+            Some(filter) => self.at("filters", filter, &told),
+            None => error,
+        }
+    }
+
+    fn checked<T>(&self, key: &str, word: &str, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        outcome.map_err(|error| self.at(key, word, &error.to_string()))
+    }
+
+    /// The message with the place of a word that stands under a key.
+    fn at(&self, key: &str, word: &str, message: &str) -> Failure {
+        at(&self.path, &self.text, offset(&self.text, key, word).unwrap_or(0), message)
     }
 
     /// Folders and profiles begin where the file is.
     fn gateway_below(&self, name: &str) -> String {
         let is_path =
             !name.contains("://") && (name.contains('/') || name.starts_with('.') || name.ends_with(".toml"));
-        let folder = self.folder();
-        if !is_path || folder.as_os_str().is_empty() {
+        if !is_path || self.folder().as_os_str().is_empty() {
             return name.to_owned();
         }
-        folder.join(name).display().to_string()
+        self.below(Path::new(name)).display().to_string()
     }
 
-    /// Which cells there are, where nothing was said of it.
-    pub(super) fn fill_selection(&self, arguments: &mut SelectionArguments) -> Result<(), Failure> {
-        let Settings { suites, filters, claims, port_base, bind, .. } = &self.settings;
-        if arguments.suite.is_empty() {
-            for suite in suites {
-                self.checked(suite, catalogue().suite(suite.as_ref()).map_err(Failure::input))?;
-            }
-            arguments.suite = words(suites);
-        }
-        if arguments.filter.is_empty() {
-            arguments.filter = words(filters);
-        }
-        if arguments.claims.is_none() {
-            arguments.claims = claims.as_ref().map(|claims| self.gateway(claims)).transpose()?;
-        }
-        arguments.port_base = arguments.port_base.or(*port_base);
-        arguments.bind = arguments.bind.or(*bind);
-        Ok(())
-    }
-
-    /// How they are called, where nothing was said of it.
-    pub(super) fn fill_calls(&self, arguments: &mut CallArguments) {
-        let Settings { jobs, repeat, seed, pki, log, .. } = &self.settings;
-        arguments.jobs = arguments.jobs.or(*jobs);
-        arguments.repeat = arguments.repeat.or(*repeat);
-        arguments.seed = arguments.seed.or(*seed);
-        arguments.pki = arguments.pki.take().or_else(|| self.below(pki.as_deref()));
-        arguments.log = arguments.log.take().or_else(|| self.below(log.as_deref()));
-    }
-
-    /// What is made of the record, where nothing was said of it.
-    pub(super) fn fill_reports(&self, arguments: &mut ReportArguments) -> Result<(), Failure> {
-        let Settings { out, formats, .. } = &self.settings;
-        arguments.baseline = arguments.baseline.take().or_else(|| self.baseline());
-        arguments.out = arguments.out.take().or_else(|| self.below(out.as_deref()));
-        if arguments.format.is_empty() {
-            for format in formats {
-                self.checked(format, reports::format(format.as_ref()))?;
-            }
-            arguments.format = words(formats);
-        }
-        Ok(())
-    }
-
-    /// Whether gateways are to be reloaded before the first call.
-    pub(super) const fn after_reload(&self) -> bool {
-        self.settings.after_reload
-    }
-
-    /// What was accepted.
-    pub(super) fn baseline(&self) -> Option<PathBuf> {
-        self.below(self.settings.baseline.as_deref())
-    }
-
-    /// Where to tell what happens.
-    pub(super) fn events(&self) -> Option<PathBuf> {
-        self.below(self.settings.events.as_deref())
-    }
-
-    /// The error with the place of the filter that it speaks of, if that comes from here.
-    pub(super) fn place(&self, error: Failure) -> Failure {
-        let told = error.to_string();
-        let named = |filter: &&Spanned<String>| told.contains(&format!("the filter \"{}\"", filter.as_ref()));
-        match self.settings.filters.iter().find(named) {
-            Some(filter) => at(&self.path, &self.text, filter.span().start, &told),
-            None => error,
-        }
-    }
-
-    fn checked<T>(&self, word: &Spanned<String>, outcome: Result<T, Failure>) -> Result<T, Failure> {
-        outcome.map_err(|error| at(&self.path, &self.text, word.span().start, &error.to_string()))
-    }
-
-    fn below(&self, path: Option<&Path>) -> Option<PathBuf> {
-        path.map(|path| self.folder().join(path))
+    fn below(&self, path: &Path) -> PathBuf {
+        self.folder().join(path)
     }
 
     fn folder(&self) -> &Path {
@@ -229,16 +156,15 @@ impl Project {
     }
 }
 
-/// The JSON Schema of the file, as it is checked in under `harness/schemas`.
-#[cfg(test)]
-fn schema() -> String {
-    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(Settings)).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn words(spanned: &[Spanned<String>]) -> Vec<String> {
-    spanned.iter().map(|word| word.as_ref().clone()).collect()
+/// Where a word stands that is the value of a key, or one of its values.
+fn offset(text: &str, key: &str, word: &str) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let (_, value) = table.get_ref().iter().find(|(name, _)| name.get_ref() == key)?;
+    let place = match value.get_ref() {
+        DeValue::Array(values) => values.iter().find(|value| value.get_ref().as_str() == Some(word))?,
+        _ => value,
+    };
+    Some(place.span().start)
 }
 
 fn at(path: &Path, text: &str, offset: usize, message: &str) -> Failure {
@@ -262,19 +188,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::cli::options::{GatewayOptions, ReportOptions, SelectionOptions};
 
     fn project(text: &str) -> Result<Project, Failure> {
         Project::parse("up/gauntlet.toml".into(), text.to_owned())
-    }
-
-    #[test]
-    fn the_published_schema_is_current() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/gauntlet-toml.schema.json");
-        if env::var_os("UPDATE").is_some() {
-            fs::write(&path, schema()).unwrap();
-        }
-        let published = fs::read_to_string(&path).unwrap_or_default();
-        assert!(published == schema(), "{} is out of date; run the tests with UPDATE=1", path.display());
     }
 
     #[rstest]
@@ -309,9 +226,9 @@ mod tests {
     )]
     fn so_is_an_unknown_name(#[case] text: &str, #[case] told: &str) {
         let project = project(text).unwrap();
-        let filled = project.gateways().map(drop);
-        let filled = filled.and_then(|()| project.fill_selection(&mut SelectionArguments::default()));
-        let error = filled.and_then(|()| project.fill_reports(&mut ReportArguments::default())).unwrap_err();
+        let filled = GatewayOptions::default().fill(&project);
+        let filled = filled.and_then(|()| SelectionOptions::default().fill(&project));
+        let error = filled.and_then(|()| ReportOptions::default().fill(&project)).unwrap_err();
         assert!(error.to_string().starts_with(told), "{error}");
     }
 
@@ -319,11 +236,11 @@ mod tests {
     fn the_command_line_overrides_it() {
         let project = project("suites = [\"listener\"]\nport-base = 7\nfilters = [\"*\"]").unwrap();
         let suite = vec!["upstream".to_owned()];
-        let mut arguments = SelectionArguments { suite, port_base: Some(8), ..SelectionArguments::default() };
-        project.fill_selection(&mut arguments).unwrap();
-        assert_eq!(arguments.suite, ["upstream"]);
-        assert_eq!(arguments.port_base, Some(8));
-        assert_eq!(arguments.filter, ["*"]);
+        let mut options = SelectionOptions { suite, port_base: Some(8), ..SelectionOptions::default() };
+        options.fill(&project).unwrap();
+        assert_eq!(options.suite, ["upstream"]);
+        assert_eq!(options.port_base, Some(8));
+        assert_eq!(options.filter, ["*"]);
     }
 
     #[rstest]
@@ -334,8 +251,8 @@ mod tests {
     fn paths_begin_where_the_file_is(#[case] name: &str, #[case] from_here: &str) {
         let project = project("out = \"reports\"").unwrap();
         assert_eq!(project.gateway_below(name), from_here);
-        let mut arguments = ReportArguments::default();
-        project.fill_reports(&mut arguments).unwrap();
-        assert_eq!(arguments.out.as_deref(), Some(Path::new("up/reports")));
+        let mut options = ReportOptions::default();
+        options.fill(&project).unwrap();
+        assert_eq!(options.out.as_deref(), Some(Path::new("up/reports")));
     }
 }

@@ -8,9 +8,10 @@ use super::{
     accept,
     failure::{Failure, input_error},
     late,
+    options::ReportOptions,
     project::ProjectArguments,
     records,
-    reports::{ReportArguments, Reports},
+    reports::Reports,
 };
 use crate::record::{self, Named};
 
@@ -40,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    reports: ReportArguments,
+    reports: ReportOptions,
     #[command(flatten)]
     project: ProjectArguments,
 }

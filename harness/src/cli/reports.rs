@@ -6,38 +6,17 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Args;
 use tls_gauntlet_scenarios::nearest;
 
 use super::{
     failure::{Failure, input_error, work_error},
+    options::ReportOptions,
     records, streams,
 };
 use crate::{
     record::{Baseline, RunRecord},
     report::{Detail, FORMATS, Format, Look},
 };
-
-/// The arguments that say so.
-#[derive(Debug, Default, Args)]
-pub(super) struct ReportArguments {
-    /// A folder for the record (run.json) and the reports.
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// console, json, junit, html, markdown or sarif. The first one goes to standard output; with --out all are written, or every one if
-    /// none is named [default: console].
-    #[arg(long, value_name = "F")]
-    pub(super) format: Vec<String>,
-    /// What was accepted (`gauntlet report --accept`), or an earlier record: only what changed since makes the exit code 1.
-    #[arg(long, value_name = "FILE")]
-    pub(super) baseline: Option<PathBuf>,
-    /// Show the evidence of everything that is wrong.
-    #[arg(long, conflicts_with = "quiet")]
-    verbose: bool,
-    /// No progress, no matrix: only what is wrong and the summary.
-    #[arg(long)]
-    pub(super) quiet: bool,
-}
 
 /// What was chosen.
 #[derive(Debug)]
@@ -50,7 +29,7 @@ pub(super) struct Reports<'a> {
 
 impl<'a> Reports<'a> {
     /// Checks the names of the formats, and reads the baseline.
-    pub(super) fn chosen(arguments: &'a ReportArguments) -> Result<Self, Failure> {
+    pub(super) fn chosen(arguments: &'a ReportOptions) -> Result<Self, Failure> {
         let folder = arguments.out.as_deref();
         let detail = match (arguments.verbose, arguments.quiet) {
             (true, _) => Detail::Full,

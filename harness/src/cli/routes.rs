@@ -8,9 +8,9 @@ use tls_gauntlet_scenarios::{ListenerProfile, UpstreamProfile};
 use super::{
     clock,
     failure::{Failure, input_error},
+    options::SelectionOptions,
     project::{Project, ProjectArguments},
-    selection::{self, SelectionArguments},
-    streams,
+    selection, streams,
 };
 use crate::{
     gateway::Route,
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "external|URL")]
     gateway: String,
     #[command(flatten)]
-    selection: SelectionArguments,
+    selection: SelectionOptions,
     #[command(flatten)]
     project: ProjectArguments,
     /// As one JSON object.
@@ -55,7 +55,7 @@ pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let mut selected = arguments.selection.clone();
     if let Some(project) = Project::found(&arguments.project)? {
-        project.fill_selection(&mut selected)?;
+        selected.fill(&project)?;
     }
     selected.port_base = selected.port_base.or(Some(PORT_BASE));
     let request = selected.put_into(RunRequest {

@@ -8,12 +8,13 @@ use super::{
     clock,
     events::Events,
     failure::{Failure, input_error, work_error},
+    options::{CallOptions, GatewayOptions, ReportOptions, RunOptions, SelectionOptions},
     progress::Progress,
     project::{Project, ProjectArguments},
     recording::{self, RecordingArguments},
     records,
-    reports::{ReportArguments, Reports},
-    selection::{self, CallArguments, SelectionArguments},
+    reports::Reports,
+    selection,
     signals::Signals,
     streams,
 };
@@ -29,12 +30,10 @@ use crate::{
                         working directory or above it."
 )]
 pub(super) struct Arguments {
-    /// A gateway: a name (`gauntlet list gateways`), a folder with a gateway.toml, or the URL of one that is already
-    /// running [default: reference].
-    #[arg(long, value_name = "NAME|DIR|URL")]
-    gateway: Vec<String>,
     #[command(flatten)]
-    selection: SelectionArguments,
+    gateways: GatewayOptions,
+    #[command(flatten)]
+    selection: SelectionOptions,
     /// Run part I of N. `gauntlet report --merge` joins the parts. `index/N` takes I from `JOB_COMPLETION_INDEX`, which
     /// Kubernetes gives to each pod of an Indexed Job, from 0.
     #[arg(long, value_name = "I/N")]
@@ -44,26 +43,32 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "RECORD", requires = "shard")]
     costs: Option<PathBuf>,
     #[command(flatten)]
-    calls: CallArguments,
-    /// Start each gateway with nothing verified, and reload it with the real settings before the first call: one that goes on as it
-    /// was is caught.
-    #[arg(long)]
-    after_reload: bool,
-    /// A file for what happens while the run goes on, one JSON object a line.
-    #[arg(long, value_name = "FILE")]
-    events: Option<PathBuf>,
+    calls: CallOptions,
+    #[command(flatten)]
+    own: RunOptions,
     #[command(flatten)]
     recording: RecordingArguments,
     #[command(flatten)]
-    reports: ReportArguments,
+    reports: ReportOptions,
     #[command(flatten)]
     project: ProjectArguments,
+}
+
+impl Arguments {
+    /// Takes from gauntlet.toml what the command line leaves open.
+    fn fill(&mut self, project: &Project) -> Result<(), Failure> {
+        self.gateways.fill(project)?;
+        self.selection.fill(project)?;
+        self.calls.fill(project)?;
+        self.own.fill(project)?;
+        self.reports.fill(project)
+    }
 }
 
 pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let project = Project::found(&arguments.project)?;
     if let Some(project) = &project {
-        fill(&mut arguments, project)?;
+        arguments.fill(project)?;
     }
     let reports = Reports::chosen(&arguments.reports)?;
     let request = request(&arguments);
@@ -77,7 +82,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     if let Some(project) = project.as_ref().filter(|_| !arguments.reports.quiet) {
         streams::note(&format!("settings from {}", project.file()));
     }
-    let events = Events::to(arguments.events.as_deref())?;
+    let events = Events::to(arguments.own.events.as_deref())?;
     let record = execute(&request, arguments.reports.quiet, &events)?;
     recording::conclude(&request.recorder);
     let record = reports.compared(record);
@@ -85,27 +90,14 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     reports.deliver(&record)
 }
 
-/// What the command line leaves open, as the project has it.
-fn fill(arguments: &mut Arguments, project: &Project) -> Result<(), Failure> {
-    project.fill_selection(&mut arguments.selection)?;
-    project.fill_calls(&mut arguments.calls);
-    project.fill_reports(&mut arguments.reports)?;
-    if arguments.gateway.is_empty() {
-        arguments.gateway = project.gateways()?;
-    }
-    arguments.after_reload |= project.after_reload();
-    arguments.events = arguments.events.take().or_else(|| project.events());
-    Ok(())
-}
-
 /// Checks every name before anything is started.
 fn request(arguments: &Arguments) -> Result<RunRequest, Failure> {
     let Arguments { calls, shard, costs, .. } = arguments;
     let request = RunRequest {
-        gateways: arguments.gateway.clone(),
+        gateways: arguments.gateways.gateway.clone(),
         shard: shard.as_deref().map(part).transpose()?,
         costs: costs.as_deref().map(records::read).transpose()?.as_ref().map(Costs::of),
-        after_reload: arguments.after_reload,
+        after_reload: arguments.own.after_reload,
         repeat: calls.repeat.unwrap_or(1),
         ..RunRequest::new(clock::seed(calls.seed.or(shard.is_some().then_some(0)))?, clock::now())
     };

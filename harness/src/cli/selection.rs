@@ -3,67 +3,24 @@
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use clap::Args;
 use globset::{GlobBuilder, GlobMatcher};
 use tls_gauntlet_scenarios::{Scenario, catalogue};
 
 use super::{
     failure::{Failure, input_error},
-    files, streams,
+    files,
+    options::{CallOptions, SelectionOptions},
+    streams,
 };
 use crate::{
     gateway::Gateway,
     runner::{self, DEFAULT_JOBS, RunRequest},
 };
 
-/// The arguments that say which cells there are, and what a gateway that is already running needs to know of them. They
-/// mean the same to every command that takes them.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct SelectionArguments {
-    /// A suite (`gauntlet list suites`) [default: all].
-    #[arg(long, value_name = "NAME")]
-    pub(super) suite: Vec<String>,
-    /// Only cells whose name matches, as in `*/expired-leaf/*::nginx`; any of several.
-    #[arg(long, value_name = "GLOB")]
-    pub(super) filter: Vec<String>,
-    /// The gateway that one that is already running is like, as in `--gateway https://… --claims nginx`: its claims hold,
-    /// and the lines of its log mean the same. Without any, what happens is shown and nothing is judged.
-    #[arg(long, value_name = "NAME|DIR")]
-    pub(super) claims: Option<String>,
-    /// The first port of the backends; ephemeral ones if absent, 20000 for `gauntlet routes`.
-    #[arg(long, value_name = "N")]
-    pub(super) port_base: Option<u16>,
-    /// The address the backends listen on. Anything but loopback opens weak TLS to other machines [default: 127.0.0.1].
-    #[arg(long, value_name = "ADDR")]
-    pub(super) bind: Option<IpAddr>,
-}
-
-/// The arguments of commands that call the cells.
-#[derive(Debug, Clone, Args)]
-pub(super) struct CallArguments {
-    /// Calls in flight at the same time [default: 16].
-    #[arg(long, value_name = "N")]
-    pub(super) jobs: Option<usize>,
-    /// How often each cell is called [default: 1; 2 for `gauntlet discover`: what varies is claimed in all its variants].
-    #[arg(long, value_name = "N")]
-    pub(super) repeat: Option<u32>,
-    /// The seed of names and serial numbers, printed with the result. If absent, it is random; 0 with --shard, because
-    /// all parts need the same one.
-    #[arg(long, value_name = "N")]
-    pub(super) seed: Option<u64>,
-    /// A folder of `gauntlet certs` whose authorities to use, for gateways that already trust them.
-    #[arg(long, value_name = "DIR")]
-    pub(super) pki: Option<PathBuf>,
-    /// The log of a gateway that is already running, on this machine: the third witness. Without it, refusals whose cause
-    /// only the log knows do not count.
-    #[arg(long, value_name = "FILE")]
-    pub(super) log: Option<PathBuf>,
-}
-
-impl SelectionArguments {
+impl SelectionOptions {
     /// The request for these cells.
     pub(super) fn put_into(&self, request: RunRequest) -> RunRequest {
         RunRequest {
@@ -77,7 +34,7 @@ impl SelectionArguments {
     }
 }
 
-impl CallArguments {
+impl CallOptions {
     /// The request for these calls.
     pub(super) fn put_into(&self, request: RunRequest) -> Result<RunRequest, Failure> {
         let jobs = self.jobs.unwrap_or(DEFAULT_JOBS);
