@@ -9,7 +9,6 @@ mod answer;
 mod certificates;
 mod chronicle;
 mod guard;
-mod hello;
 mod landing;
 mod operations;
 mod prospect;

@@ -151,6 +151,18 @@ const PROTOCOL: &[Line] = &[
     ("tls12-only", SUITES, &["TLSv1.2:"], &["TLSv1.1:", "TLSv1.3:"]),
     ("tls12-and-13", SUITES, &["TLSv1.2:", "TLSv1.3:"], &["TLSv1.1:"]),
     ("tls13-only", SUITES, &["TLSv1.3:"], &["TLSv1.2:"]),
+    (
+        "accepts-everything",
+        SUITES,
+        &[
+            "SSLv3:",
+            "TLSv1.1:",
+            "TLSv1.3:",
+            "TLS_RSA_WITH_NULL_SHA ",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        ],
+        &[],
+    ),
 ];
 
 const CIPHER: &[Line] = &[

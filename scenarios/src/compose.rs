@@ -46,6 +46,7 @@ impl Composed {
             clause: _,
             versions,
             ciphers,
+            accepts,
             groups,
             dh_parameters,
             certificate,
@@ -71,6 +72,7 @@ impl Composed {
         let own = &mut self.profile;
         merge(&mut own.versions, versions).ok_or_else(|| contradiction("the protocol versions"))?;
         merge(&mut own.ciphers, ciphers).ok_or_else(|| contradiction("the cipher suites"))?;
+        merge(&mut own.accepts, accepts).ok_or_else(|| contradiction("how much it accepts"))?;
         merge(&mut own.groups, groups).ok_or_else(|| contradiction("the key-exchange groups"))?;
         merge(&mut own.dh_parameters, dh_parameters)
             .ok_or_else(|| contradiction("the Diffie-Hellman parameters"))?;
@@ -114,6 +116,18 @@ impl Composed {
 fn clash(profile: &BackendProfile) -> Option<&'static str> {
     if !profile.has_usable_version() {
         return Some("which versions its cipher suites, its groups and its certificate are for");
+    }
+    if profile.accepts.is_some() {
+        if profile.ciphers.is_some() {
+            return Some("the cipher suites");
+        }
+        if profile.application_protocols.is_some() {
+            return Some("the application protocols");
+        }
+        // It shows two, and a response is stapled to one of them.
+        if profile.certificate.is_some() || profile.renewal.is_some() || profile.staple.is_some() {
+            return Some("the server certificate");
+        }
     }
     if profile.application_protocols == Some(ApplicationProtocols::H2Only) && profile.asks_late() {
         return Some("what HTTP/2 forbids after a request");

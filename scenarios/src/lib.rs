@@ -48,7 +48,7 @@ pub use evidence::{
 };
 pub use expectation::{BackendSight, Connection, Expectation};
 pub use profile::{
-    ApplicationProtocols, AuthorityHints, AuthorityStore, BackendProfile, BackendSide,
+    Accepts, ApplicationProtocols, AuthorityHints, AuthorityStore, BackendProfile, BackendSide,
     ClientCertificatePolicy, ClientProfile, ClientRenegotiation, ClientSide, Demand, DemandTime,
     DhParameters, EarlyData, Failure, FailureBody, Fault, FaultAction, FaultOn, FaultPhase, GatewayOption,
     GatewayProfile, HttpRefusal, KeyUpdate, LateFor, ListenerProfile, Need, OptionError, Records,

@@ -7,7 +7,7 @@ mod listener;
 mod upstream;
 
 pub use backend::{
-    ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime,
+    Accepts, ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime,
     DhParameters, EarlyData, Fault, FaultAction, FaultOn, FaultPhase, HttpRefusal, KeyUpdate, LateFor, Need,
     Records, Renegotiation, Renewal, ServerNamePolicy, Sessions, Staple, StatusFault, TlsRefusal,
 };

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tls_gauntlet_scenarios::{
-    BackendProfile, Cause, DemandTime, FaultAction, FaultPhase, LateFor, ServerCertificate, Staple,
+    Accepts, BackendProfile, Cause, DemandTime, FaultAction, FaultPhase, LateFor, ServerCertificate, Staple,
     StatusSource, TlsVersion, catalogue,
 };
 
@@ -61,9 +61,10 @@ pub(crate) fn curl(profile: &BackendProfile, url: &str, files: &Files) -> String
     if stalls(profile) {
         words.extend(["--max-time".to_owned(), "5".to_owned()]);
     }
-    let path = match profile.late_for {
-        None => "",
-        Some(LateFor::SecurePaths) => LateFor::SEGMENT,
+    let path = match (profile.late_for, profile.accepts) {
+        (Some(LateFor::SecurePaths), _) => LateFor::SEGMENT,
+        (None, Some(Accepts::Everything)) => "hello",
+        (None, None) => "",
     };
     words.push(quoted(&format!("{url}{path}")));
     words.join(" ")

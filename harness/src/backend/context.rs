@@ -15,9 +15,9 @@ use openssl::{
 use time::Duration;
 use tls_gauntlet_certs::{Identity, Name, OcspKind, Pki};
 use tls_gauntlet_scenarios::{
-    ApplicationProtocols, AuthorityHints, BackendProfile, CipherSuite, ClientRenegotiation, DemandTime,
-    DhParameters, Fault, FaultAction, FaultPhase, Group, Need, Records, ServerCertificate, ServerNamePolicy,
-    Sessions, Staple, TlsVersion,
+    Accepts, ApplicationProtocols, AuthorityHints, BackendProfile, CipherSuite, ClientRenegotiation,
+    DemandTime, DhParameters, Fault, FaultAction, FaultPhase, Group, Need, Records, ServerCertificate,
+    ServerNamePolicy, Sessions, Staple, TlsVersion,
 };
 
 use super::{shown, status, tickets};
@@ -25,7 +25,7 @@ use crate::{
     ffi,
     tls::{
         algorithms,
-        context::{identify, limit_versions, trust},
+        context::{add_key, identify, limit_versions, trust},
         old_ciphers,
     },
     wire::observer,
@@ -45,6 +45,7 @@ pub struct Held {
 pub(super) struct Settings {
     versions: Vec<TlsVersion>,
     ciphers: Option<Vec<CipherSuite>>,
+    accepts: Option<Accepts>,
     groups: Option<Vec<Group>>,
     dh_parameters: Option<DhParameters>,
     certificate: ServerCertificate,
@@ -73,6 +74,7 @@ impl Settings {
         Self {
             versions: profile.versions().iter().collect(),
             ciphers: profile.ciphers.clone(),
+            accepts: profile.accepts,
             groups: profile.groups.clone(),
             dh_parameters: profile.dh_parameters,
             certificate: profile.certificate(),
@@ -127,7 +129,7 @@ impl Settings {
 
     /// These settings with another certificate, whatever the server name.
     fn showing(&self, certificate: ServerCertificate) -> Self {
-        Self { certificate, server_name: None, staple: None, ..self.clone() }
+        Self { certificate, accepts: None, server_name: None, staple: None, ..self.clone() }
     }
 
     /// HTTP/2 forbids both renegotiation and post-handshake authentication (RFC 9113 9.2.1, 9.2.3), so a
@@ -180,6 +182,10 @@ pub(super) fn server_with(
     if settings.pads_records {
         ffi::pad_records(&mut context, 4096)?;
     }
+    if settings.accepts == Some(Accepts::Everything) {
+        let rsa = settings.showing(ServerCertificate::GoodRsa).identity(pki, names)?;
+        add_key(&mut context, &rsa)?;
+    }
     identify(&mut context, &held.identity)?;
     if let Some(staple) = settings.staple {
         let response = pki.ocsp(&held.identity, response(staple))?;
@@ -217,6 +223,11 @@ fn offers(settings: &Settings) -> Result<SslContextBuilder, ErrorStack> {
     if let Some(ciphers) = &settings.ciphers {
         algorithms::set_ciphers(&mut context, ciphers)?;
     }
+    if settings.accepts == Some(Accepts::Everything) {
+        context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0")?;
+        context.set_ciphersuites(TLS13_SUITES)?;
+        context.set_options(SslOptions::CIPHER_SERVER_PREFERENCE);
+    }
     if let Some(groups) = &settings.groups {
         algorithms::set_groups(&mut context, groups)?;
     }
@@ -231,6 +242,10 @@ fn offers(settings: &Settings) -> Result<SslContextBuilder, ErrorStack> {
     forget_sessions(&mut context)?;
     Ok(context)
 }
+
+/// Every suite of TLS 1.3, those with CCM too, which OpenSSL leaves out unless they are named.
+const TLS13_SUITES: &str = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:\
+                            TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256";
 
 /// Resumption, where the settings want it.
 fn keep_sessions(context: &mut SslContextBuilder, settings: &Settings) -> Result<(), ErrorStack> {
@@ -330,9 +345,15 @@ fn select_protocol(context: &mut SslContextBuilder, settings: &Settings) {
         Some(
             ApplicationProtocols::H1Only | ApplicationProtocols::H2Only | ApplicationProtocols::H2SpokenAsH1,
         )
-        | None => context.set_alpn_select_callback(move |_, offered| {
-            select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
-        }),
+        | None => {
+            let without_a_common_one = match settings.accepts {
+                None => AlpnError::ALERT_FATAL,
+                Some(Accepts::Everything) => AlpnError::NOACK,
+            };
+            context.set_alpn_select_callback(move |_, offered| {
+                select_next_proto(protocols, offered).ok_or(without_a_common_one)
+            });
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     shown::{fingerprint, serial, subject},
     story::Story,
 };
-use crate::wire::nonce::Nonce;
+use crate::{hello::Heard, page::Face, wire::nonce::Nonce};
 
 /// The nonce of a request: the last one in its path, else the one in its header.
 pub(super) fn nonce(request: &Parts) -> Option<Nonce> {
@@ -19,8 +19,28 @@ pub(super) fn nonce(request: &Parts) -> Option<Nonce> {
     Nonce::all_in(request.uri.path().as_bytes()).next_back().or_else(in_header)
 }
 
-/// The body of a response.
-pub(super) fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<Nonce>) -> Value {
+/// The path at which a backend says what the ClientHello offered.
+const HELLO: &str = "/hello";
+
+/// What a response consists of, and of which media type that is.
+pub(super) fn answer(
+    port: &Port,
+    story: &Story,
+    request: &Parts,
+    nonce: Option<Nonce>,
+) -> (&'static str, String) {
+    let heard = || Some(Heard::new(Some(port.name()), story.accepted(), story.hello()?));
+    match heard().filter(|_| request.uri.path() == HELLO) {
+        Some(heard) if Face::accepted(&request.headers) == Face::Page => {
+            ("text/html; charset=utf-8", heard.page())
+        }
+        Some(heard) => ("application/json", heard.json()),
+        None => ("application/json", format!("{}\n", body(port, story, request, nonce))),
+    }
+}
+
+/// Who answered, to what, and how the connection looks from this end.
+fn body(port: &Port, story: &Story, request: &Parts, nonce: Option<Nonce>) -> Value {
     let accepted = story.accepted();
     let hello = story.hello();
     let chain = story.client_chain();

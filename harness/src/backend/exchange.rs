@@ -97,11 +97,11 @@ impl Exchange {
         if self.story.fault_at(FaultPhase::Headers) == Some(FaultAction::Drip) {
             self.tls.change_tap(Tap::drip);
         }
-        let echo = echo::body(&self.port, &self.story, &head, nonce);
-        let mut response = Response::new(self.body(format!("{echo}\n").into(), is_answer, demands));
+        let (kind, whole) = echo::answer(&self.port, &self.story, &head, nonce);
+        let mut response = Response::new(self.body(whole.into(), is_answer, demands));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         if let Ok(name) = HeaderValue::from_str(self.port.name()) {
             headers.insert(BACKEND_HEADER, name);
         }

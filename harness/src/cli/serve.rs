@@ -1,6 +1,5 @@
 //! `gauntlet serve`: keeps backends up, for debugging by hand or for a gateway elsewhere.
 
-mod everything;
 mod watch;
 
 use std::{
@@ -40,8 +39,8 @@ use crate::{
 /// lines that can be pasted.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Backends (`gauntlet list backends`), joined by + to compose them; all if none is named. `accepts-everything` answers each
-    /// caller with what its ClientHello offered.
+    /// Backends (`gauntlet list backends`), joined by + to compose them; all if none is named. Each says at /hello what the
+    /// caller's ClientHello offered; `accepts-everything` lets every client get that far.
     #[arg(value_name = "BACKEND[+BACKEND…]")]
     backends: Vec<String>,
     /// The address to listen on. Anything but loopback opens weak TLS to other machines.
@@ -122,9 +121,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(url) = &arguments.check {
         return check::check(url);
     }
-    let takes_all = arguments.backends.iter().any(|name| name == everything::NAME);
-    let plan =
-        if takes_all && arguments.backends.len() == 1 { Vec::new() } else { plan(&arguments.backends)? };
+    let plan = plan(&arguments.backends)?;
     let names = certs::names(&arguments.name)?;
     if arguments.port_base.is_some_and(|base| usize::from(u16::MAX - base) < plan.len()) {
         return Err(input_error!(
@@ -165,25 +162,14 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         // First, because it makes a backend when it is called, and some of the others have keys that take seconds.
         let front = Arc::new(Front::start(&pki, &for_names).await.map_err(could_not_start)?);
         let fleet = Fleet::start(&plan, &pki, &options).await.map_err(could_not_start)?;
-        let everything = if takes_all {
-            // The port after the one for all names.
-            let port = options.port_base.map_or(0, |_| front.address().port().wrapping_add(1));
-            let address = SocketAddr::new(arguments.bind, port);
-            Some(everything::start(&pki, address, options.names.clone(), arguments.json).await?)
-        } else {
-            None
-        };
         let up = fleet.backends().iter().map(|backend| (backend.address().port(), backend.status_url()));
-        let mut served: Vec<_> = plan
+        let served: Vec<_> = plan
             .iter()
             .zip(up)
             .map(|(composed, (port, status_url))| {
                 Served::new(composed, port, status_url, front.address(), &files)
             })
             .collect();
-        if let Some(server) = &everything {
-            served.push(Served::everything(server.address(), front.address(), &files)?);
-        }
         if !arguments.bind.is_loopback() {
             streams::note(&warning(&served, front.address()));
         }
@@ -205,7 +191,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
             _ = signals.received() => {}
             told = told => told?,
         }
-        drop((control, front, everything));
+        drop((control, front));
         recording::conclude(&recorder);
         Ok(ExitCode::SUCCESS)
     })
@@ -277,8 +263,7 @@ fn plan(named: &[String]) -> Result<Vec<Composed>, Failure> {
             .map(|(name, _, profile)| Composed::single(name, profile))
             .collect());
     }
-    let named = named.iter().filter(|name| *name != everything::NAME);
-    named.map(|name| catalogue().backend(name).map_err(Failure::input)).collect()
+    named.iter().map(|name| catalogue().backend(name).map_err(Failure::input)).collect()
 }
 
 fn private_folder() -> Result<RunFolder, Failure> {
@@ -306,15 +291,6 @@ fn write_files(pki: &Pki, folder: &Path) -> Result<Files, Failure> {
 }
 
 impl Served {
-    /// The server that takes every client; its callers see a sound backend.
-    fn everything(address: SocketAddr, front: SocketAddr, files: &Files) -> Result<Self, Failure> {
-        let mut sound = catalogue().backend(DEFAULT_BACKEND).map_err(Failure::input)?;
-        everything::NAME.clone_into(&mut sound.name);
-        everything::SUMMARY.clone_into(&mut sound.profile.summary);
-        let served = Self::new(&sound, address.port(), None, front, files);
-        Ok(Self { url_by_name: None, curl_by_name: None, not_by_name: None, expect: None, ..served })
-    }
-
     fn new(
         composed: &Composed,
         port: u16,

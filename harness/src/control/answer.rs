@@ -10,7 +10,7 @@ use hyper::{
     body::Frame,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use serde::Serialize;
@@ -89,6 +89,15 @@ pub(super) fn of(status: StatusCode, kind: &'static str, body: impl Into<Bytes>)
     let mut response = Response::new(Full::new(body.into()).boxed_unsync());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A page, under this policy. Another caller may get another form of it.
+pub(super) fn page(page: &str, policy: &str) -> Response<Body> {
+    let mut response = of(StatusCode::OK, "text/html; charset=utf-8", page.to_owned());
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::from_str(policy).ok().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     response
 }
 

@@ -2,10 +2,7 @@
 
 use std::sync::LazyLock;
 
-use hyper::{
-    HeaderMap, Response, StatusCode,
-    header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderValue, VARY},
-};
+use hyper::Response;
 use serde_json::{Value, json};
 
 use super::{
@@ -43,57 +40,9 @@ GET  /hello                  what each caller's ClientHello offered: ?since= ?ba
 GET  /hello/ID               one of them, by the number of its connection in the ledger
 ";
 
-/// What somebody wants to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Page,
-    Json,
-}
-
-impl Kind {
-    /// What is liked best of what there is (RFC 9110 12.5.1); text for who does not care.
-    pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let ranges: Vec<&str> = headers
-            .get_all(ACCEPT)
-            .iter()
-            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-            .collect();
-        let liked =
-            |kind: Self| ranges.iter().filter_map(|range| kind.liked(range)).max().map_or(0, |(_, q)| q);
-        let mut best = Self::Text;
-        for kind in [Self::Page, Self::Json] {
-            if liked(kind) > liked(best) {
-                best = kind;
-            }
-        }
-        best
-    }
-
-    /// How precisely a range names it, and its weight in thousandths; none if it does not fit.
-    fn liked(self, range: &str) -> Option<(u8, u16)> {
-        let mut parts = range.split(';').map(str::trim);
-        let (kind, subkind) = match self {
-            Self::Text => ("text", "plain"),
-            Self::Page => ("text", "html"),
-            Self::Json => ("application", "json"),
-        };
-        let precision = match parts.next()?.to_ascii_lowercase().split_once('/')? {
-            ("*", "*") => 0,
-            (first, "*") if first == kind => 1,
-            (first, second) if (first, second) == (kind, subkind) => 2,
-            _ => return None,
-        };
-        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f64>().ok()).unwrap_or(1.0);
-        // Three digits at most (RFC 9110 12.4.2).
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
-        Some((precision, (weight.clamp(0.0, 1.0) * 1000.0) as u16))
-    }
-}
-
-/// The page. It asks for the rest itself, and nobody else for anything.
+/// The page, and its policy. It asks for the rest itself, and for nothing from elsewhere.
 pub(super) fn page() -> Response<Body> {
-    static PAGE: LazyLock<(String, Option<HeaderValue>)> = LazyLock::new(|| {
+    static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
         let (style, script) = (THEME.to_owned() + STYLE, ELEMENTS.to_owned() + SCRIPT);
         let policy = format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; \
@@ -101,15 +50,9 @@ pub(super) fn page() -> Response<Body> {
             digest(&style),
             digest(&script),
         );
-        let page = TEMPLATE.replace("{{ style }}", &style).replace("{{ script }}", &script);
-        (page, HeaderValue::from_str(&policy).ok())
+        (TEMPLATE.replace("{{ style }}", &style).replace("{{ script }}", &script), policy)
     });
-    let (page, policy) = &*PAGE;
-    let mut response = answer::of(StatusCode::OK, "text/html; charset=utf-8", page.as_str());
-    let headers = response.headers_mut();
-    headers.extend(policy.clone().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
-    response
+    answer::page(&PAGE.0, &PAGE.1)
 }
 
 /// The same as JSON: the backends by family, the sound ones first, and what callers need.
@@ -136,24 +79,4 @@ pub(super) fn overview(told: &[Told<'_>], front: &Front, files: &Files) -> Value
         "certs": certificates::names(),
         "pfx_password": PFX_PASSWORD,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case(None, Kind::Text)]
-    #[case(Some("*/*"), Kind::Text)]
-    #[case(Some("application/json"), Kind::Json)]
-    #[case(Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), Kind::Page)]
-    #[case(Some("text/html;q=0.5, application/json"), Kind::Json)]
-    #[case(Some("text/*, application/json;q=0"), Kind::Text)]
-    #[case(Some("image/png"), Kind::Text)]
-    fn what_is_liked_best_is_what_comes(#[case] accept: Option<&str>, #[case] kind: Kind) {
-        let headers = accept.map(|accept| (ACCEPT, accept.parse().unwrap()));
-        assert_eq!(Kind::accepted(&headers.into_iter().collect()), kind);
-    }
 }

@@ -13,16 +13,18 @@ use super::{
     answer::{self, Body, Problem},
     certificates,
     chronicle::Noted,
-    guard,
-    hello::Offered,
-    landing::{self, Kind},
+    guard, landing,
     prospect::Prospect,
     query::Wanted,
     routes::Route,
     script, stream,
     told::Told,
 };
-use crate::backend::{Backend, FleetError, Front, by_hand};
+use crate::{
+    backend::{Backend, FleetError, Front, by_hand},
+    hello::{self, Heard},
+    page::{Face, digest},
+};
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
@@ -44,10 +46,10 @@ async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Resp
     let route = Route::of(request.method(), state.path(request.uri().path())?)?;
     let host = host(request.headers());
     match route {
-        Route::Landing => match Kind::accepted(request.headers()) {
-            Kind::Text => Ok(answer::of(StatusCode::OK, "text/plain; charset=utf-8", landing::TEXT)),
-            Kind::Page => Ok(landing::page()),
-            Kind::Json => {
+        Route::Landing => match Face::accepted(request.headers()) {
+            Face::Text => Ok(answer::of(StatusCode::OK, "text/plain; charset=utf-8", landing::TEXT)),
+            Face::Page => Ok(landing::page()),
+            Face::Json => {
                 let fleet = state.fleet.read().await;
                 let told: Vec<_> =
                     fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
@@ -101,22 +103,43 @@ async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Resp
         }
         Route::Hellos => {
             let (entries, last) = entries(&state, &Wanted::of(request.uri())?).await;
-            let hellos = entries.into_iter().map(|noted| {
-                let entry = noted.entry();
-                Offered::of(&entry).and_then(|offered| serde_json::to_string(&offered).ok())
-            });
-            Ok(answer::list(last, "hellos", hellos))
+            Ok(match Face::accepted(request.headers()) {
+                Face::Page => {
+                    let hellos: Vec<_> = entries.iter().filter_map(heard).collect();
+                    answer::page(&hello::list(&hellos), &policy())
+                }
+                Face::Text | Face::Json => {
+                    let hellos = entries.into_iter().map(|noted| serde_json::to_string(&heard(&noted)?).ok());
+                    answer::list(last, "hellos", hellos)
+                }
+            })
         }
         Route::Hello(id) => {
-            let nobody =
+            let missing =
                 || Problem::not_found(format!("no ClientHello has the number {id}; /hello lists them"));
-            let wanted = Wanted { since: id.checked_sub(1).ok_or_else(nobody)?, ..Wanted::default() };
+            let wanted = Wanted { since: id.checked_sub(1).ok_or_else(missing)?, ..Wanted::default() };
             let (entries, _) = state.read(&wanted).await;
-            let noted = entries.first().filter(|noted| noted.sequence == id).ok_or_else(nobody)?;
-            let entry = noted.entry();
-            Ok(answer::json(StatusCode::OK, &Offered::of(&entry).ok_or_else(nobody)?))
+            let noted = entries.first().filter(|noted| noted.sequence == id);
+            let heard = noted.and_then(heard).ok_or_else(missing)?;
+            Ok(match Face::accepted(request.headers()) {
+                Face::Page => answer::page(&heard.page(), &policy()),
+                Face::Text | Face::Json => answer::json(StatusCode::OK, &heard),
+            })
         }
     }
+}
+
+/// The caller behind an entry; none if no ClientHello came.
+fn heard(noted: &Noted) -> Option<Heard> {
+    let entry = noted.entry();
+    let offered = entry.saw.client_hello.as_ref()?;
+    let heard = Heard::new(entry.backend.as_deref(), Some(&entry.saw), offered);
+    Some(Heard { id: Some(entry.sequence), ..heard })
+}
+
+/// The policy of a page with nothing but a style sheet.
+fn policy() -> String {
+    format!("default-src 'none'; style-src '{}'; frame-ancestors 'none'", digest(hello::STYLE))
 }
 
 /// Starts a backend, unless there is one of this name.

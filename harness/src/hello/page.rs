@@ -1,29 +1,23 @@
-//! The answer as a page: one file, nothing beside it, nothing that runs.
+//! What clients offered, as a page: one file, nothing beside it, nothing that runs.
 
-use super::kept::Heard;
+use minijinja::{AutoEscape, Environment, Value, context};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
+use super::Heard;
+
+const TEMPLATE: &str = include_str!("page.html.j2");
+
+/// The style sheet of the page; a policy allows it by its digest.
+pub(crate) const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
                      th{text-align:left;vertical-align:top;padding-right:1em;white-space:nowrap}\
                      td{overflow-wrap:anywhere}code{font-size:.9em}";
 
 /// One caller.
 pub(super) fn one(heard: &Heard) -> String {
     let offered = &heard.offered;
-    let versions = offered.versions.as_ref().map(ToString::to_string).unwrap_or_default();
-    let outcome = match (&heard.agreed, &heard.failure) {
-        (Some(agreed), _) => {
-            let version = agreed.version.map_or("", |version| version.as_str());
-            let parts =
-                [Some(version), Some(&agreed.cipher), agreed.group.as_deref(), agreed.alpn.as_deref()];
-            format!("agreed on {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
-        }
-        (None, Some(failure)) => format!("the handshake failed: {failure}"),
-        (None, None) => String::new(),
-    };
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let rows = [
-        ("Outcome", outcome),
-        ("Versions", versions),
+        ("Outcome", outcome(heard)),
+        ("Versions", versions(heard)),
         ("Cipher suites", offered.ciphers.join(" ")),
         ("Groups", offered.groups.join(" ")),
         ("Key shares", offered.key_shares.join(" ")),
@@ -37,97 +31,63 @@ pub(super) fn one(heard: &Heard) -> String {
         ("JA4", offered.ja4.clone()),
         ("Length", format!("{} bytes", offered.length)),
     ];
-    let rows: String = rows
-        .iter()
-        .map(|(label, text)| format!("<tr><th>{label}</th><td><code>{}</code></td></tr>\n", escaped(text)))
-        .collect();
-    let lacks: String = heard
-        .lacks
-        .iter()
-        .map(|lack| {
-            format!("<li>Cannot reach {}: {}.</li>\n", escaped(&lack.servers), escaped(&lack.because))
-        })
-        .collect();
-    let lacks = if lacks.is_empty() {
-        "<p>Nothing is missing.</p>\n".to_owned()
-    } else {
-        format!("<ul>\n{lacks}</ul>\n")
-    };
-    page(
-        &format!("ClientHello {}", heard.id),
-        &format!(
-            "<table>\n{rows}</table>\n<h2>What is missing</h2>\n{lacks}\
-             <p><a href=\"/hello/{}\">this one again</a>, <a href=\"/hello\">all callers</a></p>\n",
-            heard.id
-        ),
-    )
+    let title = heard.id.map_or_else(|| "ClientHello".to_owned(), |id| format!("ClientHello {id}"));
+    page(context! { title, id => heard.id, rows, lacks => heard.lacks })
 }
 
-/// Everybody.
-pub(super) fn list(all: &[Heard]) -> String {
-    let rows: String = all
+/// All callers, the latest first.
+pub(crate) fn list(all: &[Heard]) -> String {
+    let callers: Vec<_> = all
         .iter()
         .rev()
         .map(|heard| {
-            let versions = heard.offered.versions.as_ref().map(ToString::to_string).unwrap_or_default();
-            let outcome = heard.failure.as_deref().unwrap_or("handshake completed");
-            format!(
-                "<tr><td><a href=\"/hello/{id}\">{id}</a></td><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>\n",
-                escaped(&heard.peer),
-                escaped(&versions),
-                escaped(&heard.offered.ja4),
-                escaped(outcome),
-                id = heard.id,
-            )
+            let (versions, outcome) = (versions(heard), outcome(heard));
+            context! { id => heard.id, backend => heard.backend, versions, ja4 => heard.offered.ja4, outcome }
         })
         .collect();
-    let head = "<tr><th>number</th><th>caller</th><th>versions</th><th>JA4</th><th>outcome</th></tr>\n";
-    page("ClientHellos, latest first", &format!("<table>\n{head}{rows}</table>\n"))
+    page(context! { title => "ClientHellos, latest first", callers })
 }
 
-fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title>\
-         <style>{STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n{body}</body>\n</html>\n"
-    )
-}
-
-/// What a caller has said, as text and nothing else.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            letter if letter.is_control() => safe.extend(letter.escape_default()),
-            letter => safe.push(letter),
+fn outcome(heard: &Heard) -> String {
+    match (&heard.agreed, &heard.failure) {
+        (Some(agreed), _) => {
+            let rest = [&agreed.cipher, &agreed.group, &agreed.alpn].into_iter().flatten();
+            let parts: Vec<&str> =
+                std::iter::once(agreed.version.as_str()).chain(rest.map(String::as_str)).collect();
+            format!("agreed on {}", parts.join(", "))
         }
+        (None, Some(failure)) => format!("the handshake failed: {failure}"),
+        (None, None) => "no handshake".to_owned(),
     }
-    safe
+}
+
+fn versions(heard: &Heard) -> String {
+    heard.offered.versions.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn page(content: Value) -> String {
+    let mut page = Environment::new();
+    page.set_auto_escape_callback(|_| AutoEscape::Html);
+    page.set_trim_blocks(true);
+    page.set_lstrip_blocks(true);
+    // A terminal obeys control characters, also where they are in a page.
+    page.add_filter("plain", |text: String| text.replace(char::is_control, "\u{fffd}"));
+    let content = context! { style => Value::from_safe_string(STYLE.to_owned()), ..content };
+    page.render_str(TEMPLATE, content).expect("the template is compiled in and fits its content")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{hello::lacks, wire::client_hello};
+    use crate::wire::client_hello;
 
     #[test]
     fn what_callers_say_cannot_become_a_tag() {
         let mut offered = client_hello::facts(&[]);
         offered.server_name = Some("<script>alert(\"x\")</script>".to_owned());
         offered.alpn = vec!["a&b\u{1b}[2J".to_owned()];
-        let lacks = lacks(&offered);
-        let heard = Heard {
-            id: 7,
-            peer: "127.0.0.1".to_owned(),
-            agreed: None,
-            failure: Some("no <shared> cipher".to_owned()),
-            lacks,
-            offered,
-        };
+        let failure = Some("no <shared> cipher".to_owned());
+        let heard = Heard { id: Some(7), failure, ..Heard::new(Some("plain-good"), None, &offered) };
         let page = one(&heard) + &list(&[heard]);
         assert!(
             !page.contains("<script") && !page.contains("<shared>") && !page.contains('\u{1b}'),
@@ -135,5 +95,6 @@ mod tests {
         );
         assert!(page.contains("&lt;script&gt;") && page.contains("a&amp;b"), "{page}");
         assert!(page.contains("Cannot reach TLS 1.3-only servers"), "{page}");
+        assert!(page.contains("<a href=\"hello/7\">7</a>"), "{page}");
     }
 }

@@ -130,6 +130,7 @@ fn as_backend(target: &TargetRecord) -> BackendProfile {
         versions: (!versions.is_empty()).then(|| Versions::of(&versions)),
         ciphers: particular_ciphers(target),
         groups: particular_groups(target),
+        accepts: None,
         dh_parameters: weak_parameters(target),
         certificate: certificate(target),
         client_certificate: demand.map(|demand| Demand { asked: demand.asked, need: demand.need }),

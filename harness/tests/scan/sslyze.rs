@@ -120,6 +120,7 @@ fn is_telling(name: &str, profile: &BackendProfile) -> bool {
         .is_none_or(|fault| fault.does == FaultAction::OmitCloseNotify && fault.at == FaultPhase::Close);
     let differs = profile.versions.is_some()
         || profile.ciphers.is_some()
+        || profile.accepts.is_some()
         || profile.groups.is_some()
         || profile.dh_parameters.is_some()
         || profile.client_certificate.is_some()

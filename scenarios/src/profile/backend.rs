@@ -19,6 +19,9 @@ pub struct BackendProfile {
     /// The cipher suites it accepts, in its order; all that have a use if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ciphers: Option<Vec<CipherSuite>>,
+    /// Whether it accepts more than suites that have a use, and shows more than one certificate; no if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<Accepts>,
     /// The key-exchange groups it accepts, in its order; all that current peers have if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Group>>,
@@ -135,6 +138,15 @@ impl BackendProfile {
     pub fn asks_late(&self) -> bool {
         self.renegotiation.is_some()
             || self.client_certificate.is_some_and(|demand| demand.asked == DemandTime::AfterRequest)
+    }
+}
+
+closed_list! {
+    /// How much a backend accepts beyond what has a use.
+    Accepts as "breadth of a backend" {
+        /// Every cipher suite that its TLS library has, those without encryption and without a certificate too; a certificate
+        /// of each kind of key that old clients want, ECDSA and RSA; HTTP/1.1 where the client names other protocols.
+        Everything = "everything",
     }
 }
 
