@@ -5,7 +5,6 @@
 //! container. No web page but its own gets anything out of it, or done by it: `control/guard.rs`. Where other users of
 //! the machine are not to get at it either, each path begins with a secret.
 
-mod answer;
 mod certificates;
 mod chronicle;
 mod guard;
@@ -13,15 +12,12 @@ mod landing;
 mod operations;
 mod prospect;
 mod query;
-mod routes;
 mod script;
 mod stream;
 mod told;
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use tls_gauntlet_certs::Name;
 use tokio::{
@@ -30,7 +26,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::backend::{Fleet, Front, by_hand::Files};
+use crate::{
+    backend::{Fleet, Front, by_hand::Files},
+    http,
+    limits::Limits,
+};
 use chronicle::{Chronicle, Noted};
 use query::Wanted;
 
@@ -106,7 +106,7 @@ impl Control {
         let (names, chronicle) = (fleet.names().to_vec(), Chronicle::begin(now));
         let state = Arc::new(State { fleet: RwLock::new(fleet), front, chronicle, names, secret, files });
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::clone(&state)));
+        server.spawn(http::serve(listener, operations::router(Arc::clone(&state)), Limits::default().peer));
         Ok(Self { address, state, _server: server })
     }
 
@@ -203,25 +203,6 @@ impl News {
         tokio::select! {
             changed = self.fleet.changed() => changed.ok(),
             changed = self.front.changed() => changed.ok(),
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // A connection that broke before it was there, or a system that has none left: the next one may do.
-                let Ok((stream, _)) = accepted else { tokio::task::yield_now().await; continue };
-                let state = Arc::clone(&state);
-                connections.spawn(async move {
-                    let service = service_fn(|request| operations::answer(Arc::clone(&state), request));
-                    // Who hangs up wants no answer.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
         }
     }
 }

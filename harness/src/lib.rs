@@ -44,6 +44,7 @@ mod ffi;
 #[cfg(feature = "matrix")]
 pub mod gateway;
 pub mod hello;
+mod http;
 #[cfg(feature = "matrix")]
 pub mod late;
 pub mod limits;

@@ -40,6 +40,10 @@ bounds! {
     MESSAGE = 4000, "characters";
 }
 
+/// How long the kernel is left alone after it has refused to hand a connection over (too many open files), unless
+/// a connection ends before that.
+pub(crate) const BREATHER: Duration = Duration::from_millis(50);
+
 /// How long each thing may take. The defaults are generous: a deadline that strikes means something hangs, not that
 /// the machine is busy. Only the two short ones, given to gateways on the routes of stalling backends, end in time.
 #[derive(Debug, Clone, Copy)]

@@ -21,9 +21,9 @@ mod operations;
 
 use std::{io, net::Ipv4Addr, net::SocketAddr, sync::Arc};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{http, limits::Limits};
 
 pub use agent::{Agent, CannotAsk, Refresh};
 pub use held::{Asked, Material, Refusal, Store};
@@ -47,7 +47,7 @@ impl Vault {
         let address = listener.local_addr()?;
         let store = Arc::new(Store::default());
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::clone(&store)));
+        server.spawn(http::serve(listener, operations::router(Arc::clone(&store)), Limits::default().peer));
         Ok(Self { address, store, _server: server })
     }
 
@@ -61,23 +61,5 @@ impl Vault {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
-    }
-}
-
-async fn serve(listener: TcpListener, store: Arc<Store>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { tokio::task::yield_now().await; continue };
-                let store = Arc::clone(&store);
-                connections.spawn(async move {
-                    let service = service_fn(|request| operations::answer(Arc::clone(&store), request));
-                    // Who hangs up wants no answer.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }

@@ -10,10 +10,7 @@ use tokio::{
 };
 
 use super::ledger::Ledger;
-
-/// How long the kernel is left alone after it has refused to hand a connection over (too many open files), unless
-/// a connection ends before that.
-pub(super) const BREATHER: Duration = Duration::from_millis(50);
+use crate::limits::BREATHER;
 
 /// Connections that may wait to be let in; the kernel's own maximum bounds it.
 const BACKLOG: u32 = 4096;

@@ -1,29 +1,30 @@
 //! Where certificates say that their status is to be had: revocation lists and OCSP responses, in HTTP without TLS.
 
 use std::{
-    convert::Infallible,
     future, io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn,
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Uri, header::CONTENT_TYPE};
 use time::Duration;
 use tls_gauntlet_certs::{Circumstances, CrlKind, Identity, OcspKind, Pki};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, StatusFault, StatusSource};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    task::{AbortHandle, JoinSet},
-    time::timeout,
+    net::{TcpListener, TcpSocket},
+    task::AbortHandle,
 };
 
-use super::door::BREATHER;
-use crate::limits::REQUEST_BODY;
+use crate::{
+    http::{self, Problem},
+    limits::REQUEST_BODY,
+};
 
 /// The addresses that a fleet's certificates point to, one point for each backend that needs one. They answer until
 /// this is dropped.
@@ -128,7 +129,8 @@ impl StatusService {
         });
         let points = points.collect::<Result<_, E>>()?;
         let desk = Arc::new(Desk { points, pki: Arc::clone(pki), patience });
-        self.server = Some(tokio::spawn(let_in(listener, desk)).abort_handle());
+        let router = Router::new().fallback(answer).with_state(desk);
+        self.server = Some(tokio::spawn(http::serve(listener, router, patience)).abort_handle());
         Ok(())
     }
 }
@@ -197,83 +199,25 @@ pub(super) fn circumstances(status_url: Option<&str>, expires_in: Duration) -> C
     circumstances
 }
 
-async fn let_in(listener: TcpListener, desk: Arc<Desk>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&desk)));
-                }
-                // That connection is gone, or there are too many files; others must get on to close some.
-                Err(_) => {
-                    let _ = timeout(BREATHER, connections.join_next()).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
+/// The point knows whom it is about, whatever certificate the question names (RFC 6960 A.1: in the body, or at the end of
+/// the path).
+async fn answer(State(desk): State<Arc<Desk>>, uri: Uri, body: Body) -> Result<Response, Problem> {
+    http::whole(body, REQUEST_BODY, desk.patience).await?;
+    let mut parts = uri.path().split('/').skip(1);
+    let index = parts.next().and_then(|index| index.parse::<usize>().ok());
+    let point = index.and_then(|index| desk.points.get(index)?.as_ref());
+    let word = parts.next();
+    let point = point.filter(|(point, _)| point.url.rsplit('/').next() == word);
+    let nothing = || Problem::not_found("the status of no certificate is to be had here");
+    let (point, identity) = point.ok_or_else(nothing)?;
+    point.lock().push(point.source);
+    if point.fault == Some(StatusFault::Slow) {
+        future::pending::<()>().await;
     }
-}
-
-async fn serve(stream: TcpStream, desk: Arc<Desk>) {
-    // Fails only on a connection that is gone already.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request).await) });
-    // How a caller leaves is its own affair.
-    let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(desk.patience)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-}
-
-impl Desk {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let path = request.uri().path().to_owned();
-        // The point knows whom it is about, whatever certificate the question names (RFC 6960 A.1: in the body, or at the
-        // end of the path). So the body is read as far as the connection needs it to go on, and nothing of it is kept.
-        if timeout(self.patience, drained(request.into_body())).await != Ok(true) {
-            return own(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        let mut parts = path.split('/').skip(1);
-        let index = parts.next().and_then(|index| index.parse::<usize>().ok());
-        let Some(Some((point, identity))) = index.and_then(|index| self.points.get(index)) else {
-            return own(StatusCode::NOT_FOUND);
-        };
-        if !path.contains(point.url.rsplit('/').next().unwrap_or_default()) {
-            return own(StatusCode::NOT_FOUND);
-        }
-        point.lock().push(point.source);
-        if point.fault == Some(StatusFault::Slow) {
-            future::pending::<()>().await;
-        }
-        let Ok(content) = point.answer(&self.pki, identity) else {
-            return own(StatusCode::INTERNAL_SERVER_ERROR);
-        };
-        let mut response = Response::new(Full::new(Bytes::from(content)));
-        let kind = match point.source {
-            StatusSource::Crl => "application/pkix-crl",
-            StatusSource::Ocsp => "application/ocsp-response",
-        };
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-        response
-    }
-}
-
-/// Reads a body to its end, unless it is longer than anybody needs.
-async fn drained(mut body: Incoming) -> bool {
-    let mut length = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        length += frame.data_ref().map_or(0, Bytes::len);
-        if length > REQUEST_BODY {
-            return false;
-        }
-    }
-    true
-}
-
-fn own(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    response
+    let content = point.answer(&desk.pki, identity).map_err(|error| Problem::internal(&error))?;
+    let kind = match point.source {
+        StatusSource::Crl => "application/pkix-crl",
+        StatusSource::Ocsp => "application/ocsp-response",
+    };
+    Ok(([(CONTENT_TYPE, kind)], content).into_response())
 }

@@ -12,7 +12,7 @@ use hyper::{
 };
 use tls_gauntlet_certs::Name;
 
-use super::answer::Problem;
+use crate::http::Problem;
 
 /// What nobody can register a name below: RFC 6761, RFC 6762 3, and `internal`, which ICANN keeps for private use.
 const PRIVATE: [&str; 6] = ["localhost", "test", "example", "invalid", "local", "internal"];

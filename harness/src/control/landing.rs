@@ -2,20 +2,16 @@
 
 use std::sync::LazyLock;
 
-use hyper::Response;
+use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{
-    PFX_PASSWORD,
-    answer::{self, Body},
-    certificates,
-    told::Told,
-};
+use super::{PFX_PASSWORD, certificates, told::Told};
 use crate::{
     backend::{
         DEFAULT_BACKEND, Front,
         by_hand::{self, Files},
     },
+    http,
     page::{ELEMENTS, THEME, digest},
 };
 
@@ -41,7 +37,7 @@ GET  /hello/ID               one of them, by the number of its connection in the
 ";
 
 /// The page, and its policy. It asks for the rest itself, and for nothing from elsewhere.
-pub(super) fn page() -> Response<Body> {
+pub(super) fn page() -> Response {
     static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
         let (style, script) = (THEME.to_owned() + STYLE, ELEMENTS.to_owned() + SCRIPT);
         let policy = format!(
@@ -52,7 +48,7 @@ pub(super) fn page() -> Response<Body> {
         );
         (TEMPLATE.replace("{{ style }}", &style).replace("{{ script }}", &script), policy)
     });
-    answer::page(&PAGE.0, &PAGE.1)
+    http::page(&PAGE.0, &PAGE.1)
 }
 
 /// The same as JSON: the backends by family, the sound ones first, and what callers need.

@@ -1,132 +1,195 @@
 //! What each request does.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header::HOST};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Request, State, rejection::PathRejection},
+    middleware::{Next, from_fn_with_state, map_response},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use hyper::{
+    HeaderMap, StatusCode, Uri,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
+    http::uri::PathAndQuery,
+};
 use serde_json::json;
 use tls_gauntlet_scenarios::{UnknownName, catalogue};
 use tokio::time::timeout;
 
 use super::{
-    OPENAPI, State,
-    answer::{self, Body, Problem},
-    certificates,
+    OPENAPI, State as Shared, certificates,
     chronicle::Noted,
     guard, landing,
     prospect::Prospect,
-    query::Wanted,
-    routes::Route,
+    query::{EXACT, Wanted, number},
     script, stream,
     told::Told,
 };
 use crate::{
     backend::{Backend, FleetError, Front, by_hand},
     hello::{self, Heard},
+    http::{self, Problem, json},
+    limits::{Limits, REQUEST_BODY},
     page::{Face, digest},
 };
-
-/// The largest body that is read.
-const LARGEST: usize = 64 * 1024;
 
 /// The most backends there may be: each holds a port, and its certificates.
 const MOST: usize = 1000;
 
-/// Answers one request, whatever it is.
-pub(super) async fn answer(
-    state: Arc<State>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let answer = carry_out(state, request).await.unwrap_or_else(|problem| problem.answer());
-    Ok(answer::for_nobody_else(answer))
+type Asked = State<Arc<Shared>>;
+
+/// A segment of the path.
+type Segment = Result<Path<String>, PathRejection>;
+
+/// Every path of `openapi.json`, behind the guard and the secret.
+pub(super) fn router(state: Arc<Shared>) -> Router {
+    let paths = Router::new()
+        .route("/", get(overview))
+        .route("/healthz", get(health))
+        .route("/openapi.json", get(|| async { ([(CONTENT_TYPE, "application/json")], OPENAPI) }))
+        .route("/backends", get(backends))
+        .route("/backends/{name}", get(backend).put(add))
+        .route("/backends/{name}/script", post(follow_script))
+        .route("/certs", get(|| async { json(StatusCode::OK, &certificates::names()) }))
+        .route("/certs/{file}", get(certificate))
+        .route("/ledger", get(ledger))
+        .route("/ledger/stream", get(ledger_stream))
+        .route("/hello", get(hellos))
+        .route("/hello/{id}", get(hello))
+        .fallback(nothing)
+        .layer(map_response(Problem::of_method))
+        .with_state(Arc::clone(&state));
+    Router::new().fallback_service(paths).layer(from_fn_with_state(state, enter))
 }
 
-async fn carry_out(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
-    guard::check(request.method(), request.headers(), &state.names)?;
-    let route = Route::of(request.method(), state.path(request.uri().path())?)?;
-    let host = host(request.headers());
-    match route {
-        Route::Landing => match Face::accepted(request.headers()) {
-            Face::Text => Ok(answer::of(StatusCode::OK, "text/plain; charset=utf-8", landing::TEXT)),
-            Face::Page => Ok(landing::page()),
-            Face::Json => {
-                let fleet = state.fleet.read().await;
-                let told: Vec<_> =
-                    fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
-                Ok(answer::json(StatusCode::OK, &landing::overview(&told, &state.front, &state.files)))
-            }
-        },
-        Route::OpenApi => Ok(answer::of(StatusCode::OK, "application/json", OPENAPI)),
-        Route::Health => {
-            let backends = state.fleet.read().await.backends().len();
-            let version = env!("CARGO_PKG_VERSION");
-            Ok(answer::json(
-                StatusCode::OK,
-                &json!({ "status": "ok", "version": version, "backends": backends }),
-            ))
+/// What every request passes: the guard, and the secret, without which the path is looked up.
+async fn enter(State(state): Asked, mut request: Request, next: Next) -> Response {
+    let entered = guard::check(request.method(), request.headers(), &state.names)
+        .and_then(|()| state.without_secret(request.uri()));
+    let response = match entered {
+        Ok(uri) => {
+            *request.uri_mut() = uri;
+            next.run(request).await
         }
-        Route::Backends => {
-            let fleet = state.fleet.read().await;
-            let all: Vec<_> = fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
-            Ok(answer::json(StatusCode::OK, &all))
-        }
-        Route::Backend(name) => {
-            let fleet = state.fleet.read().await;
-            Ok(answer::json(StatusCode::OK, &state.told(named(fleet.backends(), &name)?, &host)))
-        }
-        Route::Add(name) => add(&state, &name, &host).await,
-        Route::Script(name) => {
-            let faults = script::parse(&body(request.into_body()).await?)?;
-            let fleet = state.fleet.read().await;
-            let backend = named(fleet.backends(), &name)?;
-            backend.script(faults).await.map_err(|error| internal(&error))?;
-            Ok(answer::json(StatusCode::OK, &state.told(backend, &host)))
-        }
-        Route::Certificates => Ok(answer::json(StatusCode::OK, &certificates::names())),
-        Route::Certificate(name) => {
-            let pki = Arc::clone(state.fleet.read().await.pki());
-            let file = certificates::file(&pki, &name).map_err(|error| internal(&*error))?;
-            let file = file.ok_or_else(|| {
-                Problem::not_found(format!("there is no file \"{name}\"; /certs lists what there is"))
-            })?;
-            Ok(answer::of(StatusCode::OK, file.kind, file.content))
-        }
-        Route::Ledger => {
-            let wanted = Wanted::of(request.uri())?;
-            let (entries, last) = entries(&state, &wanted).await;
-            let entries = entries.into_iter().map(|noted| serde_json::to_string(&noted.entry()).ok());
-            Ok(answer::list(last, "entries", entries))
-        }
-        Route::LedgerStream => {
-            let wanted = Wanted::of(request.uri())?;
-            stream::events(state, wanted, request.headers()).await
-        }
-        Route::Hellos => {
-            let (entries, last) = entries(&state, &Wanted::of(request.uri())?).await;
-            Ok(match Face::accepted(request.headers()) {
-                Face::Page => {
-                    let hellos: Vec<_> = entries.iter().filter_map(heard).collect();
-                    answer::page(&hello::list(&hellos), &policy())
-                }
-                Face::Text | Face::Json => {
-                    let hellos = entries.into_iter().map(|noted| serde_json::to_string(&heard(&noted)?).ok());
-                    answer::list(last, "hellos", hellos)
-                }
-            })
-        }
-        Route::Hello(id) => {
-            let missing =
-                || Problem::not_found(format!("no ClientHello has the number {id}; /hello lists them"));
-            let wanted = Wanted { since: id.checked_sub(1).ok_or_else(missing)?, ..Wanted::default() };
-            let (entries, _) = state.read(&wanted).await;
-            let noted = entries.first().filter(|noted| noted.sequence == id);
-            let heard = noted.and_then(heard).ok_or_else(missing)?;
-            Ok(match Face::accepted(request.headers()) {
-                Face::Page => answer::page(&heard.page(), &policy()),
-                Face::Text | Face::Json => answer::json(StatusCode::OK, &heard),
-            })
+        Err(problem) => problem.into_response(),
+    };
+    sealed(response)
+}
+
+/// The response, kept from the pages of others, and from caches: what is told is of this moment, and the address may hold
+/// a secret.
+fn sealed(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut put = |name: HeaderName, value| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    put(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    put(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    put(REFERRER_POLICY, "no-referrer");
+    put(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}
+
+async fn nothing(uri: Uri) -> Problem {
+    Problem::not_found(format!("nothing is at {}; / lists what there is", uri.path()))
+}
+
+async fn overview(State(state): Asked, headers: HeaderMap) -> Response {
+    match Face::accepted(&headers) {
+        Face::Text => ([(CONTENT_TYPE, "text/plain; charset=utf-8")], landing::TEXT).into_response(),
+        Face::Page => landing::page(),
+        Face::Json => {
+            let (fleet, host) = (state.fleet.read().await, host(&headers));
+            let told: Vec<_> = fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
+            json(StatusCode::OK, &landing::overview(&told, &state.front, &state.files))
         }
     }
+}
+
+async fn health(State(state): Asked) -> Response {
+    let backends = state.fleet.read().await.backends().len();
+    let version = env!("CARGO_PKG_VERSION");
+    json(StatusCode::OK, &json!({ "status": "ok", "version": version, "backends": backends }))
+}
+
+async fn backends(State(state): Asked, headers: HeaderMap) -> Response {
+    let (fleet, host) = (state.fleet.read().await, host(&headers));
+    let all: Vec<_> = fleet.backends().iter().map(|backend| state.told(backend, &host)).collect();
+    json(StatusCode::OK, &all)
+}
+
+async fn backend(State(state): Asked, headers: HeaderMap, name: Segment) -> Result<Response, Problem> {
+    let (fleet, Path(name)) = (state.fleet.read().await, name?);
+    Ok(json(StatusCode::OK, &state.told(named(fleet.backends(), &name)?, &host(&headers))))
+}
+
+async fn follow_script(
+    State(state): Asked,
+    headers: HeaderMap,
+    name: Segment,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (Path(name), faults) =
+        (name?, script::parse(&http::whole(body, REQUEST_BODY, Limits::default().peer).await?)?);
+    let fleet = state.fleet.read().await;
+    let backend = named(fleet.backends(), &name)?;
+    backend.script(faults).await.map_err(|error| Problem::internal(&error))?;
+    Ok(json(StatusCode::OK, &state.told(backend, &host(&headers))))
+}
+
+async fn certificate(State(state): Asked, name: Segment) -> Result<Response, Problem> {
+    let (pki, Path(name)) = (Arc::clone(state.fleet.read().await.pki()), name?);
+    let file = certificates::file(&pki, &name).map_err(|error| Problem::internal(&*error))?;
+    let file = file.ok_or_else(|| {
+        Problem::not_found(format!("there is no file \"{name}\"; /certs lists what there is"))
+    })?;
+    Ok(([(CONTENT_TYPE, file.kind)], file.content).into_response())
+}
+
+async fn ledger(State(state): Asked, uri: Uri) -> Result<Response, Problem> {
+    let (entries, last) = entries(&state, &Wanted::of(&uri)?).await;
+    let entries = entries.into_iter().map(|noted| serde_json::to_string(&noted.entry()).ok());
+    Ok(http::list(last, "entries", entries))
+}
+
+async fn ledger_stream(State(state): Asked, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    stream::events(state, Wanted::of(&uri)?, &headers)
+}
+
+async fn hellos(State(state): Asked, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    let (entries, last) = entries(&state, &Wanted::of(&uri)?).await;
+    Ok(match Face::accepted(&headers) {
+        Face::Page => {
+            let hellos: Vec<_> = entries.iter().filter_map(heard).collect();
+            http::page(&hello::list(&hellos), &policy())
+        }
+        Face::Text | Face::Json => {
+            let hellos = entries.into_iter().map(|noted| serde_json::to_string(&heard(&noted)?).ok());
+            http::list(last, "hellos", hellos)
+        }
+    })
+}
+
+async fn hello(State(state): Asked, headers: HeaderMap, id: Segment) -> Result<Response, Problem> {
+    let Path(id) = id?;
+    let id = number("id", &id, EXACT)?;
+    let missing = || Problem::not_found(format!("no ClientHello has the number {id}; /hello lists them"));
+    let wanted = Wanted { since: id.checked_sub(1).ok_or_else(missing)?, ..Wanted::default() };
+    let (entries, _) = state.read(&wanted).await;
+    let noted = entries.first().filter(|noted| noted.sequence == id);
+    let heard = noted.and_then(heard).ok_or_else(missing)?;
+    Ok(match Face::accepted(&headers) {
+        Face::Page => http::page(&heard.page(), &policy()),
+        Face::Text | Face::Json => json(StatusCode::OK, &heard),
+    })
 }
 
 /// The caller behind an entry; none if no ClientHello came.
@@ -143,15 +206,16 @@ fn policy() -> String {
 }
 
 /// Starts a backend, unless there is one of this name.
-async fn add(state: &State, name: &str, host: &str) -> Result<Response<Body>, Problem> {
-    let composed = catalogue().backend(name).map_err(|error| match error {
+async fn add(State(state): Asked, headers: HeaderMap, name: Segment) -> Result<Response, Problem> {
+    let (Path(name), host) = (name?, host(&headers));
+    let composed = catalogue().backend(&name).map_err(|error| match error {
         UnknownName::NotFound { .. } | UnknownName::Option(_) => Problem::not_found(error),
         UnknownName::Contradiction(_) => Problem::new(StatusCode::CONFLICT, error),
     })?;
-    // Held until it is up, so that who asks for the same at the same time is told of it.
+    // Held until it is up, so that a second request for it finds it.
     let mut fleet = state.fleet.write().await;
-    if let Ok(backend) = named(fleet.backends(), name) {
-        return Ok(answer::json(StatusCode::OK, &state.told(backend, host)));
+    if let Ok(backend) = named(fleet.backends(), &name) {
+        return Ok(json(StatusCode::OK, &state.told(backend, &host)));
     }
     if fleet.backends().len() >= MOST {
         return Err(Problem::new(
@@ -161,13 +225,13 @@ async fn add(state: &State, name: &str, host: &str) -> Result<Response<Body>, Pr
     }
     let backend = fleet.add(&composed).await.map_err(|error| match error {
         FleetError::PortRange { .. } => Problem::new(StatusCode::CONFLICT, error),
-        error => internal(&error),
+        error => Problem::internal(&error),
     })?;
-    Ok(answer::json(StatusCode::CREATED, &state.told(backend, host)))
+    Ok(json(StatusCode::CREATED, &state.told(backend, &host)))
 }
 
 /// What is wanted of the ledger; if there is nothing yet, as soon as there is something, or when the time is up.
-async fn entries(state: &State, wanted: &Wanted) -> (Vec<Noted>, u64) {
+async fn entries(state: &Shared, wanted: &Wanted) -> (Vec<Noted>, u64) {
     let mut news = state.news().await;
     let found = async {
         loop {
@@ -191,12 +255,14 @@ fn named<'a>(backends: &'a [Backend], name: &str) -> Result<&'a Backend, Problem
     })
 }
 
-impl State {
-    /// A path without the secret that it has to begin with, if there is one.
-    fn path<'a>(&self, path: &'a str) -> Result<&'a str, Problem> {
-        let Some(secret) = &self.secret else { return Ok(path) };
-        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(secret.as_str()));
-        rest.filter(|rest| rest.starts_with('/')).ok_or_else(|| {
+impl Shared {
+    /// An address without the secret with which its path has to begin, if there is one.
+    fn without_secret(&self, uri: &Uri) -> Result<Uri, Problem> {
+        let Some(secret) = &self.secret else { return Ok(uri.clone()) };
+        let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let rest = whole.strip_prefix('/').and_then(|path| path.strip_prefix(secret.as_str()));
+        let rest = rest.filter(|rest| rest.starts_with('/')).and_then(|rest| rest.parse().ok());
+        rest.ok_or_else(|| {
             Problem::not_found("nothing is here; the address that `gauntlet serve` has printed is longer")
         })
     }
@@ -242,20 +308,4 @@ fn host(headers: &HeaderMap) -> String {
     } else {
         "localhost".to_owned()
     }
-}
-
-async fn body(body: Incoming) -> Result<Vec<u8>, Problem> {
-    match Limited::new(body, LARGEST).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().to_vec()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is longer than {LARGEST} bytes"),
-        )),
-        Err(error) => Err(Problem::bad_request(format!("the body did not come whole: {error}"))),
-    }
-}
-
-fn internal(error: &dyn std::error::Error) -> Problem {
-    let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}{cause}"))
 }

@@ -1,19 +1,18 @@
-//! What stands behind the question mark, and percent-encoding (RFC 3986 2.1).
+//! The parameters of the ledger, as queries have them.
 
 use std::time::Duration;
 
 use hyper::Uri;
 
-use super::answer::Problem;
-use crate::wire::nonce::Nonce;
+use crate::{http::Problem, wire::nonce::Nonce};
 
 /// The largest number that every JSON reader holds exactly (RFC 8259 6).
 pub(super) const EXACT: u64 = (1 << 53) - 1;
 
-/// The longest that anybody may have the ledger wait, in milliseconds: well below the ten seconds after which many HTTP clients give up.
+/// The longest that the ledger waits, in milliseconds: well below the ten seconds after which many HTTP clients give up.
 const LONGEST_WAIT: u64 = 5_000;
 
-/// The longest name of a backend that anybody may ask for.
+/// The longest name of a backend.
 const LONGEST_NAME: usize = 200;
 
 /// Which entries of the ledger are asked for.
@@ -32,10 +31,9 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn of(uri: &Uri) -> Result<Self, Problem> {
         let mut wanted = Self::default();
-        for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decoded(&value.replace('+', "%20"))?;
-            match decoded(key)?.as_str() {
+        for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            let value = value.into_owned();
+            match &*key {
                 "since" => wanted.since = number("since", &value, EXACT)?,
                 "wait_ms" => {
                     wanted.wait = Duration::from_millis(number("wait_ms", &value, LONGEST_WAIT)?);
@@ -79,23 +77,6 @@ fn backend(name: String) -> Result<String, Problem> {
             "\"{name}\" is no name of a backend; /backends lists those that are up"
         )))
     }
-}
-
-/// A segment of a path, or a value, without its percent-encoding.
-pub(super) fn decoded(text: &str) -> Result<String, Problem> {
-    let wrong = || Problem::bad_request(format!("\"{text}\" is not percent-encoded UTF-8"));
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or_else(wrong);
-        let value = digit()? * 16 + digit()?;
-        bytes.push(u8::try_from(value).map_err(|_| wrong())?);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong())
 }
 
 #[cfg(test)]

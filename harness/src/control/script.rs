@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tls_gauntlet_scenarios::{Fault, FaultAction};
 
-use super::answer::Problem;
+use crate::http::Problem;
 
 /// The most steps of a script.
 const MOST_STEPS: usize = 10;

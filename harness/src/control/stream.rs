@@ -2,48 +2,34 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use super::{
-    Follower, State,
-    answer::{Body, Problem},
-    chronicle::Entry,
-    query::Wanted,
-};
-use bytes::Bytes;
-use futures_util::stream;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::{
-    HeaderMap, Response,
-    body::Frame,
-    header::{CONTENT_TYPE, HeaderValue},
-};
+use axum::response::{IntoResponse, Response, Sse, sse::Event};
+use futures_util::{StreamExt, stream};
+use hyper::HeaderMap;
 
-/// Every entry that is wanted, those that are there at once, each with its number as its `id`. A caller who comes
+use super::{Follower, State, chronicle::Entry, query::Wanted};
+use crate::http::Problem;
+
+/// Every entry that is wanted, first those that are there, each with its number as its `id`. A caller who comes
 /// back says which one was the last (`Last-Event-ID`).
-pub(super) async fn events(
+pub(super) fn events(
     state: Arc<State>,
     mut wanted: Wanted,
     headers: &HeaderMap,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response, Problem> {
     if let Some(last) = headers.get("last-event-id") {
         let number = last.to_str().ok().and_then(|last| last.parse().ok());
         wanted.since =
             number.ok_or_else(|| Problem::bad_request("Last-Event-ID is not the number of an entry"))?;
     }
-    let events = stream::unfold(Follower::of(state, wanted), next);
-    let mut response = Response::new(StreamBody::new(events).boxed_unsync());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    Ok(response)
+    let entries = stream::unfold(Follower::of(state, wanted), |mut follower| async {
+        let entries = follower.next().await?;
+        Some((stream::iter(entries), follower))
+    });
+    Ok(Sse::new(entries.flatten().map(|entry| Ok::<_, Infallible>(event(&entry)))).into_response())
 }
 
-/// The next events, as soon as there are any.
-async fn next(mut follower: Follower) -> Option<(Result<Frame<Bytes>, Infallible>, Follower)> {
-    let entries = follower.next().await?;
-    let text: String = entries.iter().map(|entry| event(entry)).collect();
-    Some((Ok(Frame::data(text.into())), follower))
-}
-
-fn event(entry: &Entry) -> String {
+fn event(entry: &Entry) -> Event {
     // An entry is made of words and numbers; there is nothing that JSON could not say.
     let data = serde_json::to_string(entry).unwrap_or_default();
-    format!("id: {}\nevent: connection\ndata: {data}\n\n", entry.sequence)
+    Event::default().id(entry.sequence.to_string()).event("connection").data(data)
 }

@@ -1,19 +1,25 @@
 //! What each request does.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
-    body::Incoming,
-    header::{CONTENT_TYPE, HeaderValue},
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::{get, patch},
 };
+use hyper::{HeaderMap, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::json;
 use tls_gauntlet_certs::PfxEncryption;
 
 use super::held::{Material, Refusal, Store};
+use crate::{
+    http::{self, Problem, json},
+    limits::Limits,
+};
 
 /// The largest file that is taken.
 const LARGEST: usize = 256 * 1024;
@@ -24,51 +30,73 @@ pub(super) const CALLER: &str = "x-caller";
 /// The header in which the version of a certificate is handed out.
 pub(super) const VERSION: &str = "x-version";
 
-type Answer = Response<Full<Bytes>>;
+type Held = State<Arc<Store>>;
 
-pub(super) async fn answer(store: Arc<Store>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    Ok(carry_out(&store, request).await.unwrap_or_else(|problem| problem.answer()))
+/// A segment of the path, or two.
+type Segments<T> = Result<Path<T>, PathRejection>;
+
+pub(super) fn router(store: Arc<Store>) -> Router {
+    Router::new()
+        .route("/certificates/{name}", get(versions).put(put))
+        .route("/certificates/{name}/{version}", get(fetch).patch(switch))
+        .route("/access/{caller}", patch(admit))
+        .route("/requests", get(|State(store): Held| async move { json(StatusCode::OK, &store.asked()) }))
+        .fallback(nothing)
+        .layer(map_response(Problem::of_method))
+        .with_state(store)
 }
 
-async fn carry_out(store: &Store, request: Request<Incoming>) -> Result<Answer, Problem> {
-    let (head, body) = request.into_parts();
-    let caller = header(&head.headers, CALLER).unwrap_or("anonymous").to_owned();
-    let path = head.uri.path().to_owned();
-    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let body = async { Limited::new(body, LARGEST).collect().await.map(|body| body.to_bytes()) };
-    let body = body.await.map_err(|_| Problem::bad(format!("a body has at most {LARGEST} bytes")))?;
-    match (&head.method, segments.as_slice()) {
-        (&Method::PUT, ["certificates", name]) => {
-            let password = header(&head.headers, "x-password").unwrap_or_default();
-            let material = Material::read(&body, password).map_err(Refusal::from)?;
-            let version = store.put(name, material);
-            Ok(said(StatusCode::CREATED, &json!({ "name": name, "version": version })))
-        }
-        (&Method::GET, ["certificates", name]) => {
-            Ok(said(StatusCode::OK, &json!({ "name": name, "versions": store.versions(name)? })))
-        }
-        (&Method::GET, ["certificates", name, version]) => {
-            let (number, material) = store.get(&caller, name, wanted(version)?)?;
-            handed_out(number, &material)
-        }
-        (&Method::PATCH, ["certificates", name, version]) => {
-            let Switch { enabled } = parsed(&body)?;
-            let version = wanted(version)?;
-            let version = version.ok_or_else(|| Problem::bad("name a version by its number".to_owned()))?;
-            store.enable(name, version, enabled)?;
-            Ok(said(StatusCode::OK, &json!({ "name": name, "version": version, "enabled": enabled })))
-        }
-        (&Method::PATCH, ["access", caller]) => {
-            let Access { allowed } = parsed(&body)?;
-            store.allow(caller, allowed);
-            Ok(said(StatusCode::OK, &json!({ "caller": caller, "allowed": allowed })))
-        }
-        (&Method::GET, ["requests"]) => Ok(said(StatusCode::OK, &json!(store.asked()))),
-        (method, _) => Err(Problem {
-            status: StatusCode::NOT_FOUND,
-            detail: format!("there is no {method} {path}; there are /certificates, /access and /requests"),
-        }),
-    }
+async fn nothing(method: Method, uri: Uri) -> Problem {
+    let path = uri.path();
+    Problem::not_found(format!("there is no {method} {path}; there are /certificates, /access and /requests"))
+}
+
+async fn put(
+    State(store): Held,
+    headers: HeaderMap,
+    name: Segments<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (Path(name), body) = (name?, http::whole(body, LARGEST, Limits::default().peer).await?);
+    let password = header(&headers, "x-password").unwrap_or_default();
+    let version = store.put(&name, Material::read(&body, password).map_err(Refusal::from)?);
+    Ok(json(StatusCode::CREATED, &json!({ "name": name, "version": version })))
+}
+
+async fn versions(State(store): Held, name: Segments<String>) -> Result<Response, Problem> {
+    let Path(name) = name?;
+    Ok(json(StatusCode::OK, &json!({ "name": name, "versions": store.versions(&name)? })))
+}
+
+async fn fetch(
+    State(store): Held,
+    headers: HeaderMap,
+    place: Segments<(String, String)>,
+) -> Result<Response, Problem> {
+    let Path((name, version)) = place?;
+    let version = if version == "current" { None } else { Some(number(&version)?) };
+    let caller = header(&headers, CALLER).unwrap_or("anonymous");
+    let (number, material) = store.get(caller, &name, version)?;
+    handed_out(number, &material)
+}
+
+async fn switch(
+    State(store): Held,
+    place: Segments<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Path((name, version)) = place?;
+    let (version, Switch { enabled }) =
+        (number(&version)?, parsed(&http::whole(body, LARGEST, Limits::default().peer).await?)?);
+    store.enable(&name, version, enabled)?;
+    Ok(json(StatusCode::OK, &json!({ "name": name, "version": version, "enabled": enabled })))
+}
+
+async fn admit(State(store): Held, caller: Segments<String>, body: Body) -> Result<Response, Problem> {
+    let (Path(caller), Access { allowed }) =
+        (caller?, parsed(&http::whole(body, LARGEST, Limits::default().peer).await?)?);
+    store.allow(&caller, allowed);
+    Ok(json(StatusCode::OK, &json!({ "caller": caller, "allowed": allowed })))
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,25 +111,6 @@ struct Access {
     allowed: bool,
 }
 
-/// A request that comes to nothing, in the words of RFC 9457.
-#[derive(Debug)]
-struct Problem {
-    status: StatusCode,
-    detail: String,
-}
-
-impl Problem {
-    const fn bad(detail: String) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, detail }
-    }
-
-    fn answer(&self) -> Answer {
-        let title = self.status.canonical_reason().unwrap_or_default();
-        let problem = json!({ "title": title, "status": self.status.as_u16(), "detail": self.detail });
-        said(self.status, &problem)
-    }
-}
-
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
@@ -110,48 +119,35 @@ impl From<Refusal> for Problem {
             // As Key Vault answers to both.
             Refusal::Denied { .. } | Refusal::Disabled { .. } => StatusCode::FORBIDDEN,
         };
-        Self { status, detail: refusal.to_string() }
+        Self::new(status, refusal)
     }
 }
 
-fn handed_out(number: u32, material: &Material) -> Result<Answer, Problem> {
-    let internal = |detail: String| Problem { status: StatusCode::INTERNAL_SERVER_ERROR, detail };
+fn handed_out(number: u32, material: &Material) -> Result<Response, Problem> {
     let (kind, content) = match material {
         Material::Identity(identity) => {
-            let pfx = identity.pfx("", PfxEncryption::Modern).map_err(|error| internal(error.to_string()))?;
+            let pfx = identity.pfx("", PfxEncryption::Modern).map_err(|error| Problem::internal(&error))?;
             ("application/x-pkcs12", pfx)
         }
         Material::Authorities(all) => {
             let pem: Result<Vec<_>, _> = all.iter().map(|one| one.to_pem()).collect();
-            ("application/x-pem-file", pem.map_err(|error| internal(error.to_string()))?.concat())
+            ("application/x-pem-file", pem.map_err(|error| Problem::internal(&error))?.concat())
         }
     };
-    let mut answer = Response::new(Full::new(content.into()));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer.headers_mut().insert(VERSION, HeaderValue::from(number));
-    Ok(answer)
+    let headers = [(CONTENT_TYPE.as_str(), kind.to_owned()), (VERSION, number.to_string())];
+    Ok((headers, content).into_response())
 }
 
-fn said(status: StatusCode, value: &serde_json::Value) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(format!("{value}\n"))));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
-}
-
-/// A version by its number; none is the current one.
-fn wanted(version: &str) -> Result<Option<u32>, Problem> {
-    if version == "current" {
-        return Ok(None);
-    }
-    let number = version.parse().map(Some);
-    number.map_err(|_| {
-        Problem::bad(format!("\"{version}\" is no version; write current, or a number from 1 on"))
+fn number(version: &str) -> Result<u32, Problem> {
+    version.parse().map_err(|_| {
+        Problem::bad_request(format!(
+            "\"{version}\" is no number of a version, from 1 on; `current` can be fetched, not switched"
+        ))
     })
 }
 
 fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::bad(error.to_string()))
+    serde_json::from_slice(body).map_err(Problem::bad_request)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
