@@ -7,6 +7,7 @@ use axum::{
     Router,
     body::Body,
     extract::rejection::PathRejection,
+    middleware::map_response,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use futures_util::stream;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     StatusCode,
-    header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY},
+    header::{ALLOW, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY},
     server::conn::http1,
 };
 use hyper_util::{
@@ -29,6 +30,8 @@ use crate::limits::BREATHER;
 
 /// Answers whatever comes; all connections end when this is dropped. A caller has this long for the head of each request.
 pub(crate) async fn serve(listener: TcpListener, router: Router, patience: Duration) {
+    // The header Allow is there once a router is done, so its layers do not see it, and those around it do.
+    let router = Router::new().fallback_service(router).layer(map_response(Problem::of_method));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -78,15 +81,18 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}{cause}"))
     }
 
-    /// For `map_response`: what axum answers to a method that a path does not take, as a problem.
-    pub(crate) async fn of_method(response: Response) -> Response {
+    /// What axum answers to a method that a path does not take, as a problem.
+    async fn of_method(mut response: Response) -> Response {
         if response.status() != StatusCode::METHOD_NOT_ALLOWED {
             return response;
         }
         let allowed = response.headers().get(ALLOW).and_then(|allow| allow.to_str().ok());
         let allowed = allowed.unwrap_or_default().replace(',', ", ");
         let problem = Self::new(response.status(), format!("this path takes {allowed}"));
-        ([(ALLOW, allowed)], problem).into_response()
+        let (mut head, body) = problem.into_response().into_parts();
+        response.headers_mut().remove(CONTENT_LENGTH);
+        head.headers.extend(mem::take(response.headers_mut()));
+        Response::from_parts(head, body)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A door: a port's number, held for as long as connections are let in through it.
 
-use std::{convert::Infallible, future, io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future, io, net::SocketAddr};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},

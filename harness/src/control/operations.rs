@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, Request, State, rejection::PathRejection},
-    middleware::{Next, from_fn_with_state, map_response},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -63,7 +63,6 @@ pub(super) fn router(state: Arc<Shared>) -> Router {
         .route("/hello", get(hellos))
         .route("/hello/{id}", get(hello))
         .fallback(nothing)
-        .layer(map_response(Problem::of_method))
         .with_state(Arc::clone(&state));
     Router::new().fallback_service(paths).layer(from_fn_with_state(state, enter))
 }

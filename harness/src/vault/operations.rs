@@ -6,7 +6,6 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
-    middleware::map_response,
     response::{IntoResponse, Response},
     routing::{get, patch},
 };
@@ -42,7 +41,6 @@ pub(super) fn router(store: Arc<Store>) -> Router {
         .route("/access/{caller}", patch(admit))
         .route("/requests", get(|State(store): Held| async move { json(StatusCode::OK, &store.asked()) }))
         .fallback(nothing)
-        .layer(map_response(Problem::of_method))
         .with_state(store)
 }
 
