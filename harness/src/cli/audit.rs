@@ -20,9 +20,10 @@ use super::{
     clock,
     failure::{Failure, input_error, work_error},
     files,
+    options::ReportOptions,
     progress::Progress,
     rehearsal::{self, RehearsalArguments},
-    reports::{ReportArguments, Reports},
+    reports::Reports,
     signals::Signals,
     streams,
 };
@@ -64,7 +65,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     rehearsal: RehearsalArguments,
     #[command(flatten)]
-    reports: ReportArguments,
+    reports: ReportOptions,
 }
 
 /// How the URL is called.
@@ -100,7 +101,7 @@ pub(super) fn audit(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.url.iter().all(|argument| rehearsal::is_configuration(argument)) {
         let reports = Reports::chosen(&arguments.reports)?;
         reports.prepare()?;
-        let Arguments { url, rehearsal, thorough, reports: ReportArguments { quiet, .. }, .. } = arguments;
+        let Arguments { url, rehearsal, thorough, reports: ReportOptions { quiet, .. }, .. } = arguments;
         return rehearsal::rehearse(url, rehearsal, *thorough, &reports, *quiet);
     }
     if arguments.url.len() != arguments.backend.len() {

@@ -183,8 +183,6 @@ fn nearest() -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::env;
-
     use rstest::rstest;
 
     use super::*;
