@@ -1,18 +1,21 @@
 //! The options of a run: each is declared once, here, for the command line, for gauntlet.toml, for its JSON Schema and for
 //! the table in `docs/gauntlet-toml.md`.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{failure::Failure, project::Project};
+use super::failure::Failure;
 
 /// Declares groups of options, which commands flatten into their arguments, and [`Settings`], which has all of them.
 ///
 /// A row is the help, clap's attribute, schemars' where there is one, the name on the command line and the type, then the key
-/// in gauntlet.toml and the method of [`Project`] that takes a value over from there. Below `alone` stands what gauntlet.toml
+/// in gauntlet.toml and the method of [`Written`] that takes a value over from there. Below `alone` stands what gauntlet.toml
 /// cannot say.
 macro_rules! options {
     ($(
@@ -37,7 +40,7 @@ macro_rules! options {
 
             impl $group {
                 /// Takes from gauntlet.toml what the command line leaves open.
-                pub(super) fn fill(&mut self, project: &Project) -> Result<(), Failure> {
+                pub(super) fn fill(&mut self, project: &impl Written) -> Result<(), Failure> {
                     let Settings { $($option,)* .. } = project.settings();
                     $( self.$option.fill($option, |value| project.$taken($key, value))?; )*
                     Ok(())
@@ -157,6 +160,29 @@ options! {
     }
 }
 
+/// A gauntlet.toml that was read, and how its values are taken over.
+pub(super) trait Written {
+    /// What is written in it.
+    fn settings(&self) -> &Settings;
+
+    /// A value that is taken over as it is written.
+    fn same<T: Clone>(&self, _key: &str, value: &T) -> Result<T, Failure> {
+        Ok(value.clone())
+    }
+
+    /// A path, which begins where the file is.
+    fn path(&self, key: &str, path: &Path) -> Result<PathBuf, Failure>;
+
+    /// A gateway that is known.
+    fn gateway(&self, key: &str, name: &str) -> Result<String, Failure>;
+
+    /// A suite that is known.
+    fn suite(&self, key: &str, name: &str) -> Result<String, Failure>;
+
+    /// A format that is known.
+    fn format(&self, key: &str, name: &str) -> Result<String, Failure>;
+}
+
 /// An option that the command line may leave open.
 trait Open {
     /// One value of it.
@@ -207,7 +233,7 @@ impl Open for bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::Path};
+    use std::{env, fs};
 
     use super::*;
 

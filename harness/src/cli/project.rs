@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     failure::{Failure, input_error},
-    options::Settings,
+    options::{Settings, Written},
     reports, selection, streams,
 };
 use crate::{
@@ -73,46 +73,6 @@ impl Project {
         self.path.display().to_string()
     }
 
-    /// What is written in it.
-    pub(super) const fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// A value that is taken over as it is written.
-    #[allow(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "options! calls all of these in one way"
-    )]
-    pub(super) fn same<T: Clone>(&self, _: &str, value: &T) -> Result<T, Failure> {
-        Ok(value.clone())
-    }
-
-    /// A path, which begins where the file is.
-    #[allow(clippy::unnecessary_wraps, reason = "options! calls all of these in one way")]
-    pub(super) fn path(&self, _: &str, path: &Path) -> Result<PathBuf, Failure> {
-        Ok(self.below(path))
-    }
-
-    /// A gateway that is known.
-    pub(super) fn gateway(&self, key: &str, name: &str) -> Result<String, Failure> {
-        let there = self.gateway_below(name);
-        self.checked(key, name, selection::gateway(&there))?;
-        Ok(there)
-    }
-
-    /// A suite that is known.
-    pub(super) fn suite(&self, key: &str, name: &str) -> Result<String, Failure> {
-        self.checked(key, name, catalogue().suite(name).map_err(Failure::input))?;
-        Ok(name.to_owned())
-    }
-
-    /// A format that is known.
-    pub(super) fn format(&self, key: &str, name: &str) -> Result<String, Failure> {
-        self.checked(key, name, reports::format(name))?;
-        Ok(name.to_owned())
-    }
-
     /// The baseline, where it names one.
     pub(super) fn baseline(&self) -> Option<PathBuf> {
         self.settings.baseline.as_deref().map(|path| self.below(path))
@@ -153,6 +113,32 @@ impl Project {
 
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+impl Written for Project {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn path(&self, _key: &str, path: &Path) -> Result<PathBuf, Failure> {
+        Ok(self.below(path))
+    }
+
+    fn gateway(&self, key: &str, name: &str) -> Result<String, Failure> {
+        let there = self.gateway_below(name);
+        self.checked(key, name, selection::gateway(&there))?;
+        Ok(there)
+    }
+
+    fn suite(&self, key: &str, name: &str) -> Result<String, Failure> {
+        self.checked(key, name, catalogue().suite(name).map_err(Failure::input))?;
+        Ok(name.to_owned())
+    }
+
+    fn format(&self, key: &str, name: &str) -> Result<String, Failure> {
+        self.checked(key, name, reports::format(name))?;
+        Ok(name.to_owned())
     }
 }
 
