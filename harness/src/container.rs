@@ -117,7 +117,7 @@ impl GauntletImage {
         GauntletContainer::start(self.request()).await
     }
 
-    /// The same as a request that [`ImageExt`] can add to: a network, labels. [`GauntletContainer::start`] takes it.
+    /// This image as a request that [`ImageExt`] can add to: a network, labels. [`GauntletContainer::start`] takes it.
     pub fn request(self) -> ContainerRequest<Self> {
         let ports = self.ports.clone();
         let request = ContainerRequest::from(self).with_readonly_rootfs(true).with_cap_drop("ALL");

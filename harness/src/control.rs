@@ -68,14 +68,14 @@ impl ControlOptions {
         Self { address, now, secret: None, files: Files::as_fetched() }
     }
 
-    /// The same for those alone who know this word: every path begins with it. It is to consist of what a path may
+    /// The control API for callers that know this word: every path begins with it. It is to consist of what a path may
     /// hold as it is (RFC 3986 3.3).
     #[must_use]
     pub fn secret(self, secret: &str) -> Self {
         Self { secret: Some(secret.to_owned()), ..self }
     }
 
-    /// The same for callers who have these files.
+    /// The control API for callers that have these files.
     #[cfg(feature = "cli")]
     pub(crate) fn files(self, files: Files) -> Self {
         Self { files, ..self }
@@ -116,7 +116,7 @@ impl Control {
         self.address
     }
 
-    /// The same as `http://127.0.0.1:PORT`, with the secret if there is one; paths follow.
+    /// Its address as `http://127.0.0.1:PORT`, with the secret if there is one; paths follow.
     #[must_use]
     pub fn url(&self) -> String {
         match &self.state.secret {

@@ -248,7 +248,7 @@ impl Gateway {
         &self.claims
     }
 
-    /// The same gateway with the claims of another: an external one that is known to be an nginx.
+    /// This gateway with the claims of another: an external one that is known to be an nginx.
     #[must_use]
     pub fn claiming(self, like: &Self) -> Self {
         Self { claims: like.claims.clone(), log: like.log.clone(), ..self }
@@ -472,7 +472,7 @@ impl Running {
         }
     }
 
-    /// The same, also of one that somebody else started: that one is called once more, for so long at most.
+    /// How it ended, if it has. A gateway that somebody else started is called once more for that, for so long at most.
     pub async fn gone(&mut self, limit: Duration) -> Option<String> {
         match &self.0 {
             Inner::External(address) => external::gone(*address, limit).await,

@@ -57,13 +57,13 @@ pub struct Tally {
     pub http_version: String,
     /// What came of it.
     pub outcome: LateDemand,
-    /// Who says so.
+    /// The witness that says so.
     pub witness: Witness,
     /// How often.
     pub times: u64,
 }
 
-/// Who knows of a late demand.
+/// A witness of a late demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Witness {

@@ -24,7 +24,7 @@ static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/presets");
 pub struct Preset {
     /// One sentence: which client, and how it is set up.
     pub summary: String,
-    /// Who recorded it, or what it was derived from.
+    /// Its recorder, or the preset it was derived from.
     pub source: String,
     /// When that client was current: `2013-06`.
     pub as_of: String,

@@ -70,7 +70,7 @@ const SWITCHED: &[CipherSuite] = &[
     CipherSuite::RsaAes128CbcSha,
 ];
 
-/// Those that are on whatever a key says.
+/// The suites that are on, whatever a key says.
 const FIXED: &[CipherSuite] = &[
     CipherSuite::EcdheEcdsaAes256Gcm,
     CipherSuite::EcdheRsaAes256Gcm,
@@ -78,7 +78,7 @@ const FIXED: &[CipherSuite] = &[
     CipherSuite::EcdheRsaAes128Gcm,
 ];
 
-/// Those of TLS 1.3 that clients get.
+/// The suites of TLS 1.3 that clients get.
 const OF_TLS13: &[CipherSuite] = &[CipherSuite::Aes256GcmSha384, CipherSuite::Aes128GcmSha256];
 
 /// HTTP/2 for clients, off when it is left out.
@@ -162,7 +162,7 @@ impl CustomProperties {
         Ok(Self(whole))
     }
 
-    /// Those of a profile: its versions, its cipher suites where it names some, and what it keeps beside them. There is one
+    /// The settings of a profile: its versions, its cipher suites where it names some, and what it keeps beside them. There is one
     /// list of suites for both sides; of two that differ it is that of the clients.
     #[must_use]
     pub fn of(profile: &GatewayProfile) -> Self {

@@ -185,7 +185,7 @@ impl<'a> Search<'a> {
         let drafts: Vec<Draft> = candidates.map(|value| draft.with(claim, value.cloned())).collect();
         // What no cell depends on any more, is not claimed.
         let best = self.best(&drafts);
-        // That to claim nothing fits as well is no other claim.
+        // An absent claim that fits as well is no alternative: it says nothing.
         let told = best.as_ref().is_some_and(|best| best.tied.iter().all(|other| *other == 0));
         *draft = drafts[best.map_or(0, |best| best.index)].clone();
         told

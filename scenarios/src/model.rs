@@ -63,7 +63,7 @@ pub fn expect_direct(
     directly(Asks::ForAnything, upstream, backend, claims)
 }
 
-/// The same for what this scenario's client asks for.
+/// What must happen when this scenario's client, set up like its upstream, calls the backend itself.
 ///
 /// # Errors
 /// [`Unclaimed`] where clients differ and this one makes no claim.
@@ -173,7 +173,7 @@ impl<S> Halt<S> {
         }
     }
 
-    /// The same halt, with a change to the stop if it is one.
+    /// This halt, with a change to the stop if it is one.
     fn changed(self, change: impl FnOnce(S) -> S) -> Self {
         match self {
             Self::Stop(stop) => Self::at(change(*stop)),

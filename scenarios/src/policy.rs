@@ -206,7 +206,7 @@ pub struct Finding {
     pub clause: String,
     /// The behaviours that show it, each met between two sound controls.
     pub behaviours: Vec<String>,
-    /// Those of the same rule that came out as they should.
+    /// The behaviours under this rule that came out as they should.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
     /// What was seen, in words.

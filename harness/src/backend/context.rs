@@ -96,7 +96,7 @@ impl Settings {
         }
     }
 
-    /// The same with every client certificate taken, whoever issued it.
+    /// This context with every client certificate taken, whatever its issuer.
     pub(super) fn taking_any_client(self) -> Self {
         Self { takes_any_client: true, ..self }
     }

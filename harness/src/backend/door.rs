@@ -22,7 +22,7 @@ pub(super) enum Stage {
     Serving,
     /// Nobody is let in, those who are in are served.
     Closing,
-    /// Whoever is still there is sent away.
+    /// Connections that are still open are closed.
     Stopped,
 }
 
@@ -115,7 +115,7 @@ async fn for_ever(
     }
 }
 
-/// Those who wait in the kernel's queue came in time, so that they are owed an entry.
+/// Connections that wait in the kernel's queue came in time, so that they are owed an entry.
 fn those_who_wait(listener: TcpListener, mut spawn: impl FnMut(TcpStream)) {
     // The runtime may not know yet of a connection that the kernel has; asked directly, the kernel tells.
     let Ok(listener) = listener.into_std() else { return };

@@ -39,7 +39,7 @@ use crate::{
     },
 };
 
-/// Who answers a call without a server name, or for a name of the fleet itself.
+/// The backend that answers a call without a server name, or for a name of the fleet itself.
 pub const DEFAULT_BACKEND: &str = "plain-good";
 
 /// How many backends are made at most; each one costs a certificate and two TLS contexts.
@@ -224,7 +224,7 @@ impl House {
                 let mut stream = Tap::resume(stream, greeting.early).recorded(talk);
                 // Once more, through the tap.
                 let _ = stream.read_exact(&mut greeted).await;
-                // Whoever cannot be told is gone.
+                // An error here means that the peer has gone already.
                 let _ = stream.write_all(UNRECOGNIZED_NAME).await;
                 let _ = stream.shutdown().await;
                 let ending = Ending {

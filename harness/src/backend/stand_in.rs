@@ -84,7 +84,7 @@ impl StandIn {
         Self::hold_with(address, &pki, &options).await
     }
 
-    /// The same with certificates of these authorities, made out to the names of the options.
+    /// This stand-in with certificates of these authorities, made out to the names of the options.
     ///
     /// # Errors
     /// As [`hold`](Self::hold).

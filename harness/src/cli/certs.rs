@@ -129,7 +129,7 @@ impl Recipe {
         servers.chain(ClientCertificate::ALL.iter().copied().map(Self::Client))
     }
 
-    /// Those that were named; `expired` alone means the server's and the client's.
+    /// The certificates that were named; `expired` alone means the server's and the client's.
     fn chosen(named: &[String]) -> Result<Vec<Self>, Failure> {
         if named.is_empty() {
             return Ok(Self::all().collect());

@@ -90,7 +90,7 @@ impl Events {
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed_ms = millis(self.begun.elapsed());
         if let Ok(text) = serde_json::to_string(&Timed { elapsed_ms, line }) {
-            // Who watches may go away; the run goes on.
+            // A reader of the events may go away; the run goes on.
             let _ = writeln!(file, "{text}");
         }
     }

@@ -68,7 +68,7 @@ pub(super) fn conclude(recorder: &Recorder) {
 fn private(path: &Path, adds: bool) -> io::Result<File> {
     let file =
         OpenOptions::new().create(true).write(true).append(adds).truncate(!adds).mode(0o600).open(path)?;
-    // One that was there before is not to stay open to others; a pipe has no owner to speak of.
+    // A file that was there before must not stay open to others; a pipe has no owner to speak of.
     if file.metadata()?.is_file() {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }

@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     /// gauntlet-baseline.json]. `gauntlet run --baseline FILE` then fails only on what changed.
     #[arg(long, value_name = "REASON", conflicts_with_all = ["merge", "format", "out"])]
     accept: Option<String>,
-    /// The same as --format json; with --format late, that list as JSON.
+    /// Short for --format json; with --format late, that list as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -66,7 +66,7 @@ pub(super) struct Arguments {
     /// console, json or markdown.
     #[arg(long, value_name = "F", default_value = "console")]
     format: String,
-    /// The same as --format json.
+    /// Short for --format json.
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// No progress.

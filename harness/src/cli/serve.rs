@@ -106,7 +106,7 @@ struct Served {
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expect: Option<String>,
-    /// The same backend on the port for all names, and why it is not there.
+    /// This backend on the port for all names, and why it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     url_by_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

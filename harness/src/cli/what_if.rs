@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// with --clients, the listener [default: default]: `nginx:max-tls12`, `azure-apim-classic@2025-08`.
     #[arg(value_name = "GATEWAY[+OPTION][:SETTING]")]
     before: String,
-    /// The same gateway after the change: `nginx:strict`, `azure-apim-classic@2025-08+backend-tls13`.
+    /// That gateway after the change: `nginx:strict`, `azure-apim-classic@2025-08+backend-tls13`.
     #[arg(value_name = "GATEWAY[+OPTION][:SETTING]", required_unless_present = "clients")]
     after: Option<String>,
     /// What becomes of recorded clients (`gauntlet list presets`) at the listener of each.

@@ -75,7 +75,7 @@ impl Disk {
         Self::default()
     }
 
-    /// The same, with what lies under `here` in the place of `production`; nothing under it may lead out of `here`.
+    /// These files, with what lies under `here` in the place of `production`; nothing under it may lead out of `here`.
     #[must_use]
     pub fn with(mut self, production: impl Into<PathBuf>, here: impl Into<PathBuf>) -> Self {
         self.places.push((production.into(), here.into()));

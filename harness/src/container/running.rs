@@ -123,7 +123,7 @@ impl GauntletContainer {
         self.entries(&format!("nonce={nonce}")).await
     }
 
-    /// The same by the backend: every connection to it that has ended.
+    /// The ledger by backend: every connection to it that has ended.
     ///
     /// # Errors
     /// [`ContainerError`]: a ledger that cannot be read is never an empty one.

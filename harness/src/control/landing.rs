@@ -51,7 +51,7 @@ pub(super) fn page() -> Response {
     http::page(&PAGE.0, &PAGE.1)
 }
 
-/// The same as JSON: the backends by family, the sound ones first, and what callers need.
+/// The landing page as JSON: the backends by family, the sound ones first, and what callers need.
 pub(super) fn overview(told: &[Told<'_>], front: &Front, files: &Files) -> Value {
     let mut names: Vec<&str> = told.iter().map(|backend| backend.family).collect();
     names.sort_unstable_by_key(|name| (*name != "sound", *name == "composed", *name));

@@ -19,7 +19,7 @@ pub(super) struct Prospect {
     /// In which phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<Phase>,
-    /// The same in words.
+    /// The prospect in words.
     says: String,
     /// What else is to be known.
     #[serde(skip_serializing_if = "Option::is_none")]

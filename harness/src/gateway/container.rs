@@ -83,7 +83,7 @@ impl Image {
         self.create(&["--network".to_owned(), "none".to_owned()], arguments)
     }
 
-    /// The same on the network of this machine, in the run folder, with that as its only folder from outside, under the
+    /// This container on the network of this machine, in the run folder, with that as its only folder from outside, under the
     /// same path, and as the owner of its files.
     pub(super) fn here(
         &self,

@@ -53,7 +53,7 @@ impl Guard {
         Self::spawn(script, &[argument], Stdio::null)
     }
 
-    /// The same with as many arguments as need be; what it says goes into `said`.
+    /// Starts it with as many arguments as need be; what it says goes into `said`.
     fn spawn(script: &str, arguments: &[impl AsRef<OsStr>], said: fn() -> Stdio) -> io::Result<Self> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", script, "gauntlet-guard"])

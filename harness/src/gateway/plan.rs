@@ -23,7 +23,7 @@ pub struct GatewayPlan {
     pub upstreams: Vec<(String, UpstreamProfile)>,
     /// One route for each cell.
     pub routes: Vec<Route>,
-    /// Who issues the certificates.
+    /// The authorities that issue the certificates.
     pub pki: Arc<Pki>,
     /// What can be changed while the gateway runs.
     pub keyring: Keyring,
@@ -102,7 +102,7 @@ impl GatewayPlan {
     }
 
     /// Adds a route to `backend` on every listener, for the server name [`BACKEND_NAME`], and finds a path for it.
-    /// The same calls in the same order give the same paths.
+    /// Paths depend on the calls and their order alone.
     pub fn add_route(
         &mut self,
         upstream: &str,

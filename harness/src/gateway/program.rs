@@ -75,7 +75,7 @@ impl Program {
         Self::with(folder, manifest)
     }
 
-    /// The same for one version beside others: it is where `ci/install-gateways.sh NAME@VERSION` puts it, and nowhere
+    /// Opens one version beside others: it is where `ci/install-gateways.sh NAME@VERSION` puts it, and nowhere
     /// else.
     pub(super) fn open_version(folder: Folder, version: &str) -> Result<Self, GatewayError> {
         let mut manifest = Self::manifest(&folder)?;

@@ -69,7 +69,7 @@ impl Default for ReferenceKnobs {
 }
 
 impl ReferenceKnobs {
-    /// Those that imitate this gateway.
+    /// The knobs that imitate this gateway.
     #[must_use]
     pub const fn like(profile: &GatewayProfile) -> Self {
         Self {

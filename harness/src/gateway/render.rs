@@ -90,7 +90,7 @@ struct VersionFacts {
 struct AlgorithmFacts {
     /// Up to TLS 1.2, spelled as in the IANA registry.
     ciphers: Option<Vec<CipherSuite>>,
-    /// The same, spelled as OpenSSL does.
+    /// These suites, spelled as OpenSSL does.
     openssl_ciphers: Option<Vec<&'static str>>,
     /// Spelled as in the IANA registry: `x25519`, `secp256r1`, …
     key_groups: Option<Vec<Group>>,
@@ -252,7 +252,7 @@ impl Facts {
         })
     }
 
-    /// The same for this version of the program.
+    /// These facts for this version of the program.
     pub(super) fn for_version(self, version: Option<&VersionNumber>) -> Self {
         Self { program_version: version.cloned(), ..self }
     }

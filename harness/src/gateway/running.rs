@@ -194,7 +194,7 @@ impl RunningProgram {
             let now = self.workers();
             ready((now.is_subset(before) || now.is_disjoint(before)).then_some(()))
         };
-        // One that does not go serves on with the old files: what it does then is for the verdicts to say.
+        // A program that does not reload serves on with the old files: the verdicts say what it does then.
         let _late = wait::until(self.limits.settle, "old workers to go", replaced).await;
     }
 

@@ -38,7 +38,7 @@ fn process(line: &str) -> Option<Process> {
     Some((number.parse().ok()?, parent.trim().parse().ok()?))
 }
 
-/// Those that started none of the others: the workers, or the program itself where it has none.
+/// The processes that started none of the others: the workers, or the program itself where it has none.
 fn childless(family: Vec<Process>) -> BTreeSet<u32> {
     let parents: BTreeSet<u32> = family.iter().map(|&(_, parent)| parent).collect();
     family.into_iter().map(|(number, _)| number).filter(|number| !parents.contains(number)).collect()

@@ -164,7 +164,7 @@ impl<'a> Page<'a> {
 /// Name and version, as far as a version says what a gateway does: a patch changes no column.
 fn title(gateway: &GatewayFacts) -> String {
     let version: Vec<&str> = gateway.version.split('.').take(2).collect();
-    // One that is beside others has its version in its name as well.
+    // A version beside others has its number in its name as well.
     let name = gateway.name.split('@').next().unwrap_or_default();
     format!("{name} {}", version.join("."))
 }

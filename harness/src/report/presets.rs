@@ -60,7 +60,7 @@ pub fn table(columns: &[(String, Vec<Fate>)], look: &Look) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Who gets through at the first place and not at the last.
+/// Clients that get through at the first place and not at the last.
 #[must_use]
 pub fn lost(columns: &[(String, Vec<Fate>)]) -> Vec<&str> {
     let ([(_, first), ..], [.., (_, last)]) = (columns, columns) else { return Vec::new() };

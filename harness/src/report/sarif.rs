@@ -203,7 +203,7 @@ fn message(cell: &CellRecord) -> String {
     lines.join("\n").replace('{', "{{").replace('}', "}}")
 }
 
-/// The same for the same cell and verdict, whatever the day.
+/// A fingerprint of cell and verdict that does not depend on the day.
 fn fingerprint(cell: &CellRecord) -> String {
     let digest = Sha256::digest(format!("{}\n{}", cell.id, cell.verdict));
     hex(&digest[..16])

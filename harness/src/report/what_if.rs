@@ -54,7 +54,7 @@ fn counts(changes: &[&Change]) -> String {
     words.join(", ")
 }
 
-/// Those that work as before over another version, by versions.
+/// Calls that work as before over another version, by versions.
 fn moves(changes: &[&Change], width: usize) -> Vec<String> {
     let mut by_versions: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for change in changes.iter().filter(|change| change.effect == Effect::Moves) {

@@ -74,7 +74,7 @@ async fn through_gateway(stage: &Stage<'_>, probe: &Probe, nonce: Nonce) -> Resu
     Ok(Diagnosis::of(&evidence, false))
 }
 
-/// Whoever still shows the old certificate has to be refused, and whoever shows the new one let in.
+/// A client with the old certificate has to be refused, and one with the new certificate let in.
 async fn refused_by_backend(stage: &Stage<'_>) -> Result<Old, RunError> {
     let client = |pki: &Pki| pki.client(ClientCertificate::Good).map_err(cannot);
     let new = directly(stage, client(&stage.generations.new)?).await?;

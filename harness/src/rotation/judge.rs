@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(judge(&calls(seen), marks).wrong, wrong);
     }
 
-    /// Who was on the way when the change began may see either.
+    /// A call that was on the way when the change began may see either.
     #[rstest]
     fn the_change_begins_during_a_call(#[values("oonnnnnn", "ssonnnnn")] seen: &str) {
         let marks = Marks { told: Duration::from_millis(22), taken_up: Some(Duration::from_millis(45)) };

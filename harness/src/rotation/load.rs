@@ -57,7 +57,7 @@ pub(super) enum Came {
     Nothing(String),
 }
 
-/// Who is called.
+/// The party that is called.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) dialer: Dialer,

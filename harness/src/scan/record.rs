@@ -53,7 +53,7 @@ pub struct TargetRecord {
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// The same in the words of whoever met it.
+    /// The failure in the words of the library that met it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
     /// The versions it accepts, lowest first.
@@ -155,7 +155,7 @@ pub enum AlpnAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NamelessAnswer {
-    /// The same as with one.
+    /// It answers as it does with a server name.
     Served,
     /// It gets another certificate.
     OtherCertificate,
@@ -177,9 +177,9 @@ pub struct ChainFacts {
 /// One certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateFacts {
-    /// Who it is for.
+    /// The subject.
     pub subject: String,
-    /// Who issued it.
+    /// The issuer.
     pub issuer: String,
     /// Its serial number, in hexadecimal.
     pub serial: String,
@@ -268,7 +268,7 @@ pub struct Forecast {
     /// Whether its requests come through; nothing if the model cannot say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Who refuses.
+    /// The party that refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Party>,
     /// Why.

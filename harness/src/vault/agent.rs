@@ -54,7 +54,7 @@ pub struct CannotAsk {
 }
 
 impl Agent {
-    /// One that has nothing yet.
+    /// An agent that has nothing yet.
     #[must_use]
     pub fn new(store: SocketAddr, caller: &str, limits: Limits) -> Self {
         Self { store, caller: caller.to_owned(), held: BTreeMap::new(), limits }

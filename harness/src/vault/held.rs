@@ -58,7 +58,7 @@ pub enum Refusal {
     /// The caller may not have anything.
     #[error("access is denied to {caller}")]
     Denied {
-        /// Who asked.
+        /// The caller.
         caller: String,
     },
     /// The version is switched off.
@@ -74,7 +74,7 @@ pub enum Refusal {
 /// One request for a certificate, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Asked {
-    /// Who asked.
+    /// The caller.
     pub caller: String,
     /// For which certificate.
     pub certificate: String,

@@ -113,7 +113,7 @@ fn is(schema: &Schema, kind: &str) -> bool {
 pub(super) struct Draft(Table);
 
 impl Draft {
-    /// The same with another value at this path.
+    /// These claims with another value at this path.
     pub(super) fn with(&self, path: &str, value: Option<Value>) -> Self {
         let mut changed = self.clone();
         let (table, name) = match path.split_once('.') {

@@ -209,7 +209,7 @@ closed_list! {
     AuthorityHints as "authority hints" {
         /// None, which means any.
         Empty = "empty",
-        /// One that issues no client certificates.
+        /// An authority that issues no client certificates.
         Wrong = "wrong",
         /// The right one behind five hundred others: more than a record can hold.
         Huge = "huge",
@@ -248,7 +248,7 @@ closed_list! {
 closed_list! {
     /// The requests for which a backend makes late demands.
     LateFor as "requests with late demands" {
-        /// Those with the segment `secure` in their path.
+        /// Requests with the segment `secure` in their path.
         SecurePaths = "secure-paths",
     }
 }
@@ -318,7 +318,7 @@ closed_list! {
     KeyUpdate as "key update" {
         /// One, for its own keys only.
         Sends = "sends",
-        /// One that asks the peer to change its keys, too.
+        /// A KeyUpdate that asks the peer to change its keys, too.
         Asks = "asks",
         /// Thirty, each of which asks.
         Flood = "flood",

@@ -16,7 +16,7 @@ use crate::{
 pub struct GatewayProfile {
     /// One sentence: which gateway, when, and what it does.
     pub summary: String,
-    /// Who says so: the identifiers of the claims in `docs/azure.md`.
+    /// The sources: the identifiers of the claims in `docs/azure.md`.
     pub source: String,
     /// Since when it is so: `2025-08`.
     pub as_of: String,
@@ -197,7 +197,7 @@ pub enum OptionError {
         option: String,
         /// `; did you mean …?` where one that it has is near.
         hint: String,
-        /// Those that it has.
+        /// The suites that it has.
         known: String,
     },
     /// It would change what cannot be changed.

@@ -12,7 +12,7 @@ use crate::{
     report::{text::printable, witness},
 };
 
-/// Who stands on a line of the drawing.
+/// A party on a line of the drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Line {
@@ -27,7 +27,7 @@ pub(super) enum Line {
 pub(super) enum Kind {
     /// A message of a handshake, recorded.
     Handshake,
-    /// One that was not recorded and follows from what was.
+    /// A step that was not recorded and follows from those that were.
     Implied,
     /// A fatal alert, or `no_renegotiation`.
     Alert,
@@ -185,7 +185,7 @@ impl Leg {
         }
     }
 
-    /// Who refuses a certificate has been shown it, or shown that there is none.
+    /// A party that refuses a certificate has been shown it, or shown that there is none.
     fn implied(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
         if saw.cause.is_some_and(|cause| cause.is_about_client_certificate()) {
             steps.push(self.back(Kind::Implied, "ServerHello, CertificateRequest …"));

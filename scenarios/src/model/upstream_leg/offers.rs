@@ -29,7 +29,7 @@ pub(super) fn told_ciphers(upstream: &UpstreamProfile, claims: &Claims) -> Optio
     left.unwrap_or_else(|NoSuiteLeft| Some(Vec::new()))
 }
 
-/// The same with those of TLS 1.3, which many libraries do not let anybody choose: where nothing is claimed, nothing is known.
+/// Those suites and the ones of TLS 1.3, which many libraries do not let a program choose: where nothing is claimed, nothing is known.
 fn most_ciphers(upstream: &UpstreamProfile, claims: &Claims) -> Vec<CipherSuite> {
     let is_known = |suite: &CipherSuite| claims.limits_upstream_ciphers || !suite.fits(TlsVersion::Tls13);
     told_ciphers(upstream, claims).into_iter().flatten().filter(is_known).collect()
