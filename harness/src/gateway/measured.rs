@@ -4,12 +4,14 @@ use std::{fs, io, path::Path};
 
 use serde::Serialize;
 use tls_gauntlet_scenarios::Claims;
+use toml_edit::{Array, DocumentMut, Item, Table, TomlError, value};
 
 use super::{
     error::GatewayError,
     folder::Folder,
     manifest::{ImageSource, Manifest, VersionNumber},
 };
+use crate::place::position;
 
 /// Writes a copy of the folder. Entries for older versions go where they are about the version that was measured.
 pub(super) fn copy(
@@ -29,31 +31,21 @@ pub(super) fn copy(
         copy_all(&folder.path().join(below), &to)
             .map_err(|source| GatewayError::Write { path: to, source })?;
     }
-    let mut text = replace_claims(&text, &render(claims, notes));
+    let mut document = document(&folder.path().join(MANIFEST), &text)?;
+    let mut measured = table(claims, notes);
+    let before = document.get("claims").and_then(Item::as_table);
+    measured.set_position(before.and_then(Table::position));
+    document.insert("claims", Item::Table(measured));
     if let Some(version) = version
         && parsed.version.iter().any(|older| older.is_about(version))
     {
         let known = parsed.clone();
         let resolved = parsed.for_version(version);
-        let more = More {
-            impossible: resolved.impossible[known.impossible.len()..].to_vec(),
-            deviation: resolved.deviation[known.deviation.len()..].to_vec(),
-        };
-        text = format!("{}\n{}", cut(&text, "version").0.trim_end(), toml(&more));
+        document.remove("version");
+        append(&mut document, "impossible", &resolved.impossible[known.impossible.len()..]);
+        append(&mut document, "deviation", &resolved.deviation[known.deviation.len()..]);
     }
-    let file = to.join(MANIFEST);
-    let written = Manifest::parse(&file.display().to_string(), &text)?;
-    if written.claims != *claims {
-        return Err(GatewayError::Manifest {
-            file: folder.path().join(MANIFEST).display().to_string(),
-            line: 1,
-            column: 1,
-            message:
-                "its claims cannot be told from the rest; write them as [claims] and [[claims.…]] tables"
-                    .to_owned(),
-        });
-    }
-    write(&file, &text)
+    write(&to.join(MANIFEST), &document.to_string())
 }
 
 /// Makes the copy of a shipped folder one of the version beside others that was measured: what it is called, and which
@@ -62,26 +54,22 @@ pub(super) fn keep_to_version(of: &Manifest, to: &Path) -> Result<(), GatewayErr
     let file = to.join(MANIFEST);
     let text =
         fs::read_to_string(&file).map_err(|source| GatewayError::Read { path: file.clone(), source })?;
-    if Manifest::parse(MANIFEST, &text)?.name == of.name {
+    let mut document = document(&file, &text)?;
+    if document.get("name").and_then(Item::as_str) == Some(&of.name) {
         return Ok(());
     }
-    let mut table = "";
-    let mut kept = String::new();
-    for line in text.split_inclusive('\n') {
-        table = header(line).unwrap_or(table);
-        let said = match (table, line.split_once(" = ").map(|(key, _)| key)) {
-            ("", Some("name")) => format!("name = {:?}\n", of.name),
-            ("program", Some("names")) => format!("names = {:?}\n", of.program.names),
-            ("program", Some("paths")) => format!("paths = {:?}\n", of.program.paths),
-            ("program", Some("variable")) => String::new(),
-            ("program", Some("install")) => {
-                of.program.install.iter().map(|command| format!("install = {command:?}\n")).collect()
-            }
-            _ => line.to_owned(),
-        };
-        kept.push_str(&said);
+    document.insert("name", value(&of.name));
+    if let Some(program) = document.get_mut("program").and_then(Item::as_table_like_mut) {
+        let paths = of.program.paths.iter().map(|path| path.display().to_string());
+        program.insert("names", value(Array::from_iter(&of.program.names)));
+        program.insert("paths", value(Array::from_iter(paths)));
+        program.remove("variable");
+        program.remove("install");
+        if let Some(install) = &of.program.install {
+            program.insert("install", value(install));
+        }
     }
-    write(&file, &kept)
+    write(&file, &document.to_string())
 }
 
 /// Writes a folder for a gateway that has none: enough for `--claims`.
@@ -123,77 +111,59 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The claims as a part of `gateway.toml`.
 pub(super) fn render(claims: &Claims, notes: &[String]) -> String {
-    #[derive(Serialize)]
-    struct Part<'a> {
-        claims: &'a Claims,
+    let mut document = DocumentMut::new();
+    document.insert("claims", Item::Table(table(claims, notes)));
+    document.to_string()
+}
+
+/// The claims as a table, the notes as comments below its header.
+fn table(claims: &Claims, notes: &[String]) -> Table {
+    let mut table = unplaced(claims);
+    let notes: String = notes.iter().flat_map(|note| ["\n# ", note]).collect();
+    table.set_implicit(false);
+    table.decor_mut().set_suffix(notes);
+    table
+}
+
+/// Adds tables to those of this name.
+fn append<T: Serialize>(document: &mut DocumentMut, name: &str, more: &[T]) {
+    if more.is_empty() {
+        return;
     }
-    let text = toml(&Part { claims });
-    let notes: String = notes.iter().flat_map(|note| ["# ", note, "\n"]).collect();
-    // The listener's table may be the first that is written.
-    match text.strip_prefix("[claims]\n") {
-        Some(rest) => format!("[claims]\n{notes}{rest}"),
-        None => format!("[claims]\n{notes}\n{text}"),
+    let known = document.remove(name).and_then(|known| known.into_array_of_tables().ok());
+    let mut all = known.unwrap_or_default();
+    for one in more {
+        all.push(unplaced(one));
     }
+    document.insert(name, Item::ArrayOfTables(all));
 }
 
-fn toml(part: &impl Serialize) -> String {
-    toml::to_string(part).unwrap_or_default()
-}
-
-#[derive(Serialize)]
-struct More {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    impossible: Vec<super::manifest::Impossible>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    deviation: Vec<tls_gauntlet_scenarios::Deviation>,
-}
-
-fn replace_claims(text: &str, claims: &str) -> String {
-    let (rest, place) = cut(text, "claims");
-    let (before, after) = rest.split_at(place);
-    format!("{}\n\n{}\n\n{}", before.trim_end(), claims.trim_end(), after.trim_start())
-}
-
-/// The text without the tables of this name, and the place where the first of them was.
-fn cut(text: &str, name: &str) -> (String, usize) {
-    let mut kept = String::new();
-    let mut place = None;
-    // A comment before a header belongs to that table.
-    let mut comments = String::new();
-    let mut inside = false;
-    for line in text.split_inclusive('\n') {
-        if let Some(header) = header(line) {
-            inside = header == name || header.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-            if inside {
-                place = place.or(Some(kept.len()));
-            } else {
-                kept.push_str(&comments);
+/// A value as a table that stands wherever it is put.
+fn unplaced(value: &impl Serialize) -> Table {
+    fn unplace(table: &mut Table) {
+        table.set_position(None);
+        for (_, item) in table.iter_mut() {
+            match item {
+                Item::Table(table) => unplace(table),
+                Item::ArrayOfTables(all) => all.iter_mut().for_each(unplace),
+                Item::None | Item::Value(_) => {}
             }
-            comments.clear();
-        } else if line.starts_with('#') || line.trim().is_empty() {
-            comments.push_str(line);
-            continue;
-        } else {
-            if !inside {
-                kept.push_str(&comments);
-            }
-            comments.clear();
-        }
-        if !inside {
-            kept.push_str(line);
         }
     }
-    kept.push_str(&comments);
-    let place = place.unwrap_or(kept.len());
-    (kept, place)
+    // Claims and the like are made of words and numbers; there is nothing that TOML could not say.
+    let text = toml::to_string(value).unwrap_or_default();
+    let document = text.parse::<DocumentMut>().unwrap_or_default();
+    let mut table = document.as_table().clone();
+    unplace(&mut table);
+    table
 }
 
-/// The name of the table that begins with this line.
-fn header(line: &str) -> Option<&str> {
-    let line = line.split('#').next()?.trim();
-    let name = line.strip_prefix('[')?.strip_suffix(']')?;
-    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)).then_some(name)
+fn document(file: &Path, text: &str) -> Result<DocumentMut, GatewayError> {
+    text.parse().map_err(|error: TomlError| {
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+        let (file, message) = (file.display().to_string(), error.message().to_owned());
+        GatewayError::Manifest { file, line, column, message }
+    })
 }
 
 #[cfg(test)]
