@@ -41,7 +41,7 @@ pub use plan::{BACKEND_NAME, GATEWAY_NAME, GatewayPlan, Keyring, Route};
 use crate::{record::GatewayKind, upwards::PassedOver};
 use external::External;
 use folder::Folder;
-use manifest::{Impossible, LogLine};
+use manifest::{LogLine, Unset};
 use program::Program;
 use reference::{Reference, ReferenceKnobs};
 use running::RunningProgram;
@@ -60,7 +60,7 @@ pub struct Gateway {
     version: Option<String>,
     claims: Claims,
     deviations: Vec<Deviation>,
-    impossible: Vec<Impossible>,
+    unset: Vec<Unset>,
     log: Vec<LogLine>,
     way: Way,
 }
@@ -84,16 +84,13 @@ impl Gateway {
     pub fn resolve(name: &str) -> Result<Self, GatewayError> {
         match name {
             DIRECT => Ok(Self {
-                impossible: vec![Impossible::upstream(
-                    "retrying",
-                    "Gauntlet's own client calls once".to_owned(),
-                )],
+                unset: vec![Unset::upstream("retrying", "Gauntlet's own client calls once".to_owned())],
                 claims: Claims::openssl_client(),
                 version: Some(openssl::version::version().to_owned()),
                 ..Self::bare(DIRECT, "No gateway: Gauntlet's own client calls each backend.", Way::Direct)
             }),
             REFERENCE => Ok(Self {
-                impossible: reference::impossible(),
+                unset: reference::unset(),
                 claims: reference::claims(ReferenceKnobs::default()),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
                 ..Self::bare(REFERENCE, "The embedded gateway.", Way::Reference(ReferenceKnobs::default()))
@@ -182,7 +179,7 @@ impl Gateway {
         Self {
             claims: profile.claims(reference::claims(ReferenceKnobs::like(&profile))),
             version: Some(profile.as_of.clone()),
-            impossible: [reference::impossible(), beyond(&profile)].concat(),
+            unset: [reference::unset(), beyond(&profile)].concat(),
             ..Self::bare(name, &profile.summary.clone(), Way::Imitated(Box::new(profile)))
         }
     }
@@ -284,9 +281,9 @@ impl Gateway {
         if matches!(self.way, Way::External(_)) && listener != external::LISTENER {
             return Some("the address of an external gateway stands for the listener \"default\" alone");
         }
-        self.impossible
+        self.unset
             .iter()
-            .find(|entry| entry.fits(listener, upstream, backend))
+            .find(|entry| !entry.by_default && entry.fits(listener, upstream, backend))
             .map(|entry| entry.because.as_str())
     }
 
@@ -362,7 +359,7 @@ impl Gateway {
             version: None,
             claims: Claims::default(),
             deviations: Vec::new(),
-            impossible: Vec::new(),
+            unset: Vec::new(),
             log: Vec::new(),
             way,
         }
@@ -387,7 +384,7 @@ fn is_profile(name: &str) -> bool {
 }
 
 /// The listeners and upstreams of the catalogue that ask for nothing this gateway has.
-fn beyond(profile: &GatewayProfile) -> Vec<Impossible> {
+fn beyond(profile: &GatewayProfile) -> Vec<Unset> {
     let (clients, backends) = (&profile.client_side.versions, &profile.backend_side.versions);
     let listeners = catalogue().listeners().filter_map(|(name, listener)| {
         let because = if listener.versions.intersection(clients).is_none() {
@@ -397,7 +394,7 @@ fn beyond(profile: &GatewayProfile) -> Vec<Impossible> {
             CipherSuite::limited(listener.ciphers.as_deref(), limit).err()?;
             "its clients get none of these cipher suites".to_owned()
         };
-        Some(Impossible::listener(name, because))
+        Some(Unset::listener(name, because))
     });
     let upstreams = catalogue().upstreams().filter_map(|(name, upstream)| {
         let because = if upstream.versions.intersection(backends).is_none() {
@@ -407,7 +404,7 @@ fn beyond(profile: &GatewayProfile) -> Vec<Impossible> {
             CipherSuite::limited(upstream.ciphers.as_deref(), limit).err()?;
             "its backends get none of these cipher suites".to_owned()
         };
-        Some(Impossible::upstream(name, because))
+        Some(Unset::upstream(name, because))
     });
     listeners.chain(upstreams).collect()
 }
@@ -421,7 +418,7 @@ impl From<Program> for Gateway {
             version: program.version(),
             claims: known.claims,
             deviations: known.deviation,
-            impossible: known.impossible,
+            unset: known.unset,
             log: known.log,
             way: Way::Program(Box::new(program)),
         }

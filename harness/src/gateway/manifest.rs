@@ -30,12 +30,9 @@ pub struct Manifest {
     pub log: Vec<LogLine>,
     /// What the newest version claims.
     pub claims: Claims,
-    /// What it cannot be set up for.
+    /// The listeners and upstreams for which nothing is set in its files, each with the reason.
     #[serde(default)]
-    pub impossible: Vec<Impossible>,
-    /// What it does without being told, and cannot be told: those settings say nothing in its files.
-    #[serde(default)]
-    pub defaulted: Vec<Impossible>,
+    pub unset: Vec<Unset>,
     /// Where it is known not to do what it has to.
     #[serde(default)]
     pub deviation: Vec<Deviation>,
@@ -202,10 +199,10 @@ pub struct LogLine {
     pub or: Vec<Cause>,
 }
 
-/// Something that a gateway cannot be set up for, or need not be. What is absent fits everything.
+/// A listener, upstream or backend for which a gateway cannot be set up, or need not be. What is absent fits everything.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Impossible {
+pub struct Unset {
     /// Name of the listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
@@ -217,17 +214,20 @@ pub struct Impossible {
     pub backend: Option<String>,
     /// Why.
     pub because: String,
+    /// Whether the gateway does it without being told. Cells of the others are skipped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_default: bool,
 }
 
-impl Impossible {
-    /// This listener, for this reason.
+impl Unset {
+    /// A gateway cannot be set up for this listener, for this reason.
     pub(crate) fn listener(name: &str, because: String) -> Self {
-        Self { listener: Some(name.to_owned()), upstream: None, backend: None, because }
+        Self { listener: Some(name.to_owned()), upstream: None, backend: None, because, by_default: false }
     }
 
-    /// This upstream, for this reason.
+    /// A gateway cannot be set up for this upstream, for this reason.
     pub(crate) fn upstream(name: &str, because: String) -> Self {
-        Self { listener: None, upstream: Some(name.to_owned()), backend: None, because }
+        Self { listener: None, upstream: Some(name.to_owned()), backend: None, because, by_default: false }
     }
 }
 
@@ -240,9 +240,9 @@ pub struct Older {
     /// The claims that are different; lists go in front of those of newer versions.
     #[serde(default)]
     pub claims: Claims,
-    /// What it cannot be set up for either.
+    /// For what it cannot be set up either.
     #[serde(default)]
-    pub impossible: Vec<Impossible>,
+    pub unset: Vec<Unset>,
     /// Where it deviates too.
     #[serde(default)]
     pub deviation: Vec<Deviation>,
@@ -299,7 +299,7 @@ impl Manifest {
         for older in std::mem::take(&mut self.version) {
             if older.is_about(version) {
                 self.claims = self.claims.overlaid(older.claims);
-                self.impossible.extend(older.impossible);
+                self.unset.extend(older.unset);
                 self.deviation.extend(older.deviation);
             }
         }
@@ -314,7 +314,7 @@ impl Older {
     }
 }
 
-impl Impossible {
+impl Unset {
     /// Whether it is about this pair.
     pub(super) fn fits(&self, listener: &str, upstream: &str, backend: &str) -> bool {
         self.listener.as_ref().is_none_or(|name| name == listener)
@@ -424,7 +424,7 @@ because = "It looks at the name alone."
 [[version]]
 before = "1.23"
 claims = { follows-renegotiation = false }
-impossible = [{ upstream = "legacy", because = "too old" }]
+unset = [{ upstream = "legacy", because = "too old" }]
 "#;
 
     #[rstest]
@@ -508,10 +508,10 @@ impossible = [{ upstream = "legacy", because = "too old" }]
     fn older_versions_claim_what_their_entry_says(
         #[case] version: &str,
         #[case] follows: bool,
-        #[case] impossible: usize,
+        #[case] unset: usize,
     ) {
         let manifest = Manifest::parse("gateway.toml", SOUND).unwrap().for_version(&version.parse().unwrap());
         assert_eq!(manifest.claims.follows_renegotiation, Some(follows));
-        assert_eq!(manifest.impossible.len(), impossible);
+        assert_eq!(manifest.unset.len(), unset);
     }
 }

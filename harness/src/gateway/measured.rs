@@ -42,7 +42,7 @@ pub(super) fn copy(
         let known = parsed.clone();
         let resolved = parsed.for_version(version);
         document.remove("version");
-        append(&mut document, "impossible", &resolved.impossible[known.impossible.len()..]);
+        append(&mut document, "unset", &resolved.unset[known.unset.len()..]);
         append(&mut document, "deviation", &resolved.deviation[known.deviation.len()..]);
     }
     write(&to.join(MANIFEST), &document.to_string())
@@ -216,7 +216,7 @@ mod tests {
         let text = "name = \"mine\"\nsummary = \"Mine.\"\n[program]\nnames = []\nversion = { args = [], pattern = '' \
                     }\n[run]\nfiles = {}\nstart = []\n\n# Old words.\n[claims]\nfollows-renegotiation = \
                     true\n[claims.listener]\nplain-http = \"close\"\n\n# A line.\n[[log]]\npattern = 'a'\ncause = \
-                    \"reset\"\n[[version]]\nbefore = \"2\"\nclaims = { follows-renegotiation = true }\nimpossible = \
+                    \"reset\"\n[[version]]\nbefore = \"2\"\nclaims = { follows-renegotiation = true }\nunset = \
                     [{ upstream = \"legacy\", because = \"too old\" }]\n";
         let (from, to) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         fs::write(from.path().join(MANIFEST), text).unwrap();
@@ -226,7 +226,7 @@ mod tests {
         let written = fs::read_to_string(to.path().join(MANIFEST)).unwrap();
         let manifest = Manifest::parse(MANIFEST, &written).unwrap().for_version(&"1.9".parse().unwrap());
         assert_eq!(manifest.claims, measured());
-        assert_eq!(manifest.impossible.len(), 1);
+        assert_eq!(manifest.unset.len(), 1);
         assert!(
             written.contains("# A line.\n[[log]]") && written.contains("[claims]\n# New words.\n"),
             "{written}"

@@ -23,7 +23,7 @@ use tls_gauntlet_scenarios::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use claims::claims;
-pub(super) use claims::impossible;
+pub(super) use claims::unset;
 pub use journal::cause_in;
 
 use self::{

@@ -458,11 +458,7 @@ mod tests {
         let folder = Folder::shipped(gateway).unwrap();
         let manifest = Manifest::parse("gateway.toml", &folder.read("gateway.toml").unwrap()).unwrap();
         let explained = |listener: &str, upstream: &str| {
-            manifest
-                .impossible
-                .iter()
-                .chain(&manifest.defaulted)
-                .any(|entry| entry.fits(listener, upstream, ""))
+            manifest.unset.iter().any(|entry| entry.fits(listener, upstream, ""))
         };
         let pki = Arc::new(Pki::new(1, datetime!(2026-11-21 12:00 UTC)).unwrap());
         let files = |listener: &ListenerProfile, upstream: &UpstreamProfile| {

@@ -6,7 +6,7 @@ use tls_gauntlet_scenarios::{
 };
 
 use super::ReferenceKnobs;
-use crate::gateway::manifest::Impossible;
+use crate::gateway::manifest::Unset;
 
 /// The claims of a reference gateway with these knobs. Nothing is left unclaimed.
 #[must_use]
@@ -60,10 +60,10 @@ pub fn claims(knobs: ReferenceKnobs) -> Claims {
 }
 
 /// The profiles that the reference gateway cannot follow: it has no setting for them.
-pub(in crate::gateway) fn impossible() -> Vec<Impossible> {
+pub(in crate::gateway) fn unset() -> Vec<Unset> {
     let because = |(name, profile): (&str, &UpstreamProfile)| {
         let because = "the reference gateway opens a connection for every request";
-        profile.reuse.then(|| Impossible::upstream(name, because.to_owned()))
+        profile.reuse.then(|| Unset::upstream(name, because.to_owned()))
     };
     catalogue().upstreams().filter_map(because).collect()
 }
