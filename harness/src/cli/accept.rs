@@ -37,9 +37,7 @@ pub(super) fn accept(
     }
     let path = match baseline {
         Some(path) => path.to_owned(),
-        None => {
-            Project::found(project)?.and_then(|project| project.baseline()).unwrap_or_else(|| FILE.into())
-        }
+        None => Project::found(project)?.baseline().unwrap_or_else(|| FILE.into()),
     };
     let path = path.as_path();
     let mut baseline = if path.exists() { records::baseline(path)? } else { Baseline::default() };

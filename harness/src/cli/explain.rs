@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let target = Target::parse(&arguments.scenario)?;
+    let target = Pick::parse(&arguments.scenario)?;
     let name = arguments.gateway.as_deref().or(target.gateway.as_deref()).unwrap_or(REFERENCE);
     let gateway = selection::gateway(name)?;
     let width = streams::look(Detail::Normal).width;
@@ -127,7 +127,7 @@ fn together(ends: impl IntoIterator<Item = (String, String)>) -> Vec<(String, Ve
 
 /// What a reader named, as far as it was named.
 #[derive(Debug, PartialEq, Eq)]
-struct Target {
+struct Pick {
     suite: Option<String>,
     backend: String,
     upstream: Option<String>,
@@ -136,7 +136,7 @@ struct Target {
     gateway: Option<String>,
 }
 
-impl Target {
+impl Pick {
     fn parse(text: &str) -> Result<Self, Failure> {
         let wrong = || {
             input_error!(
@@ -367,7 +367,7 @@ mod tests {
         #[case] client: &str,
         #[case] gateway: Option<&str>,
     ) {
-        let target = Target::parse(text).unwrap();
+        let target = Pick::parse(text).unwrap();
         assert_eq!(target.suite.as_deref(), suite);
         assert_eq!(target.backend, backend);
         assert_eq!(target.upstream.as_deref(), upstream);
@@ -382,12 +382,12 @@ mod tests {
     #[case("a/strict::default")]
     #[case("a/strict::default/default::nginx::more")]
     fn other_names_are_refused(#[case] text: &str) {
-        assert!(Target::parse(text).unwrap_err().to_string().contains("names no scenario"));
+        assert!(Pick::parse(text).unwrap_err().to_string().contains("names no scenario"));
     }
 
     #[rstest]
     fn the_page_of_a_scenario(#[values(80, 140)] width: usize) {
-        let target = Target::parse("renegotiation-required-dual/strict").unwrap();
+        let target = Pick::parse("renegotiation-required-dual/strict").unwrap();
         let scenario = target.scenario("strict").unwrap().0;
         let mut expected =
             Expectation::refuse(Party::Gateway, Phase::Request, Cause::PostHandshakeAuthRefused);
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn the_overview_of_a_backend() {
-        let target = Target::parse("expired-leaf").unwrap();
+        let target = Pick::parse("expired-leaf").unwrap();
         let refused = Expectation::refuse(Party::Gateway, Phase::Handshake, Cause::ServerCertExpired);
         let routes = [
             ("strict".to_owned(), Ok(refused)),

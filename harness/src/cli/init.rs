@@ -41,24 +41,24 @@ const SHOWN: usize = 6;
 const FOREIGN: &[&str] = &["node_modules", "target", "vendor"];
 
 /// By what the configuration of a gateway is known, and which of its lines are about TLS.
-struct Kind {
+struct Sign {
     gateway: &'static str,
     files: &'static [&'static str],
     tls: &'static [&'static str],
 }
 
-const KINDS: &[Kind] = &[
-    Kind {
+const SIGNS: &[Sign] = &[
+    Sign {
         gateway: "nginx",
         files: &["nginx.conf"],
         tls: &["ssl_protocols", "ssl_ciphers", "ssl_verify_client", "proxy_ssl_", "proxy_pass https:"],
     },
-    Kind {
+    Sign {
         gateway: "haproxy",
         files: &["haproxy.cfg"],
         tls: &["ssl-min-ver", "ssl-max-ver", " ssl ", "ssl-default-", "ca-verify-file"],
     },
-    Kind {
+    Sign {
         gateway: "envoy",
         files: &["envoy.yaml", "envoy.yml", "envoy.json"],
         tls: &[
@@ -72,17 +72,17 @@ const KINDS: &[Kind] = &[
             "sni:",
         ],
     },
-    Kind {
+    Sign {
         gateway: "caddy",
         files: &["Caddyfile"],
         tls: &["tls ", "tls_", "protocols ", "client_auth", "reverse_proxy https:"],
     },
-    Kind {
+    Sign {
         gateway: "traefik",
         files: &["traefik.yml", "traefik.yaml", "traefik.toml"],
         tls: &["insecureSkipVerify", "rootCAs", "serversTransport", "minVersion", "maxVersion", "clientAuth"],
     },
-    Kind { gateway: "httpd", files: &["httpd.conf", "apache2.conf"], tls: &["SSL"] },
+    Sign { gateway: "httpd", files: &["httpd.conf", "apache2.conf"], tls: &["SSL"] },
 ];
 
 /// One file that says how a gateway is set up.
@@ -151,7 +151,7 @@ fn recognised(dir: &Path, path: PathBuf, name: &str) -> Option<Found> {
         let folder = Path::new(".").join(path.parent()?);
         return Some(Found { path, gateway: folder.display().to_string(), tls: Vec::new() });
     }
-    let kind = KINDS.iter().find(|kind| kind.files.contains(&name))?;
+    let kind = SIGNS.iter().find(|kind| kind.files.contains(&name))?;
     let text = fs::read(dir.join(&path)).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let about_tls = |line: &str| !line.starts_with('#') && kind.tls.iter().any(|word| line.contains(word));
@@ -207,7 +207,7 @@ fn told(found: &[Found], dir: &Path, path: &Path) -> Result<String, Failure> {
         }
     }
     if found.is_empty() {
-        let names: Vec<_> = KINDS.iter().flat_map(|kind| kind.files).copied().collect();
+        let names: Vec<_> = SIGNS.iter().flat_map(|kind| kind.files).copied().collect();
         let _ = writeln!(text, "no configuration of a gateway found ({})", names.join(", "));
     }
     let _ = writeln!(text, "{}: written", path.display());

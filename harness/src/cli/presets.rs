@@ -17,7 +17,7 @@ use crate::{
     limits::Limits,
     presets::{self, Fate},
     report::{Detail, presets as report},
-    scan::Target,
+    scan::ScanTarget,
 };
 
 /// The word for every client there is.
@@ -53,7 +53,7 @@ fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
 }
 
 /// Sends each server what a recorded client sends, or what all of them do.
-pub(super) fn scan_as(client: &str, targets: &[Target], json: bool) -> Result<ExitCode, Failure> {
+pub(super) fn scan_as(client: &str, targets: &[ScanTarget], json: bool) -> Result<ExitCode, Failure> {
     let known = || presets::all().iter().map(|(name, _)| name.as_str());
     if client != ALL && known().all(|name| name != client) {
         let hint = nearest::hint(client, known().chain([ALL]));
@@ -69,7 +69,7 @@ pub(super) fn scan_as(client: &str, targets: &[Target], json: bool) -> Result<Ex
     show(&columns, json)
 }
 
-fn of_server(target: &Target, client: &str) -> Result<Vec<Fate>, Failure> {
+fn of_server(target: &ScanTarget, client: &str) -> Result<Vec<Fate>, Failure> {
     let limits = Limits::default();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the calls: {error}"))?;

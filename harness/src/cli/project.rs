@@ -33,8 +33,8 @@ pub(super) struct ProjectArguments {
     no_config: bool,
 }
 
-/// A `gauntlet.toml` that was found and read.
-#[derive(Debug)]
+/// A `gauntlet.toml` that was found and read; an empty one without a path if there is none.
+#[derive(Debug, Default)]
 pub(super) struct Project {
     path: PathBuf,
     text: String,
@@ -43,14 +43,13 @@ pub(super) struct Project {
 
 impl Project {
     /// The one that the arguments name, or that of the working directory or the nearest folder above it.
-    pub(super) fn found(arguments: &ProjectArguments) -> Result<Option<Self>, Failure> {
-        if arguments.no_config {
-            return Ok(None);
-        }
-        match &arguments.config {
-            Some(path) => Self::read(path.clone()).map(Some),
-            None => nearest().map(Self::read).transpose(),
-        }
+    pub(super) fn found(arguments: &ProjectArguments) -> Result<Self, Failure> {
+        let path = match &arguments.config {
+            _ if arguments.no_config => None,
+            Some(path) => Some(path.clone()),
+            None => nearest(),
+        };
+        path.map_or_else(|| Ok(Self::default()), Self::read)
     }
 
     fn read(path: PathBuf) -> Result<Self, Failure> {
@@ -68,9 +67,9 @@ impl Project {
         Ok(Self { path, text, settings })
     }
 
-    /// Where it was found.
-    pub(super) fn file(&self) -> String {
-        self.path.display().to_string()
+    /// Where it was found, if it was.
+    pub(super) fn file(&self) -> Option<String> {
+        (self.path != Path::new("")).then(|| self.path.display().to_string())
     }
 
     /// The baseline, where it names one.

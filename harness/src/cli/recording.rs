@@ -37,8 +37,7 @@ impl RecordingArguments {
     pub(super) fn recorder(&self) -> Result<Recorder, Failure> {
         let of_environment = || env::var_os(KEY_LOG).filter(|path| !path.is_empty()).map(PathBuf::from);
         let key_log = self.key_log.clone().or_else(of_environment);
-        let opened = |path: &Option<PathBuf>, flag, adds| -> Result<Option<File>, Failure> {
-            let Some(path) = path else { return Ok(None) };
+        let opened = |path: &PathBuf, flag, adds| -> Result<File, Failure> {
             let file = private(path, adds).map_err(|error| {
                 input_error!("cannot write {}: {error}; name a file of yours with {flag}", path.display())
             })?;
@@ -46,10 +45,11 @@ impl RecordingArguments {
                 "warning: {} will hold the keys of every connection; whoever can read it can read what was said",
                 path.display()
             ));
-            Ok(Some(file))
+            Ok(file)
         };
         let by = if self.key_log.is_some() { "--key-log" } else { KEY_LOG };
-        let (key_log, capture) = (opened(&key_log, by, true)?, opened(&self.pcap, "--pcap", false)?);
+        let key_log = key_log.as_ref().map(|path| opened(path, by, true)).transpose()?;
+        let capture = self.pcap.as_ref().map(|path| opened(path, "--pcap", false)).transpose()?;
         Recorder::to(key_log, capture, clock::now()).map_err(|error| {
             work_error!("cannot write the capture: {error}; make room, or write it elsewhere")
         })

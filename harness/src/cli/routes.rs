@@ -54,9 +54,7 @@ pub(super) fn routes(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
     };
     let mut selected = arguments.selection.clone();
-    if let Some(project) = Project::found(&arguments.project)? {
-        selected.fill(&project)?;
-    }
+    selected.fill(&Project::found(&arguments.project)?)?;
     selected.port_base = selected.port_base.or(Some(PORT_BASE));
     let request = selected.put_into(RunRequest {
         gateways: vec![gateway.to_owned()],

@@ -67,20 +67,14 @@ impl Arguments {
 
 pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let project = Project::found(&arguments.project)?;
-    if let Some(project) = &project {
-        arguments.fill(project)?;
-    }
+    arguments.fill(&project)?;
     let reports = Reports::chosen(&arguments.reports)?;
-    let request = request(&arguments);
-    let request = request.map_err(|error| match &project {
-        Some(project) => project.place(error),
-        None => error,
-    })?;
+    let request = request(&arguments).map_err(|error| project.place(error))?;
     reports.prepare()?;
     let recorder = arguments.recording.recorder()?;
     let request = RunRequest { recorder, ..request };
-    if let Some(project) = project.as_ref().filter(|_| !arguments.reports.quiet) {
-        streams::note(&format!("settings from {}", project.file()));
+    if let Some(file) = project.file().filter(|_| !arguments.reports.quiet) {
+        streams::note(&format!("settings from {file}"));
     }
     let events = Events::to(arguments.own.events.as_deref())?;
     let record = execute(&request, arguments.reports.quiet, &events)?;

@@ -25,7 +25,7 @@ use crate::{
     record::Tool,
     report::{Detail, scan as report},
     scan::{
-        self, Roots, ScanRequest, Target,
+        self, Roots, ScanRequest, ScanTarget,
         record::{SCHEMA, ScanRecord, Word},
     },
 };
@@ -165,7 +165,7 @@ fn request(arguments: &Arguments) -> Result<ScanRequest, Failure> {
     })
 }
 
-fn targets(arguments: &Arguments) -> Result<Vec<Target>, Failure> {
+fn targets(arguments: &Arguments) -> Result<Vec<ScanTarget>, Failure> {
     let mut targets = Vec::new();
     for server in &arguments.servers {
         targets.push(server.parse().map_err(Failure::input)?);

@@ -135,7 +135,7 @@ impl Probe {
                 ServerNameSent::Wrong => Some(UNKNOWN_NAME.to_owned()),
                 ServerNameSent::None => None,
             },
-            identity: identity(profile.client_certificate, pki)?,
+            identity: profile.client_certificate.map(|word| identity(word, pki)).transpose()?,
             post_handshake_auth: true,
             renegotiation: profile.follows_renegotiation,
             keeps_sessions: profile.session_from.is_some(),
@@ -237,7 +237,7 @@ impl DialerSettings {
             status_patience: Limits::default().status,
             name: name.to_owned(),
             server_name: profile.send_server_name.then(|| name.to_owned()),
-            identity: identity(profile.client_certificate, pki)?,
+            identity: profile.client_certificate.map(|word| identity(word, pki)).transpose()?,
             post_handshake_auth: true,
             renegotiation: profile.renegotiation,
             keeps_sessions: false,
@@ -296,9 +296,8 @@ fn lists(check: Option<RevocationCheck>, pki: &Pki) -> Result<Vec<Vec<u8>>, Cann
     pki.crls(CrlKind::Revoked).map_err(CannotSetUp::because("the revocation lists"))
 }
 
-fn identity(word: Option<ClientCertificate>, pki: &Pki) -> Result<Option<Arc<Identity>>, CannotSetUp> {
-    let identity = word.map(|word| pki.client(word)).transpose();
-    identity.map_err(CannotSetUp::because("the client certificate"))
+fn identity(word: ClientCertificate, pki: &Pki) -> Result<Arc<Identity>, CannotSetUp> {
+    pki.client(word).map_err(CannotSetUp::because("the client certificate"))
 }
 
 /// What was seen of a call that was answered.

@@ -78,7 +78,7 @@ pub(super) async fn check(check: RevocationCheck, ssl: &SslRef, deadline: Instan
         }
         (Some(StatusSource::Ocsp), _) => {
             let server = Server::of(ssl)?;
-            let Some(url) = server.ocsp_url()? else { return Ok(()) };
+            let Some(url) = server.ocsp_url() else { return Ok(()) };
             let response = fetch(&url, Some(server.question()?), deadline).await?;
             server.by_ocsp(&response, "the responder")
         }
@@ -107,10 +107,10 @@ impl<'a> Server<'a> {
         names.flatten().find_map(|name| name.uri()).map(str::to_owned)
     }
 
-    fn ocsp_url(&self) -> Result<Option<String>, Refusal> {
+    fn ocsp_url(&self) -> Option<String> {
         // Fails where there are none.
-        let Ok(responders) = self.leaf.ocsp_responders() else { return Ok(None) };
-        Ok(responders.iter().next().map(|url| url.to_string()))
+        let responders = self.leaf.ocsp_responders().ok()?;
+        responders.iter().next().map(|url| url.to_string())
     }
 
     fn id(&self) -> Result<OcspCertId, ErrorStack> {
