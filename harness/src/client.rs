@@ -7,10 +7,10 @@ mod call;
 mod dialer;
 mod failure;
 mod handshake;
-mod leg;
 mod probe;
 mod revocation;
 mod session;
+mod watched;
 
 pub use call::{Answer, Dialed};
 pub use dialer::{Dialer, DialerSettings};

@@ -21,7 +21,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 pub use compare::{FactChange, TargetChange, Trend, compare};
 pub use forecast::{NamedProfile, profiles};
 pub(crate) use line::{Line, NoAnswer};
-pub use target::{BadTarget, Target};
+pub use target::{BadTarget, ScanTarget};
 pub use visitor::Roots;
 
 use crate::{
@@ -39,7 +39,7 @@ const WAITED_FOR: usize = 256;
 #[derive(Debug, Clone)]
 pub struct ScanRequest {
     /// The servers.
-    pub targets: Vec<Target>,
+    pub targets: Vec<ScanTarget>,
     /// The server name to send and to check certificates for; each target's own host if absent.
     pub server_name: Option<String>,
     /// The path to ask for, after which a server may want a client certificate.

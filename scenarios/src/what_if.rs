@@ -53,7 +53,7 @@ closed_list! {
 
 /// One combination before and after.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Change {
+pub struct Shift {
     /// Which side it is on.
     pub side: Side,
     /// The backend, or the client.
@@ -72,7 +72,7 @@ pub struct Change {
 
 /// Every combination of the catalogue: each backend behind the setting's upstream, each client before its listeners.
 #[must_use]
-pub fn compare(before: &Setting, after: &Setting) -> Vec<Change> {
+pub fn compare(before: &Setting, after: &Setting) -> Vec<Shift> {
     let known = catalogue();
     let mut changes = Vec::new();
     for (backend, _, _) in known.backends() {
@@ -111,12 +111,12 @@ fn change(
     through: &str,
     before: Option<Expectation>,
     after: Option<Expectation>,
-) -> Change {
+) -> Shift {
     let effect = match (&before, &after) {
         (Some(before), Some(after)) => effect(before, after),
         (None, _) | (_, None) => Effect::Unknown,
     };
-    Change { side, name: name.to_owned(), through: through.to_owned(), effect, before, after }
+    Shift { side, name: name.to_owned(), through: through.to_owned(), effect, before, after }
 }
 
 fn effect(before: &Expectation, after: &Expectation) -> Effect {

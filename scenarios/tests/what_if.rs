@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use tls_gauntlet_scenarios::{
     Cause, Claims, catalogue,
-    what_if::{Change, Effect, Setting, Side, compare},
+    what_if::{Effect, Setting, Shift, Side, compare},
 };
 
 fn setting(profile: &str, upstream: &str) -> Setting {
@@ -31,7 +31,7 @@ fn claims() -> Claims {
     claims
 }
 
-fn names(changes: &[Change], side: Side, effect: Effect) -> Vec<&str> {
+fn names(changes: &[Shift], side: Side, effect: Effect) -> Vec<&str> {
     let wanted = changes.iter().filter(|change| change.side == side && change.effect == effect);
     wanted.map(|change| change.name.as_str()).collect()
 }

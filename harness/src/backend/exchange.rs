@@ -55,7 +55,7 @@ impl Exchange {
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Response<Answer>, Broken> {
+    ) -> Result<Response<Reply>, Broken> {
         let (head, mut body) = request.into_parts();
         let nonce = echo::nonce(&head);
         self.story.begin_request(nonce);
@@ -172,7 +172,7 @@ impl Exchange {
     }
 
     /// `demands` says that late demands are made on this request.
-    fn body(self: &Arc<Self>, whole: Bytes, is_answer: bool, demands: bool) -> Answer {
+    fn body(self: &Arc<Self>, whole: Bytes, is_answer: bool, demands: bool) -> Reply {
         let length = whole.len();
         let renegotiates = is_answer && demands && late::is_in_response(&self.port, &self.tls);
         let cuts = |action| is_answer && action != FaultAction::Drip;
@@ -190,7 +190,7 @@ impl Exchange {
             }
             None => (whole, None),
         };
-        Answer { exchange: Arc::clone(self), rest: Some(first), interlude, length, is_cut }
+        Reply { exchange: Arc::clone(self), rest: Some(first), interlude, length, is_cut }
     }
 }
 
@@ -235,7 +235,7 @@ impl fmt::Debug for Interlude {
 
 /// The body of a response: whole, or its first half and then nothing, or two halves with something between them.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Reply {
     exchange: Arc<Exchange>,
     rest: Option<Bytes>,
     interlude: Option<Interlude>,
@@ -243,7 +243,7 @@ pub(super) struct Answer {
     is_cut: bool,
 }
 
-impl Answer {
+impl Reply {
     /// All of it has been handed over.
     fn end(&self) {
         self.exchange.story.end_response();
@@ -253,7 +253,7 @@ impl Answer {
     }
 }
 
-impl Body for Answer {
+impl Body for Reply {
     type Data = Bytes;
     type Error = Broken;
 

@@ -27,7 +27,7 @@ use tokio_openssl::SslStream;
 use super::{
     failure::{Break, Circumstances, Failure},
     handshake::Handshake,
-    leg::{Leg, Remembered, Stream},
+    watched::{Remembered, Stream, Watched},
 };
 use crate::{
     tls::reason::Role,
@@ -108,9 +108,9 @@ impl Dialed {
         kept: &AtomicBool,
     ) -> Result<Answer, Failure> {
         let Self { stream, watch } = self;
-        let (leg, broken) = Leg::new(stream);
+        let (watched, broken) = Watched::new(stream);
         let (mut sender, connection) =
-            match Sender::new(leg, watch.after_handshake.handshake.alpn.as_deref()).await {
+            match Sender::new(watched, watch.after_handshake.handshake.alpn.as_deref()).await {
                 Ok(pair) => pair,
                 Err(error) => return Err(watch.failure(&broken, &error, Phase::Request)),
             };
@@ -188,8 +188,8 @@ enum Sender {
 }
 
 impl Sender {
-    async fn new(leg: Leg, alpn: Option<&str>) -> hyper::Result<(Self, Conversation)> {
-        let io = TokioIo::new(leg);
+    async fn new(watched: Watched, alpn: Option<&str>) -> hyper::Result<(Self, Conversation)> {
+        let io = TokioIo::new(watched);
         if alpn == Some("h2") {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
             return Ok((Self::Http2(sender), Box::pin(connection)));

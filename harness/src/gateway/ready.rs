@@ -19,7 +19,7 @@ use crate::tls::context::identify;
 
 /// How a listener answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Reaction {
     /// With a finished handshake, and then not in HTTP.
     Tls,
     /// In HTTP, with this status.
@@ -46,12 +46,12 @@ impl Caller {
     }
 
     /// Asks for a path once. A gateway that is about to take up its files may accept a connection and never look at it again.
-    pub(super) async fn ask(&self, address: SocketAddr, path: &str) -> Result<Answer, String> {
+    pub(super) async fn ask(&self, address: SocketAddr, path: &str) -> Result<Reaction, String> {
         let answered = timeout(self.patience, self.call(address, path)).await;
         answered.unwrap_or_else(|_| Err("it took the connection and did not answer".to_owned()))
     }
 
-    async fn call(&self, address: SocketAddr, path: &str) -> Result<Answer, String> {
+    async fn call(&self, address: SocketAddr, path: &str) -> Result<Reaction, String> {
         let socket = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;
         let mut ssl = Ssl::new(&self.context).map_err(|error| error.to_string())?;
@@ -64,7 +64,7 @@ impl Caller {
             stream.write_all(request.as_bytes()).await?;
             stream.read_exact(&mut head).await
         };
-        Ok(answered.await.ok().and_then(|_| status(&head)).map_or(Answer::Tls, Answer::Http))
+        Ok(answered.await.ok().and_then(|_| status(&head)).map_or(Reaction::Tls, Reaction::Http))
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     plan::GatewayPlan,
     port::Reservation,
     program::{Invocation, Program},
-    ready::{Answer, Caller},
+    ready::{Caller, Reaction},
     workers,
 };
 use crate::{limits::Limits, printable, tail, wait};
@@ -230,13 +230,13 @@ impl RunningProgram {
                         return Some(Err(status));
                     }
                     match caller.ask(address, path).await {
-                        Ok(Answer::Http(status)) if wanted.is_none_or(|wanted| wanted == status) => {
+                        Ok(Reaction::Http(status)) if wanted.is_none_or(|wanted| wanted == status) => {
                             Some(Ok(()))
                         }
-                        Ok(Answer::Http(status)) if refusal == Some(status) => Some(Ok(())),
-                        Ok(Answer::Tls) if tls_will_do => Some(Ok(())),
-                        Ok(Answer::Tls) => record(last_try, "a TLS handshake, and then no HTTP".to_owned()),
-                        Ok(Answer::Http(status)) => record(last_try, format!("status {status} for {path}")),
+                        Ok(Reaction::Http(status)) if refusal == Some(status) => Some(Ok(())),
+                        Ok(Reaction::Tls) if tls_will_do => Some(Ok(())),
+                        Ok(Reaction::Tls) => record(last_try, "a TLS handshake, and then no HTTP".to_owned()),
+                        Ok(Reaction::Http(status)) => record(last_try, format!("status {status} for {path}")),
                         Err(error) => record(last_try, error),
                     }
                 }

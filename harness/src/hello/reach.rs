@@ -102,7 +102,7 @@ mod tests {
         hello
     }
 
-    type Change<'a> = &'a dyn Fn(&mut ClientHelloFacts);
+    type Edit<'a> = &'a dyn Fn(&mut ClientHelloFacts);
 
     /// Each need by itself: a change to the offer, and what cannot be reached then.
     #[test]
@@ -112,7 +112,7 @@ mod tests {
             let versions = Some(Versions::of(versions));
             move |hello: &mut ClientHelloFacts| hello.versions.clone_from(&versions)
         };
-        let changes: [(&str, Change<'_>); 10] = [
+        let changes: [(&str, Edit<'_>); 10] = [
             ("TLS 1.3-only servers", &with(&[TlsVersion::Tls10, TlsVersion::Tls12])),
             ("TLS 1.2-only servers", &with(&[TlsVersion::Tls10, TlsVersion::Tls13])),
             ("servers that speak TLS 1.0 at most", &with(&[TlsVersion::Tls12, TlsVersion::Tls13])),

@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use tls_gauntlet_scenarios::VerdictKind;
 
 use super::{
-    matrix::{Leg, suite_of},
+    matrix::{Axes, suite_of},
     witness,
 };
 use crate::record::{CellRecord, GatewayFacts, RunRecord, Stand};
@@ -27,8 +27,8 @@ pub fn render(record: &RunRecord) -> String {
         suite.timestamp = timestamp;
         suite.set_time(Duration::from_millis(cells.iter().map(|cell| cell.duration_ms).sum()));
         suite.add_properties(properties(record, gateway));
-        let leg = Leg::of(name, &cells);
-        suite.add_test_cases(cells.into_iter().map(|cell| test_case(cell, leg, record)));
+        let axes = Axes::of(name, &cells);
+        suite.add_test_cases(cells.into_iter().map(|cell| test_case(cell, axes, record)));
         report.add_test_suite(suite);
     }
     let text = report.to_string().expect("quick-junit replaces what XML cannot hold");
@@ -54,11 +54,11 @@ fn properties(record: &RunRecord, gateway: &str) -> Vec<Property> {
     properties
 }
 
-fn test_case(cell: &CellRecord, leg: Leg, record: &RunRecord) -> TestCase {
+fn test_case(cell: &CellRecord, axes: Axes, record: &RunRecord) -> TestCase {
     let stays = record.baseline.as_ref().and_then(|since| since.stays(&cell.id));
     let mut case = TestCase::new(&cell.id, stays.map_or_else(|| status(cell), |stand| accepted(cell, stand)));
     // Jenkins and Azure Pipelines make a tree of what stands between the dots.
-    case.set_classname(format!("{}.{}.{}", cell.gateway, suite_of(cell), leg.group(cell)));
+    case.set_classname(format!("{}.{}.{}", cell.gateway, suite_of(cell), axes.group(cell)));
     case.set_time(Duration::from_millis(cell.duration_ms));
     case.set_system_out(evidence(cell));
     case

@@ -10,7 +10,7 @@ use crate::record::{CellRecord, RunRecord};
 #[derive(Debug)]
 pub(super) struct Matrix<'a> {
     pub(super) suite: &'a str,
-    pub(super) leg: Leg,
+    pub(super) axes: Axes,
     /// The names of the columns, the sound one first.
     pub(super) columns: Vec<&'a str>,
     /// The names of the rows, by family.
@@ -25,7 +25,7 @@ type Place<'a> = (&'a str, &'a str, &'a str);
 
 /// The leg of a gateway along which a suite varies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leg {
+pub(super) enum Axes {
     /// Rows are backends, columns are upstreams.
     Upstream,
     /// Rows are clients, columns are listeners.
@@ -47,13 +47,13 @@ impl<'a> Matrix<'a> {
     }
 
     fn of(suite: &'a str, cells: &[&'a CellRecord], record: &'a RunRecord) -> Self {
-        let leg = Leg::of(suite, cells);
+        let axes = Axes::of(suite, cells);
         let mut places: BTreeMap<Place<'_>, Vec<&CellRecord>> = BTreeMap::new();
         let mut rows: BTreeMap<(bool, &str), BTreeSet<(bool, &str)>> = BTreeMap::new();
         let mut columns = BTreeSet::new();
         for cell in cells {
-            let (row, column) = leg.place(cell);
-            let family = leg.family(row);
+            let (row, column) = axes.place(cell);
+            let family = axes.family(row);
             rows.entry((family != "sound", family)).or_default().insert(sound_first(row));
             columns.insert(sound_first(column));
             places.entry((&cell.gateway, row, column)).or_default().push(cell);
@@ -65,7 +65,7 @@ impl<'a> Matrix<'a> {
         let known = record.gateways.iter().map(|gateway| gateway.name.as_str());
         Self {
             suite,
-            leg,
+            axes,
             columns: names(columns),
             families: rows.into_iter().map(|((_, family), rows)| (family, names(rows))).collect(),
             gateways: known.filter(|name| cells.iter().any(|cell| cell.gateway == *name)).collect(),
@@ -89,8 +89,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-impl Leg {
-    /// The leg with more combinations. A part of a suite is drawn as the whole is, however little of it was run.
+impl Axes {
+    /// The axes with more combinations. A part of a suite is drawn as the whole is, however little of it was run.
     pub(super) fn of(suite: &str, cells: &[&CellRecord]) -> Self {
         match catalogue().scenarios(suite) {
             Ok(scenarios) => Self::with_more(
@@ -127,7 +127,7 @@ impl Leg {
         }
     }
 
-    /// What a cell belongs to, as dotted words: on one leg its backend, on the other its listener.
+    /// What a cell belongs to, as dotted words: on one axes its backend, on the other its listener.
     pub(super) fn group(self, cell: &CellRecord) -> String {
         match self {
             Self::Upstream => format!("{}.{}", family_of_backend(&cell.backend), cell.backend),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tls_gauntlet_scenarios::{
     Expectation, Outcome,
-    what_if::{Change, Effect, Side},
+    what_if::{Effect, Shift, Side},
 };
 
 use super::{
@@ -15,11 +15,11 @@ use super::{
 
 /// The changes between two settings, what breaks first.
 #[must_use]
-pub fn render(before: &str, after: &str, changes: &[Change], look: &Look) -> String {
+pub fn render(before: &str, after: &str, changes: &[Shift], look: &Look) -> String {
     let paint = Paint { colour: look.colour };
     let mut lines = vec![format!("{} → {}", paint.put(STRONG, before), paint.put(STRONG, after))];
     for side in Side::ALL.iter().copied() {
-        let of_side: Vec<&Change> = changes.iter().filter(|change| change.side == side).collect();
+        let of_side: Vec<&Shift> = changes.iter().filter(|change| change.side == side).collect();
         if of_side.is_empty() {
             continue;
         }
@@ -36,7 +36,7 @@ pub fn render(before: &str, after: &str, changes: &[Change], look: &Look) -> Str
 }
 
 /// `2 break, 5 heal, 3 differ, 160 stay`: every effect that there is.
-fn counts(changes: &[&Change]) -> String {
+fn counts(changes: &[&Shift]) -> String {
     let mut numbers: BTreeMap<Effect, usize> = BTreeMap::new();
     for change in changes {
         *numbers.entry(change.effect).or_default() += 1;
@@ -55,7 +55,7 @@ fn counts(changes: &[&Change]) -> String {
 }
 
 /// Calls that work as before over another version, by versions.
-fn moves(changes: &[&Change], width: usize) -> Vec<String> {
+fn moves(changes: &[&Shift], width: usize) -> Vec<String> {
     let mut by_versions: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for change in changes.iter().filter(|change| change.effect == Effect::Moves) {
         let versions = format!("{} → {}", outcome(change.before.as_ref()), outcome(change.after.as_ref()));
@@ -73,7 +73,7 @@ fn moves(changes: &[&Change], width: usize) -> Vec<String> {
 const COLUMN: usize = 46;
 
 /// One change: what it is about, what happens before and after, and for what breaks, why.
-fn one(change: &Change, width: usize, paint: Paint) -> Vec<String> {
+fn one(change: &Shift, width: usize, paint: Paint) -> Vec<String> {
     let style = match change.effect {
         Effect::Breaks => BAD,
         Effect::Heals => GOOD,

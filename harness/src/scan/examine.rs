@@ -20,7 +20,7 @@ use super::{
         RenegotiationFacts, ResumptionFacts, TargetRecord, VersionFacts, Word,
     },
     sweep::{self, Swept},
-    target::Target,
+    target::ScanTarget,
     visitor::{Errand, Then, Visit, Visitor},
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Examiner {
     }
 
     /// Everything about one server. It takes one of the places once the server has answered.
-    pub(super) async fn examine(&self, target: &Target, places: &Arc<Semaphore>) -> TargetRecord {
+    pub(super) async fn examine(&self, target: &ScanTarget, places: &Arc<Semaphore>) -> TargetRecord {
         let mut record = blank(target);
         let server_name = self.server_name.as_deref().or(target.name());
         record.server_name = server_name.map(str::to_owned);
@@ -106,7 +106,7 @@ impl Examiner {
     /// The first of the server's addresses that answers, and whether what it answers is TLS.
     async fn greet(
         &self,
-        target: &Target,
+        target: &ScanTarget,
         server_name: Option<&str>,
     ) -> Result<(Line, Result<(), NoAnswer>), String> {
         let resolved = timeout(self.limits.scan_connect, lookup_host((target.host.as_str(), target.port)));
@@ -128,7 +128,7 @@ impl Examiner {
     }
 }
 
-fn blank(target: &Target) -> TargetRecord {
+fn blank(target: &ScanTarget) -> TargetRecord {
     TargetRecord {
         target: target.to_string(),
         address: None,

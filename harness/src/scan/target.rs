@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 /// A server, as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct ScanTarget {
     /// A name or an address.
     pub host: String,
     /// The port.
@@ -16,7 +16,7 @@ pub struct Target {
 #[error("\"{0}\" names no server; write host:port, 192.0.2.1:443 or [2001:db8::1]:443")]
 pub struct BadTarget(String);
 
-impl FromStr for Target {
+impl FromStr for ScanTarget {
     type Err = BadTarget;
 
     fn from_str(text: &str) -> Result<Self, BadTarget> {
@@ -36,14 +36,14 @@ fn is_of_a_host(letter: char) -> bool {
     letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_')
 }
 
-impl Target {
+impl ScanTarget {
     /// The name, unless it is an address, which is no server name (RFC 6066 3).
     pub(crate) fn name(&self) -> Option<&str> {
         self.host.parse::<IpAddr>().is_err().then_some(self.host.as_str())
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ScanTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -65,7 +65,7 @@ mod tests {
     #[case("[::1]:8443")]
     #[case("under_score:1")]
     fn servers(#[case] text: &str) {
-        assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        assert_eq!(text.parse::<ScanTarget>().unwrap().to_string(), text);
     }
 
     #[rstest]
@@ -78,6 +78,6 @@ mod tests {
     #[case("https://host:443")]
     #[case("host:443/path")]
     fn no_servers(#[case] text: &str) {
-        assert!(text.parse::<Target>().unwrap_err().to_string().contains("host:port"));
+        assert!(text.parse::<ScanTarget>().unwrap_err().to_string().contains("host:port"));
     }
 }

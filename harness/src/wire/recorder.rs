@@ -42,7 +42,7 @@ struct Kept {
 
 /// Which leg of a gateway a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leg {
+pub(crate) enum Hop {
     /// From a client to the gateway.
     ToGateway,
     /// From the gateway, or another caller, to a backend.
@@ -92,7 +92,7 @@ impl Recorder {
     /// Begins to record a connection that has been accepted here.
     pub(crate) fn answered(&self, stream: &TcpStream, comment: &str) -> Option<Talk> {
         let (near, far) = self.ends(stream)?;
-        Some(Talk::begin(self.clone(), Leg::ToBackend, [near, far], far, comment))
+        Some(Talk::begin(self.clone(), Hop::ToBackend, [near, far], far, comment))
     }
 
     /// Begins to record a connection that was opened from here, unless the backend at its end records it.
@@ -100,7 +100,7 @@ impl Recorder {
         let (near, far) = self.ends(stream)?;
         let served =
             self.0.as_ref()?.served.lock().unwrap_or_else(PoisonError::into_inner).contains(&far.port());
-        (!served).then(|| Talk::begin(self.clone(), Leg::ToGateway, [near, far], near, ""))
+        (!served).then(|| Talk::begin(self.clone(), Hop::ToGateway, [near, far], near, ""))
     }
 
     fn ends(&self, stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
@@ -117,11 +117,11 @@ impl Recorder {
         kept.write(kept.capture.as_ref(), &pcapng::secret(&line));
     }
 
-    fn keep_packet(&self, leg: Leg, at: Instant, packet: &[u8], comment: &str) {
+    fn keep_packet(&self, hop: Hop, at: Instant, packet: &[u8], comment: &str) {
         let Some(kept) = &self.0 else { return };
         let (now, begun) = kept.begun;
         let at = now + at.saturating_duration_since(begun);
-        kept.write(kept.capture.as_ref(), &pcapng::packet(leg, at, packet, comment));
+        kept.write(kept.capture.as_ref(), &pcapng::packet(hop, at, packet, comment));
     }
 }
 

@@ -13,15 +13,15 @@ use crate::{
 /// What was answered, by what it was answered to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers {
-    statuses: BTreeMap<Key, Answer<u16>>,
-    alerts: BTreeMap<Key, Answer<Alert>>,
+    statuses: BTreeMap<Key, Said<u16>>,
+    alerts: BTreeMap<Key, Said<Alert>>,
 }
 
 type Key = (Cause, Option<Phase>, Option<TlsVersion>);
 
 /// All that was answered to one thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer<T> {
+struct Said<T> {
     said: BTreeSet<T>,
     closed: bool,
 }
@@ -98,15 +98,15 @@ impl Answers {
     }
 }
 
-fn add<T: Ord>(answers: &mut BTreeMap<Key, Answer<T>>, key: Key, saw: &ClientSaw, said: Option<T>) {
-    let answer = answers.entry(key).or_insert_with(|| Answer { said: BTreeSet::new(), closed: false });
+fn add<T: Ord>(answers: &mut BTreeMap<Key, Said<T>>, key: Key, saw: &ClientSaw, said: Option<T>) {
+    let answer = answers.entry(key).or_insert_with(|| Said { said: BTreeSet::new(), closed: false });
     answer.closed |= saw.status.is_none() && saw.alert.is_none();
     answer.said.extend(said);
 }
 
 /// After its handshake, and in the middle of a response, it is a matter of time how far a gateway is when the backend
 /// refuses: what it answered to one client certificate or one cut, it may answer to another.
-fn pool(answers: &mut BTreeMap<Key, Answer<u16>>) {
+fn pool(answers: &mut BTreeMap<Key, Said<u16>>) {
     let kin = |(cause, phase, version): &Key| match cause {
         Cause::ClientCertMissing
         | Cause::ClientCertUntrusted
@@ -124,8 +124,8 @@ fn pool(answers: &mut BTreeMap<Key, Answer<u16>>) {
     for key in keys.iter().filter(|key| kin(key).is_some()) {
         let others = keys.iter().filter(|other| kin(other) == kin(key));
         let pooled = others.filter_map(|other| answers.get(other)).fold(
-            Answer { said: BTreeSet::new(), closed: false },
-            |pooled, answer| Answer {
+            Said { said: BTreeSet::new(), closed: false },
+            |pooled, answer| Said {
                 said: pooled.said.union(&answer.said).copied().collect(),
                 closed: pooled.closed || answer.closed,
             },
@@ -137,7 +137,7 @@ fn pool(answers: &mut BTreeMap<Key, Answer<u16>>) {
 fn difference<T: Ord + Clone + ToString>(
     table: &str,
     (cause, phase, version): &Key,
-    answer: &Answer<T>,
+    answer: &Said<T>,
     claim: Option<(BTreeSet<T>, bool)>,
 ) -> Option<String> {
     let words = |said: &BTreeSet<T>, closed: bool| {
@@ -156,10 +156,10 @@ fn difference<T: Ord + Clone + ToString>(
     Some(format!("{table} for {cause}{at}: claimed is {claimed}, measured {measured}"))
 }
 
-type Line<T> = (Vec<Cause>, Option<Phase>, Option<TlsVersion>, Answer<T>);
+type Line<T> = (Vec<Cause>, Option<Phase>, Option<TlsVersion>, Said<T>);
 
 /// Says phase and version only of the causes whose answer depends on them, and names causes with the same answer in one line.
-fn lines<T: Ord + Clone>(answers: &BTreeMap<Key, Answer<T>>) -> Vec<Line<T>> {
+fn lines<T: Ord + Clone>(answers: &BTreeMap<Key, Said<T>>) -> Vec<Line<T>> {
     let causes: BTreeSet<Cause> = answers.keys().map(|(cause, ..)| *cause).collect();
     let mut lines: Vec<Line<T>> = Vec::new();
     for cause in causes {
@@ -172,7 +172,7 @@ fn lines<T: Ord + Clone>(answers: &BTreeMap<Key, Answer<T>>) -> Vec<Line<T>> {
             |(_, phase, version)| (phase, version),
         ];
         let simplest = parts.into_iter().find_map(|part| {
-            let mut told: BTreeMap<_, &Answer<T>> = BTreeMap::new();
+            let mut told: BTreeMap<_, &Said<T>> = BTreeMap::new();
             let agree = own.iter().all(|(key, answer)| *told.entry(part(**key)).or_insert(answer) == *answer);
             agree.then_some(told)
         });

@@ -27,7 +27,7 @@ pub(super) fn walk(
 ) -> Result<BackendSight, Halt> {
     let mut connection = 1;
     loop {
-        let mut leg = Leg {
+        let mut attempt = Attempt {
             asks,
             upstream,
             backend,
@@ -38,24 +38,24 @@ pub(super) fn walk(
             shown: None,
             renegotiations: 0,
         };
-        match leg.walk() {
+        match attempt.walk() {
             Err(Halt::Stop(stop)) if stop.is_broken_handshake() => {
-                if connection > leg.retries()? {
+                if connection > attempt.retries()? {
                     return Err(Halt::at(Stop { connections: Some(connection), ..*stop }));
                 }
-                leg.steps.say("the gateway tries another connection");
+                attempt.steps.say("the gateway tries another connection");
                 connection += 1;
             }
             Err(halt) => return Err(halt),
             Ok(()) => {
-                leg.steps.say("the backend answers");
-                return Ok(leg.sight());
+                attempt.steps.say("the backend answers");
+                return Ok(attempt.sight());
             }
         }
     }
 }
 
-struct Leg<'a> {
+struct Attempt<'a> {
     asks: Asks,
     upstream: &'a UpstreamProfile,
     backend: &'a BackendProfile,
@@ -80,7 +80,7 @@ enum Check {
     Fault(FaultPhase),
 }
 
-impl Leg<'_> {
+impl Attempt<'_> {
     /// One connection.
     fn walk(&mut self) -> Result<(), Halt> {
         self.arrive()?;

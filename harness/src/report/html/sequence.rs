@@ -1,6 +1,6 @@
 //! Both legs of a cell as a sequence of messages between client, gateway and backend, as far as the record shows them.
 //!
-//! What no witness has recorded is drawn only where it follows from what was, and then as [`Kind::Implied`].
+//! What no witness has recorded is drawn only where it follows from what was, and then as [`StepKind::Implied`].
 
 use serde::Serialize;
 use tls_gauntlet_scenarios::{
@@ -15,7 +15,7 @@ use crate::{
 /// A party on a line of the drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Line {
+pub(super) enum Lifeline {
     Client,
     Gateway,
     Backend,
@@ -24,7 +24,7 @@ pub(super) enum Line {
 /// What an arrow or a note is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
+pub(super) enum StepKind {
     /// A message of a handshake, recorded.
     Handshake,
     /// A step that was not recorded and follows from those that were.
@@ -42,9 +42,9 @@ pub(super) enum Kind {
 /// One arrow, or a note if it goes nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Step {
-    pub(super) from: Line,
-    pub(super) to: Line,
-    pub(super) kind: Kind,
+    pub(super) from: Lifeline,
+    pub(super) to: Lifeline,
+    pub(super) kind: StepKind,
     pub(super) says: String,
 }
 
@@ -52,40 +52,40 @@ pub(super) struct Step {
 pub(super) fn of(cell: &CellRecord, direct: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     let Some(client) = &cell.client_saw else { return steps };
-    let caller = if direct { Line::Client } else { Line::Gateway };
+    let caller = if direct { Lifeline::Client } else { Lifeline::Gateway };
     if !direct {
         opening(client, &mut steps);
     }
     for (nth, saw) in (1..).zip(&cell.backend_saw) {
         if cell.backend_saw.len() > 1 {
-            note(&mut steps, Line::Backend, format!("connection {nth} of {}", cell.backend_saw.len()));
+            note(&mut steps, Lifeline::Backend, format!("connection {nth} of {}", cell.backend_saw.len()));
         }
-        Leg { from: caller, to: Line::Backend }.connection(saw, &mut steps);
+        Neighbours { from: caller, to: Lifeline::Backend }.connection(saw, &mut steps);
     }
     if cell.backend_saw.is_empty() && !direct {
-        note(&mut steps, Line::Backend, "no connection arrived".to_owned());
+        note(&mut steps, Lifeline::Backend, "no connection arrived".to_owned());
     }
-    let server = if direct { Line::Backend } else { Line::Gateway };
+    let server = if direct { Lifeline::Backend } else { Lifeline::Gateway };
     ending(client, server, &mut steps);
     steps
 }
 
 /// What the client and the gateway say to each other before the gateway turns to the backend.
 fn opening(client: &ClientSaw, steps: &mut Vec<Step>) {
-    let leg = Leg { from: Line::Client, to: Line::Gateway };
+    let neighbours = Neighbours { from: Lifeline::Client, to: Lifeline::Gateway };
     if client.phase == Phase::Connect && client.status.is_none() {
         return;
     }
     if client.plaintext {
-        steps.push(leg.there(Kind::Http, "HTTP without TLS"));
+        steps.push(neighbours.there(StepKind::Http, "HTTP without TLS"));
         return;
     }
-    steps.push(leg.there(Kind::Handshake, "ClientHello"));
+    steps.push(neighbours.there(StepKind::Handshake, "ClientHello"));
     if let Some(version) = client.tls_version {
         let asks = if client.certificate_requested { ", CertificateRequest" } else { "" };
-        steps.push(leg.back(Kind::Handshake, format!("ServerHello{asks} … Finished · {version}")));
+        steps.push(neighbours.back(StepKind::Handshake, format!("ServerHello{asks} … Finished · {version}")));
     } else if client.refused_because.is_some() {
-        steps.push(leg.back(Kind::Implied, "ServerHello, Certificate"));
+        steps.push(neighbours.back(StepKind::Implied, "ServerHello, Certificate"));
     }
     if client.refused_because.is_none() && (client.phase > Phase::Handshake || client.status.is_some()) {
         let shows = if client.certificate_requested {
@@ -93,25 +93,25 @@ fn opening(client: &ClientSaw, steps: &mut Vec<Step>) {
         } else {
             "Finished"
         };
-        steps.push(leg.there(Kind::Handshake, shows));
-        steps.push(leg.there(Kind::Http, "request"));
+        steps.push(neighbours.there(StepKind::Handshake, shows));
+        steps.push(neighbours.there(StepKind::Http, "request"));
     }
 }
 
 /// How it ends for the client.
-fn ending(client: &ClientSaw, server: Line, steps: &mut Vec<Step>) {
-    let leg = Leg { from: Line::Client, to: server };
-    let direct = server == Line::Backend;
+fn ending(client: &ClientSaw, server: Lifeline, steps: &mut Vec<Step>) {
+    let neighbours = Neighbours { from: Lifeline::Client, to: server };
+    let direct = server == Lifeline::Backend;
     if let Some(cause) = client.refused_because {
-        note(steps, Line::Client, format!("refuses the server: {cause}"));
+        note(steps, Lifeline::Client, format!("refuses the server: {cause}"));
     }
     // Without a gateway the backend has recorded the alerts of this connection.
     if !direct {
         if let Some(alert) = client.alert_sent {
-            steps.push(leg.there(Kind::Alert, format!("alert {alert}")));
+            steps.push(neighbours.there(StepKind::Alert, format!("alert {alert}")));
         }
         if let Some(alert) = client.alert {
-            steps.push(leg.back(Kind::Alert, format!("alert {alert}")));
+            steps.push(neighbours.back(StepKind::Alert, format!("alert {alert}")));
         }
     }
     if let Some(status) = client.status {
@@ -121,37 +121,37 @@ fn ending(client: &ClientSaw, server: Line, steps: &mut Vec<Step>) {
             Some(Responder::Backend) | None => "",
         };
         let cut = if client.complete { "" } else { ", cut short" };
-        steps.push(leg.back(Kind::Http, format!("response {status}{by}{cut}")));
+        steps.push(neighbours.back(StepKind::Http, format!("response {status}{by}{cut}")));
     } else if let Some(ended) = client.ended.and_then(witness::badly_ended) {
-        steps.push(leg.back(Kind::End, ended));
+        steps.push(neighbours.back(StepKind::End, ended));
     } else if client.alert.is_none() && client.alert_sent.is_none() {
-        note(steps, Line::Client, "got no response".to_owned());
+        note(steps, Lifeline::Client, "got no response".to_owned());
     }
     if let Some(error) = &client.error {
-        note(steps, Line::Client, printable(error));
+        note(steps, Lifeline::Client, printable(error));
     }
 }
 
 /// Two neighbours; the first one called.
 #[derive(Debug, Clone, Copy)]
-struct Leg {
-    from: Line,
-    to: Line,
+struct Neighbours {
+    from: Lifeline,
+    to: Lifeline,
 }
 
-impl Leg {
-    fn there(self, kind: Kind, says: impl Into<String>) -> Step {
+impl Neighbours {
+    fn there(self, kind: StepKind, says: impl Into<String>) -> Step {
         Step { from: self.from, to: self.to, kind, says: says.into() }
     }
 
-    fn back(self, kind: Kind, says: impl Into<String>) -> Step {
+    fn back(self, kind: StepKind, says: impl Into<String>) -> Step {
         Step { from: self.to, to: self.from, kind, says: says.into() }
     }
 
     /// One connection as the backend has recorded it.
     fn connection(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
         match &saw.client_hello {
-            Some(hello) => steps.push(self.there(Kind::Handshake, client_hello(hello))),
+            Some(hello) => steps.push(self.there(StepKind::Handshake, client_hello(hello))),
             None => note(steps, self.to, "read no ClientHello".to_owned()),
         }
         match saw.outcome {
@@ -161,7 +161,7 @@ impl Leg {
         if saw.requests > 0 {
             let times =
                 if saw.requests > 1 { format!("{} requests", saw.requests) } else { "request".into() };
-            steps.push(self.there(Kind::Http, times));
+            steps.push(self.there(StepKind::Http, times));
         }
         self.late(saw, steps);
         self.end(saw, steps);
@@ -176,8 +176,9 @@ impl Leg {
         if saw.resumed {
             agreed.push("resumed".to_owned());
         }
-        steps.push(self.back(Kind::Handshake, format!("ServerHello … Finished · {}", agreed.join(" · "))));
-        steps.push(self.there(Kind::Handshake, "Finished"));
+        steps
+            .push(self.back(StepKind::Handshake, format!("ServerHello … Finished · {}", agreed.join(" · "))));
+        steps.push(self.there(StepKind::Handshake, "Finished"));
         // A certificate may have been shown in this handshake, or later on the same connection; the ledger has one
         // place for both.
         if let Some(shown) = certificate(saw) {
@@ -188,10 +189,10 @@ impl Leg {
     /// A party that refuses a certificate has been shown it, or shown that there is none.
     fn implied(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
         if saw.cause.is_some_and(|cause| cause.is_about_client_certificate()) {
-            steps.push(self.back(Kind::Implied, "ServerHello, CertificateRequest …"));
-            steps.push(self.there(Kind::Implied, "Certificate (empty if it has none) …"));
+            steps.push(self.back(StepKind::Implied, "ServerHello, CertificateRequest …"));
+            steps.push(self.there(StepKind::Implied, "Certificate (empty if it has none) …"));
         } else if saw.alert_received.is_some_and(is_about_a_certificate) {
-            steps.push(self.back(Kind::Implied, "ServerHello, Certificate …"));
+            steps.push(self.back(StepKind::Implied, "ServerHello, Certificate …"));
         }
     }
 
@@ -199,18 +200,18 @@ impl Leg {
     fn late(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
         for nth in 1..=saw.renegotiations {
             let which = if saw.renegotiations > 1 { format!(" {nth}") } else { String::new() };
-            steps.push(self.back(Kind::Implied, "HelloRequest"));
+            steps.push(self.back(StepKind::Implied, "HelloRequest"));
             steps.push(self.there(
-                Kind::Handshake,
+                StepKind::Handshake,
                 format!("renegotiation{which}: ClientHello … Finished on the same connection"),
             ));
         }
         match saw.cause {
-            Some(Cause::RenegotiationRefused) => steps.push(self.back(Kind::Implied, "HelloRequest")),
+            Some(Cause::RenegotiationRefused) => steps.push(self.back(StepKind::Implied, "HelloRequest")),
             Some(Cause::PostHandshakeAuthRefused) => {
                 let offered = saw.client_hello.as_ref().is_some_and(|hello| hello.post_handshake_auth);
                 if offered {
-                    steps.push(self.back(Kind::Implied, "CertificateRequest"));
+                    steps.push(self.back(StepKind::Implied, "CertificateRequest"));
                 } else {
                     let why = "cannot ask for a certificate now: the ClientHello has no post_handshake_auth";
                     note(steps, self.to, why.to_owned());
@@ -222,19 +223,19 @@ impl Leg {
 
     fn end(self, saw: &BackendSaw, steps: &mut Vec<Step>) {
         if let Some(alert) = saw.alert_received {
-            steps.push(self.there(Kind::Alert, format!("alert {alert}")));
+            steps.push(self.there(StepKind::Alert, format!("alert {alert}")));
         }
         if let Some(alert) = saw.alert_sent {
-            steps.push(self.back(Kind::Alert, format!("alert {alert}")));
+            steps.push(self.back(StepKind::Alert, format!("alert {alert}")));
         }
         if saw.requests > 0 && saw.phase == Phase::Close {
-            steps.push(self.back(Kind::Http, "response"));
+            steps.push(self.back(StepKind::Http, "response"));
         }
         match saw.ended {
             Ended::Cleanly | Ended::AlertReceived | Ended::AlertSent => {}
-            Ended::ClosedByPeer => steps.push(self.there(Kind::End, "closes the connection")),
-            Ended::ResetByPeer => steps.push(self.there(Kind::End, "resets the connection")),
-            Ended::ByFault => steps.push(self.back(Kind::End, "ends it, as its profile says")),
+            Ended::ClosedByPeer => steps.push(self.there(StepKind::End, "closes the connection")),
+            Ended::ResetByPeer => steps.push(self.there(StepKind::End, "resets the connection")),
+            Ended::ByFault => steps.push(self.back(StepKind::End, "ends it, as its profile says")),
             Ended::TimedOut => note(steps, self.to, "gave up waiting".to_owned()),
             Ended::Stopped => note(steps, self.to, "still open when the backend was stopped".to_owned()),
             Ended::NotUnderstood => note(steps, self.to, "could not understand what came".to_owned()),
@@ -270,8 +271,8 @@ fn certificate(saw: &BackendSaw) -> Option<String> {
     }
 }
 
-fn note(steps: &mut Vec<Step>, at: Line, says: String) {
-    steps.push(Step { from: at, to: at, kind: Kind::Note, says });
+fn note(steps: &mut Vec<Step>, at: Lifeline, says: String) {
+    steps.push(Step { from: at, to: at, kind: StepKind::Note, says });
 }
 
 fn is_about_a_certificate(alert: Alert) -> bool {

@@ -233,7 +233,7 @@ pub(super) fn suites(record: &RunRecord) -> Vec<Suite> {
 }
 
 fn suite(matrix: &Matrix<'_>, gateways: &[(&str, usize)], lines: &BTreeMap<&str, usize>) -> Suite {
-    let (row, column) = matrix.leg.names();
+    let (row, column) = matrix.axes.names();
     let families = matrix.families.iter().map(|(family, rows)| Family {
         name: (*family).to_owned(),
         rows: rows

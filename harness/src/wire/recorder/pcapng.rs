@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::Leg;
+use super::Hop;
 
 /// `LINKTYPE_RAW`: a packet begins with its IP header.
 const RAW_IP: u16 = 101;
@@ -10,7 +10,7 @@ const RAW_IP: u16 = 101;
 /// `TLSK`: lines of a key log.
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 
-/// The head of the file, and one interface for each leg.
+/// The head of the file, and one interface for each hop.
 pub(super) fn beginning() -> Vec<u8> {
     let mut section = Vec::new();
     section.extend(0x1a2b_3c4d_u32.to_le_bytes());
@@ -34,15 +34,15 @@ pub(super) fn beginning() -> Vec<u8> {
     blocks
 }
 
-/// A packet of a leg; time in microseconds, which is what holds where an interface says nothing else.
-pub(super) fn packet(leg: Leg, at: OffsetDateTime, packet: &[u8], comment: &str) -> Vec<u8> {
+/// A packet of a hop; time in microseconds, which is what holds where an interface says nothing else.
+pub(super) fn packet(hop: Hop, at: OffsetDateTime, packet: &[u8], comment: &str) -> Vec<u8> {
     let micros = u64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or_default().to_be_bytes();
     let [high, low] = [&micros[..4], &micros[4..]]
         .map(|half| u32::from_be_bytes(half.try_into().expect("four bytes")).to_le_bytes());
     let length = u32::try_from(packet.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let interface: u32 = match leg {
-        Leg::ToGateway => 0,
-        Leg::ToBackend => 1,
+    let interface: u32 = match hop {
+        Hop::ToGateway => 0,
+        Hop::ToBackend => 1,
     };
     let mut body = Vec::with_capacity(packet.len() + 64);
     body.extend(interface.to_le_bytes());

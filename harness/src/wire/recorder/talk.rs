@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use super::{
-    Leg, Recorder,
+    Hop, Recorder,
     segment::{Segment, flag},
 };
 
@@ -14,7 +14,7 @@ const LONGEST: usize = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Talk {
     recorder: Recorder,
-    leg: Leg,
+    hop: Hop,
     near: End,
     far: End,
     /// The last bytes, received or sent, which are not in the file yet: the keys that follow from them have to come before
@@ -44,7 +44,7 @@ impl Talk {
     /// Records that `caller`, one of the two ends, has opened a connection.
     pub(super) fn begin(
         recorder: Recorder,
-        leg: Leg,
+        hop: Hop,
         [near, far]: [SocketAddr; 2],
         caller: SocketAddr,
         comment: &str,
@@ -53,7 +53,7 @@ impl Talk {
         let (near, far) = (end(near), end(far));
         let since = Instant::now();
         let pending = Pending { by_us: false, since, bytes: Vec::new() };
-        let mut talk = Self { recorder, leg, near, far, pending, over: false };
+        let mut talk = Self { recorder, hop, near, far, pending, over: false };
         let by_us = near.address == caller;
         talk.say(by_us, since, flag::SYN, &[], comment);
         talk.say(!by_us, since, flag::SYN | flag::ACK, &[], "");
@@ -121,7 +121,7 @@ impl Talk {
             flags,
             payload,
         };
-        self.recorder.keep_packet(self.leg, at, &segment.packet(), comment);
+        self.recorder.keep_packet(self.hop, at, &segment.packet(), comment);
         let own = u32::try_from(payload.len()).unwrap_or_default();
         let from = self.end(by_us);
         // Both count as a byte (RFC 9293 3.4).

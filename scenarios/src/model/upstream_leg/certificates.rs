@@ -2,7 +2,7 @@
 
 use super::{
     super::{Halt, Stop},
-    Leg,
+    Attempt,
 };
 use crate::{
     claims::{Unclaimed, Verifies},
@@ -11,7 +11,7 @@ use crate::{
     words::{Cause, Party, ServerCertificate},
 };
 
-impl Leg<'_> {
+impl Attempt<'_> {
     /// The gateway looks at the backend's certificate.
     pub(super) fn server_certificate(&mut self) -> Result<(), Halt> {
         let cause = match self.verify() {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Halt, Stop},
-    Leg,
+    Attempt,
 };
 use crate::{
     evidence::Handling,
@@ -13,7 +13,7 @@ use crate::{
 /// A gateway that cannot find out does not go on.
 const UNKNOWN: Option<Cause> = Some(Cause::ServerCertStatusUnknown);
 
-impl Leg<'_> {
+impl Attempt<'_> {
     /// What revocation lists in a file say of a certificate, where the gateway was given any.
     pub(super) fn listed_refusal(&self, certificate: ServerCertificate) -> Option<Cause> {
         if self.upstream.revocation != Some(RevocationCheck::CrlFile) || !self.upstream.verify_chain {

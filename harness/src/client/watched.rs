@@ -24,14 +24,14 @@ pub(crate) enum Stream {
 
 /// A [`Stream`] whose first failure is kept.
 #[derive(Debug)]
-pub(crate) struct Leg {
+pub(crate) struct Watched {
     stream: Stream,
     /// The peer reads no more. What is still written goes nowhere.
     unheard: bool,
     broken: Remembered,
 }
 
-/// The way in which a [`Leg`] broke, to be read after hyper has taken the leg.
+/// The way in which a [`Watched`] broke, to be read after hyper has taken the stream.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Remembered(Arc<Mutex<Option<Break>>>);
 
@@ -46,15 +46,15 @@ impl Remembered {
     }
 }
 
-impl Leg {
-    /// The leg, and the memory of its end.
+impl Watched {
+    /// The stream, and the memory of its end.
     pub(crate) fn new(stream: Stream) -> (Self, Remembered) {
         let broken = Remembered::default();
         (Self { stream, unheard: false, broken: broken.clone() }, broken)
     }
 }
 
-impl AsyncRead for Leg {
+impl AsyncRead for Watched {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -78,7 +78,7 @@ impl AsyncRead for Leg {
     }
 }
 
-impl AsyncWrite for Leg {
+impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.unheard {
             return Poll::Ready(Ok(bytes.len()));
@@ -142,11 +142,11 @@ mod tests {
         far.set_zero_linger().unwrap();
         drop(far);
 
-        let (mut leg, broken) = Leg::new(Stream::Plain(Box::new(Tap::new(near))));
-        leg.write_all(b"please").await.unwrap();
-        leg.flush().await.unwrap();
+        let (mut watched, broken) = Watched::new(Stream::Plain(Box::new(Tap::new(near))));
+        watched.write_all(b"please").await.unwrap();
+        watched.flush().await.unwrap();
         let mut heard = Vec::new();
-        let _ = leg.read_to_end(&mut heard).await;
+        let _ = watched.read_to_end(&mut heard).await;
         assert_eq!((heard.as_slice(), broken.get()), (b"no".as_slice(), Some(Break::Reset)));
     }
 }
