@@ -62,7 +62,7 @@ for _ in 1 2 3 4 5; do
 done
 
 for _ in 1 2 3; do
-  start serve --bind 0.0.0.0 --name-port 8443 --control 0.0.0.0:9000 --no-files plain-good
+  start serve --bind 0.0.0.0 --name-port 8443 --control 0.0.0.0:9000 --open-control --no-files plain-good
   until_ready handshake
   until_ready healthy
   # proc(5): the 14th and the 15th field; what stands before them may hold spaces, and ends with a parenthesis.

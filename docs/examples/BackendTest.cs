@@ -12,7 +12,7 @@ public class BackendTest
     {
         await using var gauntlet = new ContainerBuilder()
             .WithImage("gauntlet")
-            .WithCommand("serve", "--bind", "0.0.0.0", "--port-base", "10000", "--control", "0.0.0.0:9000", "--no-files", "expired-leaf")
+            .WithCommand("serve", "--bind", "0.0.0.0", "--port-base", "10000", "--control", "0.0.0.0:9000", "--open-control", "--no-files", "expired-leaf")
             .WithPortBinding(9000, true)
             .WithPortBinding(10000, true)
             .WithWaitStrategy(Wait.ForUnixContainer().UntilHttpRequestIsSucceeded(r => r.ForPort(9000).ForPath("/healthz")))

@@ -20,7 +20,7 @@ class BackendTest {
     @Test
     void anExpiredCertificateIsRefusedForThatReason() throws Exception {
         try (var gauntlet = new GenericContainer<>("gauntlet")
-                .withCommand("serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --no-files expired-leaf")
+                .withCommand("serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --open-control --no-files expired-leaf")
                 .withExposedPorts(9000, 10000)
                 .waitingFor(Wait.forHttp("/healthz").forPort(9000))) {
             gauntlet.start();

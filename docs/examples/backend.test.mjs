@@ -6,7 +6,7 @@ import { GenericContainer, Wait } from "testcontainers";
 
 test("an expired certificate is refused for that reason", async () => {
   const gauntlet = await new GenericContainer("gauntlet")
-    .withCommand("serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --no-files expired-leaf".split(" "))
+    .withCommand("serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --open-control --no-files expired-leaf".split(" "))
     .withExposedPorts(9000, 10000)
     .withWaitStrategy(Wait.forHttp("/healthz", 9000))
     .start();

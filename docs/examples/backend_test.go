@@ -21,7 +21,7 @@ func TestAnExpiredCertificateIsRefusedForThatReason(t *testing.T) {
 	gauntlet, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 		ContainerRequest: testcontainers.ContainerRequest{
 			Image: "gauntlet",
-			Cmd: strings.Fields("serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --no-files expired-leaf"),
+			Cmd: strings.Fields("serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --open-control --no-files expired-leaf"),
 			ExposedPorts: []string{"9000/tcp", "10000/tcp"},
 			WaitingFor: wait.ForHTTP("/healthz").WithPort("9000/tcp"),
 		},

@@ -18,7 +18,7 @@ BACKENDS = ["plain-good", "expired-leaf"]
 class Backends(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        serve = "serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --no-files"
+        serve = "serve --bind 0.0.0.0 --port-base 10000 --control 0.0.0.0:9000 --open-control --no-files"
         ports = [9000, *range(10000, 10000 + len(BACKENDS))]
         cls.gauntlet = DockerContainer("gauntlet").with_command(f"{serve} {' '.join(BACKENDS)}").with_exposed_ports(*ports)
         cls.gauntlet.start()

@@ -313,6 +313,8 @@ pub(crate) fn assembled(
         gateways,
         summary: RunRecord::summarise(&cells),
         cells,
+        partial: None,
+        trouble: Vec::new(),
         baseline: None,
         legs,
     })

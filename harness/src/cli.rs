@@ -22,6 +22,7 @@ mod late;
 mod list;
 mod man;
 mod options;
+mod partial;
 mod presets;
 mod progress;
 mod project;
@@ -41,6 +42,7 @@ mod serve;
 mod setting;
 mod signals;
 mod streams;
+mod teller;
 mod what_if;
 mod world;
 

@@ -166,7 +166,9 @@ impl Image for GauntletImage {
         for (option, value) in [("--port-base", FIRST), ("--name-port", BY_NAME)] {
             words.extend([option.into(), value.to_string().into()]);
         }
-        words.extend(["--control".into(), format!("0.0.0.0:{CONTROL}").into(), "--no-files".into()]);
+        words.extend(["--control".into(), format!("0.0.0.0:{CONTROL}").into()]);
+        // The port is published for the test that starts the container, and that asks for keys.
+        words.extend(["--open-control".into(), "--no-files".into()]);
         for host in &self.hosts {
             words.extend(["--name".into(), host.into()]);
         }
@@ -202,8 +204,8 @@ mod tests {
         let image = GauntletImage::default().with_host("fleet").with_backend("a+b").with_backend("c");
         assert_eq!(
             command(&image),
-            "serve --bind 0.0.0.0 --port-base 10000 --name-port 8443 --control 0.0.0.0:9000 --no-files \
-             --name fleet a+b c"
+            "serve --bind 0.0.0.0 --port-base 10000 --name-port 8443 --control 0.0.0.0:9000 \
+             --open-control --no-files --name fleet a+b c"
         );
         assert_eq!(image.port_of("c"), Some(ContainerPort::Tcp(10_001)));
         assert_eq!(image.port_of("b"), None);

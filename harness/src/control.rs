@@ -58,6 +58,7 @@ pub struct ControlOptions {
     address: SocketAddr,
     now: OffsetDateTime,
     secret: Option<String>,
+    token: Option<String>,
     files: Files,
 }
 
@@ -65,7 +66,7 @@ impl ControlOptions {
     /// On this address; it is this time now.
     #[must_use]
     pub fn new(address: SocketAddr, now: OffsetDateTime) -> Self {
-        Self { address, now, secret: None, files: Files::as_fetched() }
+        Self { address, now, secret: None, token: None, files: Files::as_fetched() }
     }
 
     /// The control API for callers that know this word: every path begins with it. It is to consist of what a path may
@@ -73,6 +74,12 @@ impl ControlOptions {
     #[must_use]
     pub fn secret(self, secret: &str) -> Self {
         Self { secret: Some(secret.to_owned()), ..self }
+    }
+
+    /// The control API with private keys for callers alone that send this word as their bearer token (RFC 6750 2.1).
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
     }
 
     /// The control API for callers that have these files.
@@ -90,6 +97,7 @@ struct State {
     chronicle: Chronicle,
     names: Vec<Name>,
     secret: Option<String>,
+    token: Option<String>,
     files: Files,
 }
 
@@ -100,11 +108,12 @@ impl Control {
     /// # Errors
     /// What the system says of the address.
     pub async fn start(fleet: Fleet, front: Arc<Front>, options: ControlOptions) -> io::Result<Self> {
-        let ControlOptions { address, now, secret, files } = options;
+        let ControlOptions { address, now, secret, token, files } = options;
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (names, chronicle) = (fleet.names().to_vec(), Chronicle::begin(now));
-        let state = Arc::new(State { fleet: RwLock::new(fleet), front, chronicle, names, secret, files });
+        let state =
+            Arc::new(State { fleet: RwLock::new(fleet), front, chronicle, names, secret, token, files });
         let mut server = JoinSet::new();
         server.spawn(http::serve(listener, operations::router(Arc::clone(&state)), Limits::default().peer));
         Ok(Self { address, state, _server: server })

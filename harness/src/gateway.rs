@@ -28,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+use tls_gauntlet_certs::ClientCertificate;
 use tls_gauntlet_scenarios::{
     Cause, CipherSuite, Claims, Deviation, GatewayProfile, catalogue, custom_properties, nearest,
 };
@@ -43,6 +44,7 @@ use external::External;
 use folder::Folder;
 use manifest::{LogLine, Unset};
 use program::Program;
+use ready::Caller;
 use reference::{Reference, ReferenceKnobs};
 use running::RunningProgram;
 
@@ -475,6 +477,29 @@ impl Running {
             Inner::External(address) => external::gone(*address, limit).await,
             Inner::Program(_) | Inner::Reference(_) => self.died(),
         }
+    }
+
+    /// Whether it answers on every listener of the plan, within the limit on each.
+    ///
+    /// # Errors
+    /// Why not, in words: it has ended, it is stopped by a signal, it takes connections and answers none.
+    pub async fn answers(&mut self, plan: &GatewayPlan, limit: Duration) -> Result<(), String> {
+        if let Some(status) = self.died() {
+            return Err(format!("it has ended ({status})"));
+        }
+        let identity = plan.pki.client(ClientCertificate::Good).map_err(|error| error.to_string())?;
+        let caller = Caller::new(&identity, limit).map_err(|error| error.to_string())?;
+        for (listener, _) in &plan.listeners {
+            let Some(address) = self.listener(listener) else { continue };
+            if let Err(silence) = caller.ask(address, "/").await {
+                let stopped = match &self.0 {
+                    Inner::Program(running) => running.stopped(),
+                    Inner::Reference(_) | Inner::External(_) => None,
+                };
+                return Err(stopped.unwrap_or(silence));
+            }
+        }
+        Ok(())
     }
 
     /// What it has said so far.

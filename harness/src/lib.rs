@@ -83,6 +83,8 @@ pub mod wait;
 pub mod wire;
 #[cfg(all(feature = "matrix", target_os = "linux"))]
 pub mod world;
+#[cfg(feature = "matrix")]
+mod written;
 
 pub use tls_gauntlet_certs as certs;
 pub use tls_gauntlet_scenarios as scenarios;

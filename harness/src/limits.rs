@@ -36,6 +36,8 @@ bounds! {
     LOG_LINES = 200_000, "lines";
     /// The part of one line of a log that is kept.
     LOG_LINE = 16 << 10, "bytes";
+    /// Output that waits for a reader who does not read.
+    WAITING_OUTPUT = 4 << 20, "bytes";
     /// What an error repeats of its input.
     MESSAGE = 4000, "characters";
 }

@@ -45,6 +45,12 @@ pub struct RunRecord {
     pub cells: Vec<CellRecord>,
     /// How many cells got each verdict.
     pub summary: BTreeMap<VerdictKind, usize>,
+    /// Why this is not all that was asked for; absent where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<String>,
+    /// What went wrong that no cell shows by itself, once each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
     /// How the run compares to what was accepted; absent where it was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Since>,
@@ -259,17 +265,51 @@ impl RunRecord {
         summary
     }
 
+    /// Takes the verdicts back, because of something that makes them worth nothing.
+    pub fn discard(&mut self, because: &str) {
+        for cell in self.cells.iter_mut().filter(|cell| cell.verdict != VerdictKind::Skipped) {
+            cell.set_verdict(&Verdict::Broken { error: because.to_owned() });
+        }
+        self.summary = Self::summarise(&self.cells);
+        self.trouble.push(because.to_owned());
+    }
+
+    /// The whole run, out of this part of it and the run that did the rest.
+    #[must_use]
+    pub fn resumed_by(mut self, rest: Self) -> Self {
+        for gateway in rest.gateways {
+            if !self.gateways.contains(&gateway) {
+                self.gateways.push(gateway);
+            }
+        }
+        self.cells.retain(|cell| rest.cells.iter().all(|other| other.id != cell.id));
+        self.cells.extend(rest.cells);
+        self.cells.sort_by(|left, right| left.id.cmp(&right.id));
+        self.timings.extend(rest.timings);
+        self.trouble.extend(rest.trouble);
+        Self {
+            duration_ms: self.duration_ms.saturating_add(rest.duration_ms),
+            summary: Self::summarise(&self.cells),
+            partial: rest.partial,
+            baseline: None,
+            ..self
+        }
+    }
+
     /// Compares the run to what was accepted: from now on only what changed counts.
     pub fn compare_to(&mut self, baseline: &Baseline) {
         self.baseline = Some(Since { changes: baseline.changes(self) });
     }
 
-    /// 0: all as expected; 1: the gateway fell short, or shorter than its baseline; 3: Gauntlet could not do its work.
+    /// 0: all as expected; 1: the gateway fell short, or shorter than its baseline; 3: Gauntlet could not do its work, or not
+    /// all of it.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let any = |wanted: fn(VerdictKind) -> bool| self.cells.iter().any(|cell| wanted(cell.verdict));
         let fell_short = self.baseline.as_ref().map_or_else(|| any(VerdictKind::is_failure), Since::broke);
-        if fell_short {
+        if self.partial.is_some() {
+            3
+        } else if fell_short {
             1
         } else if any(|verdict| verdict == VerdictKind::Broken) {
             3

@@ -10,24 +10,30 @@ mod shard;
 mod verdicts;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    pin::pin,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_certs::Pki;
+use tls_gauntlet_scenarios::VerdictKind;
+use tokio::sync::watch;
 
 use crate::{
     backend::{Backend, Fleet, FleetError, FleetOptions},
-    gateway::GatewayPlan,
+    gateway::{Gateway, GatewayPlan},
     limits::{Limits, millis},
-    record::{GatewayFacts, RunRecord, SCHEMA, Timing, Tool},
+    record::{GatewayFacts, RunRecord, SCHEMA, ShardFacts, Timing, Tool},
+    wait,
     wire::recorder::Recorder,
 };
 use column::{Column, Plan, plan};
 pub use discover::{Finding, discover};
+use drive::SoFar;
 pub use shard::{Costs, Shard, ShardError};
 pub(crate) use verdicts::testimony;
 
@@ -69,6 +75,40 @@ pub struct RunRequest {
     pub limits: Limits,
     /// Where what passes on both legs is kept; nowhere by default.
     pub recorder: Recorder,
+    /// Cells that have been run before, and are not to be run again.
+    pub done: BTreeSet<String>,
+    /// Ends the run early.
+    pub stop: Stop,
+    /// Whether to tell of what is certain already, every now and then.
+    pub checkpoints: bool,
+}
+
+/// Ends a run before its last call: what was called by then is judged, and the record says that it is partial.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Sender<Option<String>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl Stop {
+    /// From now on, nothing more is called, for this reason.
+    pub fn because(&self, reason: &str) {
+        self.0.send_replace(Some(reason.to_owned()));
+    }
+
+    /// The reason, once there is one.
+    async fn told(&self) -> String {
+        // The sender lives as long as this does.
+        let told = self.0.subscribe().wait_for(Option::is_some).await.map(|reason| reason.clone());
+        told.ok().flatten().unwrap_or_default()
+    }
+
+    fn reason(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
 }
 
 impl RunRequest {
@@ -93,6 +133,9 @@ impl RunRequest {
             log: None,
             limits: Limits::default(),
             recorder: Recorder::default(),
+            done: BTreeSet::new(),
+            stop: Stop::default(),
+            checkpoints: false,
         }
     }
 }
@@ -115,6 +158,11 @@ pub enum Event {
     Stage {
         /// Its name.
         name: String,
+    },
+    /// So much is certain while the run goes on, if the request asks for it: cells that passed.
+    Checkpoint {
+        /// A partial record.
+        record: Box<RunRecord>,
     },
     /// A call has ended.
     CellDone {
@@ -221,32 +269,75 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
     let fleet = start_fleet(&mut columns, &pki, request).await?;
 
     clock.begin("gateways and cells");
-    let gathered = drive::all(&columns, &pki, &fleet, request, on_event).await?;
+    let so_far = SoFar::new(&columns);
+    let gathered = {
+        let mut driving = pin!(drive::all(&columns, &pki, &fleet, request, &so_far, on_event));
+        let mut turns = wait::pace(CHECKPOINT);
+        loop {
+            tokio::select! {
+                gathered = &mut driving => break gathered?,
+                _ = turns.tick(), if request.checkpoints => {
+                    let record = checkpoint(request, &columns, &fleet, &so_far, began)?;
+                    on_event(Event::Checkpoint { record: Box::new(record) });
+                }
+            }
+        }
+    };
 
     clock.begin("evidence");
     let backends: Vec<_> = fleet.backends().iter().map(Backend::address).collect();
     let asked: Vec<_> = fleet.backends().iter().map(Backend::status_asked).collect();
+    let lack = fleet.lack().map(|error| format!("connections to backends could not be let in: {error}"));
     let ledgers = fleet.finish().await;
 
     clock.begin("verdicts");
-    let mut timings = Vec::new();
-    let mut gateways = Vec::new();
-    let mut cells = Vec::new();
-    for (column, gathered) in columns.iter().zip(gathered) {
-        let gateway = &column.gateway;
-        gateways.push(GatewayFacts {
-            name: gateway.name().to_owned(),
-            version: gateway.version().unwrap_or("unknown").to_owned(),
-            kind: gateway.kind(),
-            judged_by: gateway.judged_by(),
-        });
-        timings.extend(gathered.timings.clone());
-        cells.extend(verdicts::of(column, gathered, &ledgers, &asked, &backends));
+    let mut record = blank(request, shard, began)?;
+    for (column, mut gathered) in columns.iter().zip(gathered) {
+        record.gateways.push(facts(&column.gateway));
+        record.timings.extend(std::mem::take(&mut gathered.timings));
+        gathered.trouble.extend(lack.clone());
+        record.trouble.extend(gathered.told(column.gateway.name()));
+        record.cells.extend(verdicts::of(column, gathered, &ledgers, &asked, &backends));
     }
-    cells.sort_by(|left, right| left.id.cmp(&right.id));
+    record.trouble.dedup();
+    record.cells.sort_by(|left, right| left.id.cmp(&right.id));
+    record.summary = RunRecord::summarise(&record.cells);
+    record.partial =
+        request.stop.reason().map(|reason| format!("{reason}; what had not been called is missing"));
     clock.end();
-    timings.splice(0..0, clock.timings);
+    record.timings.splice(0..0, clock.timings);
+    record.duration_ms = millis(began.elapsed());
+    Ok(record)
+}
 
+/// How often so much is told as is certain.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+
+/// The cells that passed, as far as their evidence is there while the run goes on.
+fn checkpoint(
+    request: &RunRequest,
+    columns: &[Column],
+    fleet: &Fleet,
+    so_far: &SoFar,
+    began: Instant,
+) -> Result<RunRecord, RunError> {
+    let backends: Vec<_> = fleet.backends().iter().map(Backend::address).collect();
+    let asked: Vec<_> = fleet.backends().iter().map(Backend::status_asked).collect();
+    let ledgers: Vec<_> = fleet.backends().iter().map(Backend::ledger).collect();
+    let mut record = blank(request, None, began)?;
+    // What ended a moment ago may have more to come.
+    for (column, gathered) in columns.iter().zip(so_far.settled(CHECKPOINT)) {
+        record.gateways.push(facts(&column.gateway));
+        record.cells.extend(verdicts::of(column, gathered, &ledgers, &asked, &backends));
+    }
+    record.cells.retain(|cell| cell.verdict == VerdictKind::Pass);
+    record.cells.sort_by(|left, right| left.id.cmp(&right.id));
+    record.summary = RunRecord::summarise(&record.cells);
+    record.partial = Some("the run did not come to its end; what had passed by then is here".to_owned());
+    Ok(record)
+}
+
+fn blank(request: &RunRequest, shard: Option<ShardFacts>, began: Instant) -> Result<RunRecord, RunError> {
     Ok(RunRecord {
         schema: SCHEMA.to_owned(),
         tool: Tool { name: "gauntlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -254,13 +345,24 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
         started: request.now.format(&Rfc3339).map_err(RunError::work)?,
         duration_ms: millis(began.elapsed()),
         shard,
-        timings,
-        gateways,
-        summary: RunRecord::summarise(&cells),
-        cells,
+        timings: Vec::new(),
+        gateways: Vec::new(),
+        cells: Vec::new(),
+        summary: BTreeMap::new(),
+        partial: None,
+        trouble: Vec::new(),
         baseline: None,
         legs: Vec::new(),
     })
+}
+
+fn facts(gateway: &Gateway) -> GatewayFacts {
+    GatewayFacts {
+        name: gateway.name().to_owned(),
+        version: gateway.version().unwrap_or("unknown").to_owned(),
+        kind: gateway.kind(),
+        judged_by: gateway.judged_by(),
+    }
 }
 
 /// One fleet for all columns; each cell learns the index of its backend.

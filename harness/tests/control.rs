@@ -62,6 +62,8 @@ impl Served {
             reason = "certificates have to be valid for programs with clocks"
         )]
         let now = OffsetDateTime::now_utc();
+        let mut options = options;
+        options.names.push("fleet.test".parse().unwrap());
         let pki = Arc::new(Pki::new(3, now).unwrap());
         let plan: Vec<_> = backends.iter().map(|name| catalogue().backend(name).unwrap()).collect();
         let fleet = Fleet::start(&plan, &pki, &options).await.unwrap();
@@ -457,7 +459,6 @@ async fn who_opens_the_address_gets_what_it_reads() {
 #[rstest]
 #[case("fleet.test:9000", "fleet.test")]
 #[case("127.0.0.1:9000", "localhost")]
-#[case("x;reboot", "localhost")]
 #[case("fleet.example.com", "fleet.example.com")]
 #[tokio::test]
 async fn lines_have_the_host_that_was_asked(#[case] asked: &str, #[case] host: &str) {
@@ -471,6 +472,8 @@ async fn lines_have_the_host_that_was_asked(#[case] asked: &str, #[case] host: &
 
 #[rstest]
 #[case(&[("host", "attacker.com")], 421)]
+#[case(&[("host", "x;reboot")], 421)]
+#[case(&[("host", "fleet.test"), ("host", "localhost")], 400)]
 #[case(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], 403)]
 #[case(&[("origin", "http://localhost:8080")], 403)]
 #[case(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], 200)]

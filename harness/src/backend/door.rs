@@ -83,7 +83,7 @@ impl Door {
         match self {
             Self::Open(listener) => {
                 tokio::select! {
-                    never = for_ever(&listener, &mut connections, &mut spawn) => match never {},
+                    never = for_ever(&listener, ledger, &mut connections, &mut spawn) => match never {},
                     _ = told => {}
                 }
                 those_who_wait(listener, |stream| spawn(stream, &mut connections));
@@ -99,6 +99,7 @@ impl Door {
 
 async fn for_ever(
     listener: &TcpListener,
+    ledger: &Ledger,
     connections: &mut JoinSet<()>,
     mut spawn: impl FnMut(TcpStream, &mut JoinSet<()>),
 ) -> Infallible {
@@ -106,13 +107,21 @@ async fn for_ever(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => spawn(stream, connections),
-                Err(_) => {
+                Err(error) => {
+                    if is_lack(&error) {
+                        ledger.starve(&error);
+                    }
                     let _ = timeout(BREATHER, an_end(connections)).await;
                 }
             },
             () = an_end(connections) => {}
         }
     }
+}
+
+/// Whether this machine lacks something: files, memory. Otherwise it is the connection that has gone (accept(2)).
+fn is_lack(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS))
 }
 
 /// Connections that wait in the kernel's queue came in time, so that they are owed an entry.

@@ -247,6 +247,12 @@ impl Fleet {
         self.written.count.subscribe()
     }
 
+    /// What this machine lacked when a connection was to be let in, if it ever did: such a connection says nothing of its caller.
+    #[must_use]
+    pub fn lack(&self) -> Option<&str> {
+        self.written.lack()
+    }
+
     /// The backends, in the order of the plan.
     pub fn backends(&self) -> &[Backend] {
         &self.backends

@@ -5,8 +5,9 @@
 
 use std::{
     collections::VecDeque,
+    io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) count: watch::Sender<usize>,
     /// What those weigh that are kept.
     weight: Arc<AtomicUsize>,
+    /// What the system lacked when a connection was to be let in.
+    lack: Arc<OnceLock<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -89,9 +92,16 @@ impl Written {
 /// What OpenSSL keeps of a certificate, about; the longest chain that it takes has 100 kB.
 const CERTIFICATE: usize = 8 << 10;
 
+impl Shared {
+    /// What the system lacked when a connection was to be let in, if it ever did.
+    pub(super) fn lack(&self) -> Option<&str> {
+        self.lack.get().map(String::as_str)
+    }
+}
+
 impl Default for Shared {
     fn default() -> Self {
-        Self { count: watch::Sender::new(0), weight: Arc::default() }
+        Self { count: watch::Sender::new(0), weight: Arc::default(), lack: Arc::default() }
     }
 }
 
@@ -125,6 +135,11 @@ impl Ledger {
         self.count.send_modify(|count| *count += 1);
         self.of_fleet.count.send_modify(|count| *count += 1);
         self.close();
+    }
+
+    /// A connection was not let in, for a reason of this machine's.
+    pub(super) fn starve(&self, error: &io::Error) {
+        let _ = self.of_fleet.lack.set(error.to_string());
     }
 
     /// Nothing more comes of something that was open.

@@ -1,6 +1,6 @@
 //! `gauntlet report --accept`: keeps findings that are known, and the reason why they are accepted.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use tls_gauntlet_scenarios::VerdictKind;
 
@@ -9,7 +9,7 @@ use super::{
     project::{Project, ProjectArguments},
     records, streams,
 };
-use crate::record::Baseline;
+use crate::{record::Baseline, written};
 
 /// The file unless another one is named.
 pub(super) const FILE: &str = "gauntlet-baseline.json";
@@ -45,7 +45,7 @@ pub(super) fn accept(
     let mut text = serde_json::to_string_pretty(&baseline)
         .map_err(|error| work_error!("cannot write the baseline as JSON: {error}"))?;
     text.push('\n');
-    fs::write(path, text).map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
+    written::whole(path, text).map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
     let mut told: Vec<String> = changed.iter().map(|id| format!("  {id}")).collect();
     told.insert(0, format!("{}: {} taken over", path.display(), changed.len()));
     streams::print(&(told.join("\n") + "\n"))?;

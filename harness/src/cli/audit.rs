@@ -131,7 +131,7 @@ pub(super) fn audit(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(|error| work_error!("cannot start the threads of the audit: {error}"))?;
     let quiet = arguments.reports.quiet;
     let record = runtime.block_on(async {
-        let signals = Signals::catch()?;
+        let mut signals = Signals::catch()?;
         tokio::select! {
             record = conduct(request, &told, quiet) => record,
             signal = signals.received() => Err(work_error!("ended by {signal} before the audit was over")),

@@ -15,6 +15,9 @@ use super::{
 /// What a fleet gets to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The most of an answer that is read.
+const MOST: u64 = 64 << 10;
+
 /// Asks the control API at `http://HOST:PORT`.
 pub(super) fn check(url: &str) -> Result<ExitCode, Failure> {
     let authority = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
@@ -41,6 +44,6 @@ fn ask(authority: &str) -> std::io::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET /healthz HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n")?;
     let mut said = String::new();
-    stream.read_to_string(&mut said)?;
+    stream.take(MOST).read_to_string(&mut said)?;
     Ok(said)
 }

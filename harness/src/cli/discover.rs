@@ -60,7 +60,7 @@ pub(super) fn discover(arguments: &Arguments) -> Result<ExitCode, Failure> {
         make_folder(dir)?;
     }
 
-    let finding = watched(arguments.quiet || arguments.json, async |on_event| {
+    let finding = watched(arguments.quiet || arguments.json, None, async |on_event| {
         runner::discover(&request, arguments.calls.repeat.unwrap_or(REPEAT), on_event).await
     })?;
 

@@ -1,8 +1,8 @@
 //! What happens while a run goes on, as JSON Lines for programs that watch it.
 
 use std::{
-    fs::File,
-    io::{LineWriter, Write},
+    fs::{File, OpenOptions, TryLockError},
+    io,
     path::Path,
     sync::{Mutex, PoisonError},
     time::Instant,
@@ -11,8 +11,16 @@ use std::{
 use serde::Serialize;
 use tls_gauntlet_scenarios::VerdictKind;
 
-use super::failure::{Failure, input_error};
-use crate::{limits::millis, record::RunRecord, runner::Event};
+use super::{
+    failure::{Failure, input_error},
+    streams,
+    teller::Teller,
+};
+use crate::{
+    limits::{Limits, millis},
+    record::RunRecord,
+    runner::Event,
+};
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -48,31 +56,29 @@ struct Timed<'a> {
 #[derive(Debug)]
 pub(super) struct Events {
     begun: Instant,
-    file: Option<Mutex<LineWriter<File>>>,
+    /// Locked while a line is timed, so that no line is older than the one before.
+    teller: Option<Mutex<Teller>>,
 }
 
 impl Events {
     /// Begins the file. A pipe or a socket of the shell's will do as well.
     pub(super) fn to(path: Option<&Path>) -> Result<Self, Failure> {
-        let create = |path: &Path| {
-            File::create(path).map(|file| Mutex::new(LineWriter::new(file))).map_err(|error| {
-                input_error!("cannot write the events to {}: {error}; name another file", path.display())
-            })
-        };
-        Ok(Self { begun: Instant::now(), file: path.map(create).transpose()? })
+        let teller = path.map(|path| open(path).map(|file| Mutex::new(Teller::to(file)))).transpose()?;
+        Ok(Self { begun: Instant::now(), teller })
     }
 
     /// Something happened.
     pub(super) fn tell(&self, event: &Event) {
         self.write(match event {
+            Event::Checkpoint { .. } => return,
             Event::Planned { cells } => Line::Planned { cells: *cells },
             Event::Stage { name } => Line::Stage { name },
             Event::CellDone { id } => Line::Called { id },
         });
     }
 
-    /// The verdicts are in.
-    pub(super) fn conclude(&self, record: &RunRecord) {
+    /// The verdicts are in. Waits for a reader who reads, and says what was lost.
+    pub(super) fn conclude(self, record: &RunRecord) {
         for cell in &record.cells {
             self.write(Line::Judged {
                 id: &cell.id,
@@ -82,16 +88,39 @@ impl Events {
             });
         }
         self.write(Line::Finished { exit_code: record.exit_code(), duration_ms: record.duration_ms });
+        let teller = self.teller.map(|teller| teller.into_inner().unwrap_or_else(PoisonError::into_inner));
+        if let Some(Err(problem)) = teller.map(|teller| teller.finish(Limits::default().settle)) {
+            streams::note(&format!("warning: not every event was written: {problem}"));
+        }
     }
 
     fn write(&self, line: Line<'_>) {
-        let Some(file) = &self.file else { return };
-        // Time is read by who holds the file, so that no line is older than the one before.
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(teller) = &self.teller else { return };
+        let teller = teller.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed_ms = millis(self.begun.elapsed());
         if let Ok(text) = serde_json::to_string(&Timed { elapsed_ms, line }) {
-            // A reader of the events may go away; the run goes on.
-            let _ = writeln!(file, "{text}");
+            // Told at the end.
+            let _failed = teller.tell(&text);
         }
     }
+}
+
+/// A file that no other run writes to.
+fn open(path: &Path) -> Result<File, Failure> {
+    let shown = path.display();
+    let cannot =
+        |error: io::Error| input_error!("cannot write the events to {shown}: {error}; name another file");
+    // Not emptied before it is known to be ours.
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(cannot)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            return Err(input_error!("another run writes its events to {shown}; name another file"));
+        }
+        // Not everything can be locked.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    if file.metadata().is_ok_and(|facts| facts.is_file()) {
+        file.set_len(0).map_err(cannot)?;
+    }
+    Ok(file)
 }

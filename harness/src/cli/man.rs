@@ -1,6 +1,6 @@
 //! `gauntlet man`: the manual pages.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
@@ -11,6 +11,7 @@ use super::{
     failure::{Failure, input_error, work_error},
     streams::{self, make_folder},
 };
+use crate::written;
 
 /// Prints a page of the manual, or writes all of them: `gauntlet man --out ~/.local/share/man/man1`, then `man gauntlet-run`.
 #[derive(Debug, Args)]
@@ -29,7 +30,7 @@ pub(super) fn man(arguments: &Arguments) -> Result<ExitCode, Failure> {
         make_folder(dir)?;
         for (name, page) in pages {
             let path = dir.join(format!("{name}.1"));
-            fs::write(&path, page?)
+            written::whole(&path, page?)
                 .map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
             streams::print(&format!("{}\n", path.display()))?;
         }

@@ -1,7 +1,6 @@
 //! What is made of a record: which formats, and where they go.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -16,6 +15,7 @@ use super::{
 use crate::{
     record::{Baseline, RunRecord},
     report::{Detail, FORMATS, Format, Look},
+    written,
 };
 
 /// What was chosen.
@@ -70,7 +70,7 @@ impl<'a> Reports<'a> {
     pub(super) fn deliver(&self, record: &RunRecord) -> Result<ExitCode, Failure> {
         for (path, format) in self.folder.map(|folder| self.files(folder)).unwrap_or_default() {
             let text = (format.render)(record, &Look::default());
-            fs::write(&path, text)
+            written::whole(&path, text)
                 .map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
         }
         let on_screen = self.formats.first().copied().unwrap_or(&FORMATS[0]);

@@ -1,6 +1,6 @@
 //! `gauntlet rotate`: certificates that change under steady traffic.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     report::{Detail, rotation as report},
     rotation::{self, Change, DEFAULT_RATE, DEFAULT_SECONDS, RotationRequest},
+    written,
 };
 
 /// Changes certificates while requests go on at a steady pace: those of the backend, its authority, the gateway's own, its
@@ -73,14 +74,14 @@ pub(super) fn rotate(arguments: &Arguments) -> Result<ExitCode, Failure> {
     request.resolve().map_err(Failure::input)?;
     if let Some(file) = &arguments.out {
         // Before the traffic, so that nothing is measured in vain.
-        fs::write(file, "").map_err(|error| {
+        written::can_be(file).map_err(|error| {
             input_error!("cannot write the record to {}: {error}; name another file", file.display())
         })?;
     }
     let quiet = arguments.quiet || arguments.json;
-    let record = watched(quiet, async |on_event| rotation::rotate(&request, on_event).await)?;
+    let record = watched(quiet, None, async |on_event| rotation::rotate(&request, on_event).await)?;
     if let Some(file) = &arguments.out {
-        fs::write(file, report::json(&record))
+        written::whole(file, report::json(&record))
             .map_err(|error| work_error!("cannot write the record to {}: {error}", file.display()))?;
     }
     streams::print(&if arguments.json {

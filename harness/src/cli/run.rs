@@ -1,14 +1,21 @@
 //! `gauntlet run`: the matrix, its reports and the verdict as an exit code.
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+};
 
 use clap::Args;
+use tokio::time::timeout;
 
 use super::{
     clock,
     events::Events,
     failure::{Failure, input_error, work_error},
     options::{CallOptions, GatewayOptions, ReportOptions, RunOptions, SelectionOptions},
+    partial,
     progress::Progress,
     project::{Project, ProjectArguments},
     recording::{self, RecordingArguments},
@@ -19,8 +26,9 @@ use super::{
     streams,
 };
 use crate::{
+    limits::Limits,
     record::RunRecord,
-    runner::{self, Costs, Event, OnEvent, RunError, RunRequest, Shard, ShardError},
+    runner::{self, Costs, Event, OnEvent, RunError, RunRequest, Shard, ShardError, Stop},
 };
 
 /// Runs the matrix against one or more gateways, prints it, and writes the record and reports.
@@ -46,6 +54,10 @@ pub(super) struct Arguments {
     calls: CallOptions,
     #[command(flatten)]
     own: RunOptions,
+    /// Go on with the run whose partial record is in --out: call what it does not have, and write the whole. The other arguments
+    /// are to be those of that run.
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     recording: RecordingArguments,
     #[command(flatten)]
@@ -71,17 +83,25 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let reports = Reports::chosen(&arguments.reports)?;
     let request = request(&arguments).map_err(|error| project.place(error))?;
     reports.prepare()?;
+    let earlier =
+        if arguments.resume { Some(partial::read(arguments.reports.out.as_deref())?) } else { None };
     let recorder = arguments.recording.recorder()?;
-    let request = RunRequest { recorder, ..request };
+    let request = partial::without(earlier.as_ref(), RunRequest { recorder, ..request });
     if let Some(file) = project.file().filter(|_| !arguments.reports.quiet) {
         streams::note(&format!("settings from {file}"));
     }
     let events = Events::to(arguments.own.events.as_deref())?;
-    let record = execute(&request, arguments.reports.quiet, &events)?;
-    recording::conclude(&request.recorder);
+    let out = arguments.reports.out.as_deref();
+    let record = execute(request, arguments.reports.quiet, &events, out)?;
+    let record = match earlier {
+        Some(earlier) => earlier.resumed_by(record),
+        None => record,
+    };
     let record = reports.compared(record);
     events.conclude(&record);
-    reports.deliver(&record)
+    let code = reports.deliver(&record)?;
+    partial::forget(out);
+    Ok(code)
 }
 
 /// Checks every name before anything is started.
@@ -115,38 +135,72 @@ fn part(asked: &str) -> Result<Shard, Failure> {
 /// Where Kubernetes says which pod of an Indexed Job this is.
 const INDEX: &str = "JOB_COMPLETION_INDEX";
 
-fn execute(request: &RunRequest, quiet: bool, events: &Events) -> Result<RunRecord, Failure> {
-    watched(quiet, async |on_event| {
+fn execute(
+    request: RunRequest,
+    quiet: bool,
+    events: &Events,
+    out: Option<&Path>,
+) -> Result<RunRecord, Failure> {
+    let (watch, stop) = (clock::Watch::begin(), request.stop.clone());
+    let request = RunRequest { checkpoints: out.is_some(), ..request };
+    let mut record = watched(quiet, Some(&stop), async |on_event| {
         let told = |event: Event| {
             events.tell(&event);
+            if let (Event::Checkpoint { record }, Some(out)) = (&event, out) {
+                partial::keep(record, out);
+            }
             on_event(event);
         };
-        runner::run(request, &told).await
-    })
+        runner::run(&request, &told).await
+    })?;
+    recording::conclude(&request.recorder);
+    match &record.partial {
+        Some(reason) if record.cells.is_empty() => Err(work_error!("{reason}: nothing was recorded")),
+        Some(_) | None => {
+            if let Some(moved) = watch.moved() {
+                record.discard(&moved);
+            }
+            Ok(record)
+        }
+    }
 }
 
-/// Does something that takes a while, with a bar where somebody watches, until it is done or a signal ends it.
+/// Does something that takes a while, with a bar where somebody watches, until it is done or a signal ends it. What can be
+/// stopped in order is given time for that, until a second signal.
 pub(super) fn watched<T>(
     quiet: bool,
+    stop: Option<&Stop>,
     work: impl AsyncFnOnce(OnEvent<'_>) -> Result<T, RunError>,
 ) -> Result<T, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the run: {error}"))?;
     let progress = Progress::new(quiet, "calls");
     let outcome = runtime.block_on(async {
-        let signals = Signals::catch()?;
+        let mut signals = Signals::catch()?;
         let on_event = |event| match event {
             Event::Planned { cells } => progress.begin(cells),
             Event::Stage { name } => progress.say(name),
             Event::CellDone { id: _ } => progress.one_done(),
+            Event::Checkpoint { record: _ } => {}
         };
-        tokio::select! {
-            outcome = work(&on_event) => outcome.map_err(|error| match &error {
-                RunError::Request(_) => Failure::input(error),
-                RunError::Work(_) => Failure::work(error),
-            }),
-            signal = signals.received() => Err(work_error!("stopped by {signal}; nothing was recorded")),
-        }
+        let stopped = |signal: &str| work_error!("stopped by {signal}; nothing was recorded");
+        let mut work = pin!(work(&on_event));
+        let outcome = tokio::select! {
+            outcome = &mut work => outcome,
+            signal = signals.received() => {
+                let Some(stop) = stop else { return Err(stopped(signal)) };
+                stop.because(&format!("stopped by {signal}"));
+                let Limits { stop: gateway, settle, .. } = Limits::default();
+                tokio::select! {
+                    outcome = timeout(gateway + 2 * settle, work) => outcome.map_err(|_| stopped(signal))?,
+                    signal = signals.received() => return Err(stopped(signal)),
+                }
+            }
+        };
+        outcome.map_err(|error| match &error {
+            RunError::Request(_) => Failure::input(error),
+            RunError::Work(_) => Failure::work(error),
+        })
     });
     progress.finish();
     outcome

@@ -28,6 +28,7 @@ use crate::{
         self, Roots, ScanRequest, ScanTarget,
         record::{SCHEMA, ScanRecord, Word},
     },
+    written,
 };
 
 /// How many servers are examined at once unless somebody says otherwise.
@@ -108,7 +109,7 @@ pub(super) fn scan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     match &arguments.out {
         None => streams::print(&text)?,
-        Some(file) => fs::write(file, text)
+        Some(file) => written::whole(file, text)
             .map_err(|error| work_error!("cannot write {}: {error}; name another file", file.display()))?,
     }
     let all_work = record.targets.iter().all(|target| target.word == Word::Works);
@@ -203,7 +204,7 @@ fn execute(request: ScanRequest, quiet: bool) -> Result<ScanRecord, Failure> {
     let progress = Progress::new(quiet, "servers");
     progress.begin(request.targets.len());
     let targets = runtime.block_on(async {
-        let signals = Signals::catch()?;
+        let mut signals = Signals::catch()?;
         tokio::select! {
             targets = scan::scan(request, |_| progress.one_done()) => targets.map_err(Failure::work),
             signal = signals.received() => Err(work_error!("ended by {signal} before every server was scanned")),

@@ -4,8 +4,10 @@ mod watch;
 
 use std::{
     convert::Infallible,
-    fs, io,
+    fs::OpenOptions,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -24,6 +26,7 @@ use super::{
     recording::{self, RecordingArguments},
     signals::Signals,
     streams,
+    teller::Teller,
 };
 use crate::{
     backend::{
@@ -32,6 +35,7 @@ use crate::{
     },
     control::{Control, ControlOptions},
     gateway::RunFolder,
+    printable,
     report::{Detail, text::wrap},
 };
 
@@ -60,6 +64,10 @@ pub(super) struct Arguments {
     /// backends saw (/openapi.json); if absent, on loopback, behind an address that only you are told.
     #[arg(long, value_name = "ADDR:PORT")]
     control: Option<SocketAddr>,
+    /// Hands out the private keys of its clients' certificates to everybody who can reach --control. Without it, a request for
+    /// one needs the token that is printed at the start.
+    #[arg(long, requires = "control")]
+    open_control: bool,
     /// A folder with kept authorities (`gauntlet certs`); new ones if absent.
     #[arg(long, value_name = "DIR")]
     pki: Option<PathBuf>,
@@ -146,7 +154,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| work_error!("cannot start the threads of the backends: {error}"))?;
     runtime.block_on(async {
-        let signals = Signals::catch()?;
+        let mut signals = Signals::catch()?;
         let options = FleetOptions {
             bind: arguments.bind,
             port_base: arguments.port_base,
@@ -173,11 +181,17 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         if !arguments.bind.is_loopback() {
             streams::note(&warning(&served, front.address()));
         }
-        let control = Control::start(fleet, Arc::clone(&front), reached(arguments, now, &files)?).await;
+        let token =
+            arguments.control.filter(|_| !arguments.open_control).map(|_| clock::secret()).transpose()?;
+        let reached = reached(arguments, now, &files, token.as_deref())?;
+        let control = Control::start(fleet, Arc::clone(&front), reached).await;
         let control = control.map_err(|error| could_not_answer(&error, arguments.control))?;
         streams::print(&told(&served, front.address(), &files, arguments.json)?)?;
         let what = if arguments.control.is_some() { "control API and page" } else { "page" };
         streams::note(&format!("{what} on {}/", control.url()));
+        if let Some(token) = token {
+            streams::note(&format!("its private keys with the header authorization: Bearer {token}"));
+        }
         streams::note("ready; ctrl-c ends it");
         let names: Vec<_> = served.into_iter().map(|served| served.backend).collect();
         let told = async {
@@ -199,9 +213,17 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Where page and control API answer. Where no address was chosen, no other user of this machine is to find them: they
 /// hand out private keys.
-fn reached(arguments: &Arguments, now: OffsetDateTime, files: &Files) -> Result<ControlOptions, Failure> {
+fn reached(
+    arguments: &Arguments,
+    now: OffsetDateTime,
+    files: &Files,
+    token: Option<&str>,
+) -> Result<ControlOptions, Failure> {
     let options = match arguments.control {
-        Some(address) => ControlOptions::new(address, now),
+        Some(address) => {
+            let options = ControlOptions::new(address, now);
+            token.iter().fold(options, |options, token| options.token(token))
+        }
         None => {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             ControlOptions::new(address, now).secret(&clock::secret()?)
@@ -221,13 +243,14 @@ fn could_not_answer(error: &io::Error, asked: Option<SocketAddr>) -> Failure {
 
 /// Says of each call for a name to which nobody answers why that is.
 async fn tell_refusals(front: &Front) -> Infallible {
-    let mut entries = front.entries();
+    let (mut entries, teller) = (front.entries(), Teller::to_stderr());
     let mut told = 0;
     loop {
         let count = *entries.borrow_and_update();
         for refused in front.refused_since(told) {
             let (name, because) = (refused.sni.unwrap_or_default(), refused.error.unwrap_or_default());
-            streams::note(&format!("refused \"{name}\": {because}"));
+            // Where standard error cannot be written, there is nobody to tell.
+            let _lost = teller.tell(&printable::line(&format!("refused \"{name}\": {because}")));
         }
         told = count;
         // The sender lives as long as the port does.
@@ -272,11 +295,19 @@ fn private_folder() -> Result<RunFolder, Failure> {
     })
 }
 
+/// For its owner alone.
+const PRIVATE: u32 = 0o600;
+
 /// What callers need, in a folder that is theirs and ours alone.
 fn write_files(pki: &Pki, folder: &Path) -> Result<Files, Failure> {
     let put = |name: &str, content: Vec<u8>| -> Result<String, Failure> {
         let path = folder.join(name);
-        fs::write(&path, content).map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
+        let mut file = OpenOptions::new();
+        // The folder is for nobody else to read; a copy of the file in another place is to stay so.
+        let opened = file.write(true).create_new(true).mode(PRIVATE).open(&path);
+        opened
+            .and_then(|mut file| file.write_all(&content))
+            .map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
         Ok(path.display().to_string())
     };
     let client = pki.client(ClientCertificate::Good).map_err(Failure::work)?;

@@ -1,5 +1,7 @@
 //! The signals that ask a command to end, so that it ends in order and leaves nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::{Failure, work_error};
@@ -12,9 +14,18 @@ pub(super) struct Signals {
     hang_up: Signal,
 }
 
+/// Whether this process has begun to catch them: from then on they end nothing by themselves.
+static CAUGHT: AtomicBool = AtomicBool::new(false);
+
+/// Whether a signal has to be waited for, because it ends nothing by itself.
+pub(super) fn are_caught() -> bool {
+    CAUGHT.load(Ordering::Relaxed)
+}
+
 impl Signals {
     /// Begins to catch them; inside a runtime only.
     pub(super) fn catch() -> Result<Self, Failure> {
+        CAUGHT.store(true, Ordering::Relaxed);
         let catch = |kind| signal(kind).map_err(|error| work_error!("cannot catch signals: {error}"));
         Ok(Self {
             interrupt: catch(SignalKind::interrupt())?,
@@ -24,7 +35,7 @@ impl Signals {
     }
 
     /// Waits for one; its name.
-    pub(super) async fn received(mut self) -> &'static str {
+    pub(super) async fn received(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",

@@ -6,12 +6,17 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write},
     path::Path,
     sync::{Mutex, OnceLock, PoisonError},
+    thread,
 };
 
 use anstyle::AnsiColor;
 use clap::ValueEnum;
+use tokio::sync::oneshot;
 
-use super::failure::{Failure, input_error, work_error};
+use super::{
+    failure::{Failure, input_error, work_error},
+    signals::{self, Signals},
+};
 use crate::{
     printable,
     report::{Detail, Look},
@@ -51,16 +56,44 @@ impl Colour {
     }
 }
 
-/// Writes a result. That nobody reads on (`| head`) is no error; that it cannot be written (a full disk) is.
+/// Writes a result. That nobody reads on (`| head`) is no error; that it cannot be written (a full disk) is. A reader that
+/// neither reads nor goes is waited for until a signal comes.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let text = printable::painted(text);
+    let text = printable::painted(text).into_owned();
+    if !signals::are_caught() {
+        return written(write_out(&text));
+    }
+    let (done, outcome) = oneshot::channel();
+    thread::spawn(move || done.send(write_out(&text)));
+    let wait = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(Failure::work)?.block_on(async {
+            let mut signals = Signals::catch()?;
+            tokio::select! {
+                outcome = outcome => written(outcome.unwrap_or(Ok(()))),
+                signal = signals.received() => Err(work_error!("ended by {signal} before the result was read")),
+            }
+        })
+    };
+    // A runtime cannot be entered from within another.
+    thread::scope(|scope| scope.spawn(wait).join()).unwrap_or(Ok(()))
+}
+
+fn write_out(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(work_error!("cannot write to standard output: {error}; make room, or send it elsewhere"))
-        }
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+fn written(outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(not_written(&error)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Why a result could not be written.
+pub(super) fn not_written(error: &dyn std::fmt::Display) -> Failure {
+    work_error!("cannot write to standard output: {error}; make room, or send it elsewhere")
 }
 
 /// Says something that is not a result. If nobody listens, so be it.

@@ -28,6 +28,11 @@ pub(super) fn names() -> Vec<String> {
     ROOTS.iter().chain(&LISTS).map(|&file| file.to_owned()).chain(clients).collect()
 }
 
+/// Whether a file of this name would hold a private key.
+pub(super) fn holds_a_key(name: &str) -> bool {
+    !name.ends_with(".pem")
+}
+
 /// A file by its name; none if there is no such file.
 pub(super) fn file(pki: &Pki, name: &str) -> Result<Option<File>, Box<dyn std::error::Error + Send + Sync>> {
     let pem = |content| Some(File { kind: "application/x-pem-file", content });

@@ -69,7 +69,7 @@ pub(super) fn router(state: Arc<Shared>) -> Router {
 
 /// What every request passes: the guard, and the secret, without which the path is looked up.
 async fn enter(State(state): Asked, mut request: Request, next: Next) -> Response {
-    let entered = guard::check(request.method(), request.headers(), &state.names)
+    let entered = guard::check(request.method(), request.uri(), request.headers(), &state.names)
         .and_then(|()| state.without_secret(request.uri()));
     let response = match entered {
         Ok(uri) => {
@@ -144,8 +144,11 @@ async fn follow_script(
     Ok(json(StatusCode::OK, &state.told(backend, &host(&headers))))
 }
 
-async fn certificate(State(state): Asked, name: Segment) -> Result<Response, Problem> {
+async fn certificate(State(state): Asked, headers: HeaderMap, name: Segment) -> Result<Response, Problem> {
     let (pki, Path(name)) = (Arc::clone(state.fleet.read().await.pki()), name?);
+    if certificates::holds_a_key(&name) {
+        guard::may_have_keys(&headers, state.token.as_deref())?;
+    }
     let file = certificates::file(&pki, &name).map_err(|error| Problem::internal(&*error))?;
     let file = file.ok_or_else(|| {
         Problem::not_found(format!("there is no file \"{name}\"; /certs lists what there is"))

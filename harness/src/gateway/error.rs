@@ -131,6 +131,17 @@ pub enum GatewayError {
         /// What to do.
         remedy: &'static str,
     },
+    /// It went into the background, where nobody would see it end.
+    #[error(
+        "cannot start gateway {gateway}: it went into the background (process {process}), and was ended; have its \
+         configuration or run.start keep it in the foreground"
+    )]
+    Background {
+        /// Name of the gateway.
+        gateway: String,
+        /// What it left running.
+        process: u32,
+    },
     /// It is there and does not answer.
     #[error("cannot start gateway {gateway}: {late} (last try: {last_try}); {last_words}")]
     NotReady {

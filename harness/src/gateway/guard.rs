@@ -31,9 +31,15 @@ read -r end
 "$1" rm --force --volumes "$container""#;
 
 /// At the end of the pipe it removes the folder; in a loop, because a program that is about to die may still be
-/// writing into it.
+/// writing into it. Before that it kills what went into the background with the folder as its home: such a process is in no
+/// group of ours.
 const FOLDER: &str = r#"trap '' HUP INT TERM
 read -r end
+for process in /proc/[0-9]*; do
+    if tr '\0' '\n' <"$process/environ" | grep -qxF "HOME=$1" ||
+        { [ "$(readlink "$process/cwd")" = "$1" ] && grep -qF "$1" "$process/cmdline"; }
+    then kill -s KILL "${process#/proc/}"; fi
+done 2>/dev/null
 tries=0
 while [ -e "$1" ] && [ "$tries" -lt 50 ]; do
     rm -rf -- "$1" || sleep 0.1
@@ -123,7 +129,7 @@ impl Drop for ProcessGroup {
 }
 
 /// Has a shell send a signal to a process, or to a group by its number with a minus.
-fn send(signal: &str, to: &str) -> io::Result<()> {
+pub(super) fn send(signal: &str, to: &str) -> io::Result<()> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", r#"kill -s "$1" -- "$2""#, "gauntlet-signal", signal, to]);
     let status = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
@@ -164,6 +170,12 @@ impl ContainerGuard {
     }
 }
 
+/// What is written to see whether a disk takes it.
+const PROBE: usize = 64 << 10;
+
+/// Configuration, keys and log of the smallest run need less.
+const LEAST_ROOM: u64 = 8 << 20;
+
 /// The private folder of one gateway: its configuration, keys and log. Removed when dropped, or when we die.
 #[must_use = "the folder is removed as soon as this is dropped"]
 pub struct RunFolder {
@@ -201,6 +213,23 @@ impl RunFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Sees to it that files can be written there, and that there is room for more.
+    ///
+    /// # Errors
+    /// What the system says of the disk.
+    pub fn has_room(&self) -> io::Result<()> {
+        let mut probe = tempfile::tempfile_in(self.path())?;
+        probe.write_all(&[1; PROBE])?;
+        probe.sync_all()?;
+        let disk = rustix::fs::statvfs(self.path())?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < LEAST_ROOM {
+            let problem = format!("{free} bytes are free, and {LEAST_ROOM} is the least that a run needs");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, problem));
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     folder::Folder,
     manifest::{ImageSource, Manifest, VersionNumber},
 };
-use crate::place::position;
+use crate::{place::position, written};
 
 /// Writes a copy of the folder. Entries for older versions go where they are about the version that was measured.
 pub(super) fn copy(
@@ -91,7 +91,7 @@ pub(super) fn claims_alone(
 const MANIFEST: &str = "gateway.toml";
 
 fn write(file: &Path, text: &str) -> Result<(), GatewayError> {
-    fs::write(file, text).map_err(|source| GatewayError::Write { path: file.to_owned(), source })
+    written::whole(file, text).map_err(|source| GatewayError::Write { path: file.to_owned(), source })
 }
 
 /// What an image is built from, folders and all.

@@ -16,7 +16,7 @@ use tls_gauntlet_scenarios::ClientCertificatePolicy;
 use super::{
     Stopped, asked,
     error::GatewayError,
-    guard::{ContainerGuard, ProcessGroup, RunFolder},
+    guard::{ContainerGuard, ProcessGroup, RunFolder, send},
     manifest::Reload,
     plan::GatewayPlan,
     port::Reservation,
@@ -85,8 +85,12 @@ impl RunningProgram {
             limits: plan.limits,
             generation: 0,
         };
-        running.wait_ready(plan, facts.ready_path()).await?;
-        Ok(running)
+        match running.wait_ready(plan, facts.ready_path()).await {
+            Err(GatewayError::Ended { gateway, .. }) if let Some(process) = running.end_strays() => {
+                Err(GatewayError::Background { gateway, process })
+            }
+            ready => ready.map(|()| running),
+        }
     }
 
     /// Where a listener listens.
@@ -106,6 +110,22 @@ impl RunningProgram {
             self.ended = self.process.try_wait().ok().flatten();
         }
         self.ended
+    }
+
+    /// Ends what went into the background; the first of it, if there was any.
+    fn end_strays(&self) -> Option<u32> {
+        let strays = workers::strays(&self.dir, self.group.id());
+        for process in &strays {
+            // The error is that it has ended already.
+            let _gone = send("KILL", &process.to_string());
+        }
+        strays.first().copied()
+    }
+
+    /// Why it does not answer, as far as its processes show it.
+    pub(super) fn stopped(&self) -> Option<String> {
+        let process = *workers::stopped(self.group.id()).first()?;
+        Some(format!("its process {process} is stopped by a signal; send it SIGCONT"))
     }
 
     /// What it has said so far.
@@ -281,6 +301,7 @@ impl RunningProgram {
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
+        self.end_strays();
         // The group would do; this is for the case that somebody has killed its guard. The error of `kill` is that it
         // has ended already.
         let _gone = self.process.kill();

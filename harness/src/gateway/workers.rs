@@ -1,6 +1,6 @@
 //! The worker processes of a gateway: after a reload, those from before it have to go.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, os::unix::ffi::OsStrExt, path::Path, process::Command};
 
 use super::container::ENGINE;
 
@@ -12,6 +12,35 @@ pub(super) fn of_group(guard: u32) -> BTreeSet<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
     childless(stats.filter_map(|stat| member(&stat, guard)).collect())
+}
+
+/// Processes that went into the background, out of the group, with this folder as their home.
+pub(super) fn strays(folder: &Path, guard: u32) -> Vec<u32> {
+    let home = [b"HOME=", folder.as_os_str().as_bytes()].concat();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let strays = entries.filter_map(|entry| {
+        let (path, number) = (entry.path(), entry.file_name().to_str()?.parse().ok()?);
+        let read = |name: &str| fs::read(path.join(name)).unwrap_or_default();
+        let is_at_home = || read("environ").split(|byte| *byte == 0).any(|variable| variable == home);
+        // A program may have written its title over its environment.
+        let is_titled = || {
+            fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd == folder)
+                && String::from_utf8_lossy(&read("cmdline")).contains(&folder.display().to_string())
+        };
+        let stat = fs::read_to_string(path.join("stat")).ok()?;
+        let is_alive = stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'));
+        let in_group = number == guard || member(&stat, guard).is_some();
+        (is_alive && !in_group && (is_at_home() || is_titled())).then_some(number)
+    });
+    strays.collect()
+}
+
+/// Members of the group that a signal has stopped (SIGSTOP).
+pub(super) fn stopped(guard: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    let is_stopped = |stat: &String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+    stats.filter(is_stopped).filter_map(|stat| member(&stat, guard)).map(|(number, _)| number).collect()
 }
 
 /// The workers in a container; none where the engine cannot tell.
@@ -61,6 +90,21 @@ mod tests {
         assert_eq!(of_group(group.id()), BTreeSet::from([cat.id()]));
         drop(group);
         cat.wait().unwrap();
+    }
+
+    #[test]
+    fn what_left_the_group_is_found_by_its_home() {
+        let (group, home) = (ProcessGroup::new().unwrap(), tempfile::tempdir().unwrap());
+        let start =
+            |command: &mut Command| command.env("HOME", home.path()).stdin(Stdio::piped()).spawn().unwrap();
+        let mut inside = Command::new("cat");
+        group.adopt(&mut inside);
+        let (mut inside, mut outside) = (start(&mut inside), start(&mut Command::new("cat")));
+        assert_eq!(strays(home.path(), group.id()), [outside.id()]);
+        for process in [&mut inside, &mut outside] {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub fn merge(mut records: Vec<Named>) -> Result<RunRecord, MergeError> {
         gateways,
         summary: RunRecord::summarise(&cells),
         cells,
+        partial: records.iter().find_map(|named| named.record.partial.clone()),
+        trouble: records.iter().flat_map(|named| named.record.trouble.clone()).collect(),
         baseline: None,
         legs: records.iter().flat_map(|named| named.record.legs.clone()).collect(),
     })

@@ -304,6 +304,12 @@ impl Screen {
             .collect();
         let stages = if stages.is_empty() { String::new() } else { format!(": {}", stages.join(", ")) };
         self.entry(PLAIN, "time", &format!("{}{stages}", whole(&seconds(record.duration_ms))), column);
+        if let Some(partial) = &record.partial {
+            self.entry(OURS, "partial", &printable(partial), column);
+        }
+        for trouble in &record.trouble {
+            self.entry(OURS, "trouble", &printable(trouble), column);
+        }
         self.entry(PLAIN, "seed", &record.seed.to_string(), column);
     }
 

@@ -78,6 +78,8 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("seed", record.seed.to_string()),
         ("by", format!("{} {}", printable(&record.tool.name), printable(&record.tool.version))),
     ];
+    facts.extend(record.partial.iter().map(|partial| ("partial", printable(partial))));
+    facts.extend(record.trouble.iter().map(|trouble| ("trouble", printable(trouble))));
     if let Some(shard) = &record.shard {
         facts.push(("shard", shard.to_string()));
     }

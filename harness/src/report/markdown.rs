@@ -19,6 +19,9 @@ const LISTED: usize = 20;
 pub fn render(record: &RunRecord) -> String {
     let mut text = format!("## Gauntlet: {}\n\n", state(record));
     tallies(record, &mut text);
+    for trouble in record.partial.iter().chain(&record.trouble) {
+        let _ = writeln!(text, "{}\n", plain(trouble));
+    }
     if let Some(since) = &record.baseline {
         for kind in ChangeKind::ALL {
             let of_kind: Vec<_> = since.changes.iter().filter(|change| change.kind == *kind).collect();

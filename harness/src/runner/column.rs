@@ -135,7 +135,7 @@ pub(super) fn plan(request: &RunRequest) -> Result<Plan, RunError> {
     for (column, scenarios) in columns.iter_mut().zip(selected) {
         for scenario in scenarios {
             let id = scenario.id(column.gateway.name()).to_string();
-            if split.as_ref().is_none_or(|split| split.holds(&id)) {
+            if split.as_ref().is_none_or(|split| split.holds(&id)) && !request.done.contains(&id) {
                 for turn in 0..request.repeat.max(1) {
                     let cell = column.cell(scenario.clone(), true, request.seed, turn);
                     column.cells.push(cell);
@@ -151,7 +151,10 @@ pub(super) fn plan(request: &RunRequest) -> Result<Plan, RunError> {
             "{word} is for a gateway that is already running; name it by its URL, as in --gateway https://host:port"
         )));
     }
-    if columns.iter().all(|column| column.cells.is_empty()) && request.shard.is_none() {
+    if columns.iter().all(|column| column.cells.is_empty())
+        && request.shard.is_none()
+        && request.done.is_empty()
+    {
         return Err(RunError::Request(format!(
             "no cell is selected by {}; `gauntlet list scenarios` shows all names",
             if request.filters.is_empty() { "these suites".to_owned() } else { request.filters.join(", ") }

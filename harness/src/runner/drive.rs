@@ -2,19 +2,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     net::{IpAddr, SocketAddr},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures_util::future::try_join_all;
 use tls_gauntlet_certs::Pki;
-use tls_gauntlet_scenarios::{ClientCertificatePolicy, ClientSaw, FaultPhase, Named, catalogue};
+use tls_gauntlet_scenarios::{ClientCertificatePolicy, ClientSaw, Ended, FaultPhase, Named, catalogue};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
-    Event, OnEvent, RunError, RunRequest,
+    Event, OnEvent, RunError, RunRequest, Stop,
     column::{Cell, Column, needs},
 };
 use crate::{
@@ -38,10 +39,62 @@ pub(super) struct Gathered {
     pub(super) died: Option<String>,
     /// Where the time went.
     pub(super) timings: Vec<Timing>,
+    /// Whether the run was ended before everything was called.
+    pub(super) cut: bool,
+    /// What this machine failed at: what did not pass says nothing then.
+    pub(super) trouble: Vec<String>,
+}
+
+impl Gathered {
+    fn of(calls: Vec<Option<Call>>, timings: Vec<Timing>) -> Self {
+        Self { calls, log: Vec::new(), died: None, timings, cut: false, trouble: Vec::new() }
+    }
+
+    /// What a reader has to know beside the cells.
+    pub(super) fn told(&self, gateway: &str) -> Vec<String> {
+        let died = self.died.iter().map(|death| format!("{gateway} was not there to the end: {death}"));
+        self.trouble.iter().cloned().chain(died).collect()
+    }
+}
+
+/// The calls that have ended while the others go on, by column, each with the time of its end.
+#[derive(Debug)]
+pub(super) struct SoFar(Vec<Mutex<Vec<Option<(Instant, Call)>>>>);
+
+impl SoFar {
+    pub(super) fn new(columns: &[Column]) -> Self {
+        Self(columns.iter().map(|column| Mutex::new(vec![None; column.cells.len()])).collect())
+    }
+
+    fn note(&self, column: usize, cell: usize, call: &Call) {
+        let mut calls = self.0[column].lock().unwrap_or_else(PoisonError::into_inner);
+        calls[cell] = Some((Instant::now(), call.clone()));
+    }
+
+    /// Those that ended so long ago.
+    pub(super) fn settled(&self, ago: Duration) -> Vec<Gathered> {
+        let settled = |calls: &Mutex<Vec<Option<(Instant, Call)>>>| {
+            let calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let old = |call: &Option<(Instant, Call)>| {
+                call.as_ref().filter(|(ended, _)| ended.elapsed() >= ago).map(|(_, call)| call.clone())
+            };
+            Gathered { cut: true, ..Gathered::of(calls.iter().map(old).collect(), Vec::new()) }
+        };
+        self.0.iter().map(settled).collect()
+    }
+}
+
+/// Why calls were not made.
+#[derive(Debug)]
+enum Cut {
+    /// The run was to end.
+    Stopped,
+    /// The gateway answers nobody any more.
+    Silent(String),
 }
 
 /// One call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) saw: ClientSaw,
     pub(super) duration_ms: u64,
@@ -53,13 +106,17 @@ pub(super) async fn all(
     pki: &Arc<Pki>,
     fleet: &Fleet,
     request: &RunRequest,
+    so_far: &SoFar,
     on_event: OnEvent<'_>,
 ) -> Result<Vec<Gathered>, RunError> {
     let jobs = Arc::new(Semaphore::new(request.jobs.max(1)));
     let backends: Vec<SocketAddr> = fleet.backends().iter().map(Backend::address).collect();
-    let drives = columns.iter().map(|column| {
+    let drives = columns.iter().enumerate().map(|(index, column)| {
         let drive = Drive {
             column,
+            index,
+            so_far,
+            stop: &request.stop,
             pki,
             backends: &backends,
             limits: request.limits,
@@ -74,11 +131,39 @@ pub(super) async fn all(
     try_join_all(drives).await
 }
 
+/// So many calls in a row without an answer, and the gateway is asked whether it is still there.
+const SILENT: u32 = 3;
+
+fn no_room(folder: &RunFolder, error: &io::Error) -> String {
+    let path = folder.path().display();
+    format!(
+        "the disk of {path} cannot take what a run writes: {error}; make room, or set TMPDIR to another disk"
+    )
+}
+
+/// Whether its backend, or who answers about a certificate, lets it wait.
+fn is_kept_waiting(cell: &Cell) -> bool {
+    cell.stalls_at().is_some() || cell.stalls_about_status()
+}
+
 /// A call that is ready to be made.
 struct Calling {
     probe: Arc<Probe>,
     before: Before,
     target: Target,
+}
+
+impl Calling {
+    /// Makes the call, when there is a turn for it.
+    async fn call(self, turns: Option<Arc<Semaphore>>, plaintext: bool) -> Call {
+        let _turn = match turns {
+            Some(turns) => turns.acquire_owned().await.ok(),
+            None => None,
+        };
+        let began = Instant::now();
+        let saw = ClientSaw { plaintext, ..self.probe.get_after(&self.before, &self.target).await };
+        Call { saw, duration_ms: millis(began.elapsed()) }
+    }
 }
 
 /// The paths that one cell is called by.
@@ -91,6 +176,10 @@ pub(super) struct Paths {
 /// One column, on its way.
 struct Drive<'a> {
     column: &'a Column,
+    /// Which of the columns it is.
+    index: usize,
+    so_far: &'a SoFar,
+    stop: &'a Stop,
     pki: &'a Arc<Pki>,
     backends: &'a [SocketAddr],
     limits: Limits,
@@ -108,7 +197,7 @@ impl Drive<'_> {
         if self.called().next().is_none() {
             // A part of a run may have nothing for this gateway: it is not started for that.
             let calls = self.column.cells.iter().map(|_| None).collect();
-            return Ok(Gathered { calls, log: Vec::new(), died: None, timings: Vec::new() });
+            return Ok(Gathered::of(calls, Vec::new()));
         }
         match self.column.gateway.kind() {
             GatewayKind::Direct => self.directly().await,
@@ -146,9 +235,9 @@ impl Drive<'_> {
             targets.push(Calling { probe, before: Before::Nothing, target });
         }
         let began = Instant::now();
-        let calls = self.call_all(targets).await?;
+        let (calls, cut) = self.call_all(targets, None).await?;
         let timings = vec![self.timing("cells", began)];
-        Ok(Gathered { calls, log: Vec::new(), died: None, timings })
+        Ok(Gathered { cut: cut.is_some(), ..Gathered::of(calls, timings) })
     }
 
     async fn through_gateway(self) -> Result<Gathered, RunError> {
@@ -156,6 +245,7 @@ impl Drive<'_> {
         let (plan, paths) = gateway_plan(column, self.backends, self.pki, self.limits);
         let folder = RunFolder::new()
             .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
+        folder.has_room().map_err(|error| RunError::Work(no_room(&folder, &error)))?;
         self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
         let began = Instant::now();
         let first = if self.after_reload { trusting(&plan) } else { plan.clone() };
@@ -167,11 +257,21 @@ impl Drive<'_> {
 
         self.say(Event::Stage { name: format!("{}: cells", column.gateway.name()) });
         let began = Instant::now();
-        let calls = self.call_all(self.targets(&running, &paths)?).await?;
+        let targets = self.targets(&running, &paths)?;
+        let (calls, cut) = self.call_all(targets, Some((&mut running, &plan))).await?;
         timings.push(self.timing("cells", began));
 
         let began = Instant::now();
-        let died_early = running.gone(self.limits.call).await;
+        let (cut, silence) = match cut {
+            Some(Cut::Stopped) => (true, None),
+            Some(Cut::Silent(because)) => (false, Some(because)),
+            None => (false, None),
+        };
+        let died_early = match silence {
+            Some(because) => Some(because),
+            None => running.gone(self.limits.call).await,
+        };
+        let trouble = folder.has_room().err().map(|error| no_room(&folder, &error)).into_iter().collect();
         let stopped = running.stop().await;
         timings.push(self.timing("stop", began));
         let log = match (self.log, column.gateway.kind()) {
@@ -180,7 +280,7 @@ impl Drive<'_> {
                 stopped.log
             }
         };
-        Ok(Gathered { calls, log, died: died_early.or(stopped.died), timings })
+        Ok(Gathered { calls, log, died: died_early.or(stopped.died), timings, cut, trouble })
     }
 
     fn targets(&self, running: &Running, paths: &[Paths]) -> Result<Vec<Calling>, RunError> {
@@ -231,31 +331,47 @@ impl Drive<'_> {
         Ok(targets)
     }
 
-    /// Calls every cell. Those whose backend stalls cost patience and no work, so they take no turn from the others.
-    async fn call_all(&self, targets: Vec<Calling>) -> Result<Vec<Option<Call>>, RunError> {
+    /// Calls every cell, unless it is cut short. Those whose backend stalls cost patience and no work, so they take no turn from
+    /// the others.
+    async fn call_all(
+        &self,
+        targets: Vec<Calling>,
+        mut gateway: Option<(&mut Running, &GatewayPlan)>,
+    ) -> Result<(Vec<Option<Call>>, Option<Cut>), RunError> {
         let mut tasks = JoinSet::new();
         let mut calls: Vec<Option<Call>> = self.column.cells.iter().map(|_| None).collect();
         let called = self.column.cells.iter().enumerate().filter(|(_, cell)| cell.is_called());
-        for ((index, cell), Calling { probe, before, target }) in called.zip(targets) {
-            let stalls = cell.stalls_at().is_some() || cell.stalls_about_status();
-            let turn = if stalls { None } else { Some(self.jobs.clone()) };
+        for ((index, cell), calling) in called.zip(targets) {
+            let turn = if is_kept_waiting(cell) { None } else { Some(self.jobs.clone()) };
             let plaintext = cell.scenario.client.profile.plaintext;
-            tasks.spawn(async move {
-                let _turn = match turn {
-                    Some(jobs) => jobs.acquire_owned().await.ok(),
-                    None => None,
-                };
-                let began = Instant::now();
-                let saw = ClientSaw { plaintext, ..probe.get_after(&before, &target).await };
-                (index, Call { saw, duration_ms: millis(began.elapsed()) })
-            });
+            tasks.spawn(async move { (index, calling.call(turn, plaintext).await) });
         }
-        while let Some(done) = tasks.join_next().await {
+        let mut silent = 0;
+        loop {
+            let done = tokio::select! {
+                done = tasks.join_next() => done,
+                _ = self.stop.told() => return Ok((calls, Some(Cut::Stopped))),
+            };
+            let Some(done) = done else { return Ok((calls, None)) };
             let (index, call) = done.map_err(RunError::work)?;
+            let cell = &self.column.cells[index];
+            match call.saw.ended {
+                Some(Ended::TimedOut) if !is_kept_waiting(cell) => silent += 1,
+                Some(_) | None => silent = 0,
+            }
+            self.so_far.note(self.index, index, &call);
             calls[index] = Some(call);
-            self.say(Event::CellDone { id: self.column.cells[index].id.to_string() });
+            self.say(Event::CellDone { id: cell.id.to_string() });
+            if silent >= SILENT
+                && let Some((running, plan)) = &mut gateway
+            {
+                match running.answers(plan, self.limits.settle).await {
+                    // It is slow, and that is for the verdicts to say.
+                    Ok(()) => silent = 0,
+                    Err(because) => return Ok((calls, Some(Cut::Silent(because)))),
+                }
+            }
         }
-        Ok(calls)
     }
 
     fn called(&self) -> impl Iterator<Item = &Cell> {

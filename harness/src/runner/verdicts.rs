@@ -7,8 +7,8 @@ use std::{
 
 use globset::{Glob, GlobMatcher};
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, CellId, Deviation, Diagnosis, Evidence, Outcome, StatusSource, Verdict, VerdictKind,
-    judge,
+    BackendSaw, Cause, CellId, ClientSaw, Deviation, Diagnosis, Evidence, Outcome, Phase, StatusSource,
+    Verdict, VerdictKind, judge,
 };
 
 use super::{
@@ -24,7 +24,7 @@ use crate::{
 /// The records of the cells that were asked for.
 pub(super) fn of(
     column: &Column,
-    gathered: Gathered,
+    mut gathered: Gathered,
     ledgers: &[Vec<BackendSaw>],
     asked: &[Vec<StatusSource>],
     backends: &[SocketAddr],
@@ -34,17 +34,17 @@ pub(super) fn of(
     let deviations = Deviations::of(&column.gateway);
     let direct = column.gateway.kind() == GatewayKind::Direct;
     let mut found: Vec<Option<Found>> = Vec::new();
-    for (cell, call) in column.cells.iter().zip(gathered.calls) {
+    for (cell, call) in column.cells.iter().zip(std::mem::take(&mut gathered.calls)) {
         found.push(call.map(|call| {
             let lines = said.about(cell.nonce, backends[cell.lane]);
             let evidence = Evidence {
+                instrument_failed: own_failure(&call.saw),
                 client_saw: call.saw,
                 backend_saw: ledgers[cell.lane].iter().filter(|seen| is_about(seen, cell)).cloned().collect(),
                 status_asked: asked[cell.lane].clone(),
                 gateway_causes: causes(&column.gateway, &lines),
                 gateway_said: lines,
                 gateway_died: gathered.died.clone(),
-                instrument_failed: None,
             };
             let seen = Diagnosis::of(&evidence, direct);
             Found { evidence, seen, duration_ms: call.duration_ms }
@@ -54,15 +54,37 @@ pub(super) fn of(
         .iter()
         .map(|found| found.as_ref().is_some_and(|found| found.seen.outcome == Outcome::Reach))
         .collect();
-    let records = column.cells.iter().zip(found).filter(|(cell, _)| cell.selected).map(|(cell, found)| {
+    let called: Vec<bool> = found.iter().map(Option::is_some).collect();
+    // Neither it nor what its refusal rests on may be missing.
+    let is_whole = |cell: &Cell, found: bool| found && cell.controls.iter().all(|control| called[*control]);
+    let records = column.cells.iter().zip(found).filter(|(cell, found)| {
+        cell.selected && (cell.skipped.is_some() || !gathered.cut || is_whole(cell, found.is_some()))
+    });
+    let records = records.map(|(cell, found)| {
+        let not_there = gathered.died.as_ref().filter(|_| !is_whole(cell, found.is_some()));
         let verdict = match (&cell.skipped, &found) {
             (Some(because), _) => Verdict::Skipped { because: because.clone() },
+            (None, _) if let Some(death) = not_there => {
+                Verdict::Broken { error: format!("the gateway was not there: {death}") }
+            }
             (None, None) => Verdict::Broken { error: "the cell was planned, but never called".to_owned() },
             (None, Some(found)) => verdict(column, cell, found, &reached, &deviations),
+        };
+        let verdict = match gathered.trouble.first() {
+            Some(error) if verdict.kind().is_failure() => Verdict::Broken { error: error.clone() },
+            Some(_) | None => verdict,
         };
         record(column, cell, found, &verdict)
     });
     worst_of_repeated(records)
+}
+
+/// What this machine lacked for a call, if it could not be made for that.
+fn own_failure(saw: &ClientSaw) -> Option<String> {
+    const LACKS: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EADDRNOTAVAIL];
+    let error = saw.error.as_deref().filter(|_| saw.phase == Phase::Connect)?;
+    let is_lack = LACKS.iter().any(|code| error.ends_with(&format!("(os error {code})")));
+    is_lack.then(|| format!("the call could not be made: {error}"))
 }
 
 /// A connection that carried the call before a cell's own, and nothing else, is no evidence.

@@ -227,6 +227,7 @@ fn with_control() -> (Serving, String) {
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = told.next().unwrap().unwrap();
     let url = first.strip_prefix("control API and page on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    assert!(told.next().unwrap().unwrap().contains("authorization: Bearer "));
     assert!(told.next().unwrap().unwrap().starts_with("ready"));
     (Serving { child, backends: Vec::new() }, url)
 }

@@ -129,6 +129,8 @@ pub(crate) fn record() -> RunRecord {
         ],
         summary: RunRecord::summarise(&cells),
         cells,
+        partial: None,
+        trouble: Vec::new(),
         baseline: None,
         legs: Vec::new(),
     }

@@ -4,8 +4,10 @@ use crate::{
     cli::{
         failure::{Failure, work_error},
         streams,
+        teller::Teller,
     },
     control::{Entry, Follower},
+    printable,
     report::{Detail, connection},
 };
 
@@ -14,7 +16,7 @@ const WIDEST: usize = 28;
 
 /// Prints each connection that has ended, a line or a JSON object, until there will be none any more.
 pub(super) async fn watch(mut follower: Follower, names: &[String], as_json: bool) -> Result<(), Failure> {
-    let look = streams::look(Detail::Normal);
+    let (look, teller) = (streams::look(Detail::Normal), Teller::to_stdout());
     let column = names.iter().map(String::len).max().unwrap_or(0).min(WIDEST);
     while let Some(entries) = follower.next().await {
         for entry in entries {
@@ -24,7 +26,7 @@ pub(super) async fn watch(mut follower: Follower, names: &[String], as_json: boo
             } else {
                 connection::line(time_of_day(&entry), entry.backend.as_deref(), &entry.saw, column, look)
             };
-            streams::print(&(line + "\n"))?;
+            teller.tell(&printable::painted(&line)).map_err(|error| streams::not_written(&error))?;
         }
     }
     Ok(())
