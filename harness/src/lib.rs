@@ -41,6 +41,8 @@ pub mod container;
 pub mod control;
 #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
 mod ffi;
+#[cfg(all(test, feature = "matrix"))]
+mod fuzz;
 #[cfg(feature = "matrix")]
 pub mod gateway;
 pub mod hello;

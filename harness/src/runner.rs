@@ -311,7 +311,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
 }
 
 /// How often so much is told as is certain.
-const CHECKPOINT: Duration = Duration::from_secs(5);
+const CHECKPOINT: Duration = Duration::from_secs(2);
 
 /// The cells that passed, as far as their evidence is there while the run goes on.
 fn checkpoint(

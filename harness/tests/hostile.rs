@@ -27,7 +27,7 @@ use tls_gauntlet::{
     wait,
 };
 use tls_gauntlet_certs::Pki;
-use tls_gauntlet_scenarios::{VerdictKind, catalogue};
+use tls_gauntlet_scenarios::{Claims, VerdictKind, catalogue};
 
 /// It strikes only if something hangs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -89,7 +89,8 @@ async fn a_gateway_that_goes_into_the_background_is_ended_and_named() {
     let script = format!("setsid sh -c 'echo $$ > {}; exec sleep 1000' & exit 0", pid.display());
     let manifest = format!(
         "name = \"hidden\"\nsummary = \"It hides.\"\n[program]\nnames = [\"sh\"]\nversion = {{ args = [\"-c\", \"echo 1.0\"], \
-         pattern = '([0-9.]+)' }}\n[run]\nfiles = {{}}\nstart = [\"-c\", {script:?}]\n"
+         pattern = '([0-9.]+)' }}\n[run]\nfiles = {{}}\nstart = [\"-c\", {script:?}]\n\n{}",
+        Gateway::claims_as_toml(&Claims::default(), &[])
     );
     fs::write(folder.path().join("gateway.toml"), manifest).unwrap();
     let gateway = Gateway::resolve(folder.path().to_str().unwrap()).unwrap();
@@ -158,7 +159,7 @@ fn slow_run(out: &Path) -> Vec<String> {
         "--jobs",
         "1",
         "--repeat",
-        "4",
+        "40",
     ]
     .into_iter()
     .map(str::to_owned)

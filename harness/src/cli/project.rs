@@ -238,4 +238,17 @@ mod tests {
         options.fill(&project).unwrap();
         assert_eq!(options.out.as_deref(), Some(Path::new("up/reports")));
     }
+
+    #[test]
+    fn any_text_is_read_or_refused_with_its_place() {
+        let seeds = [
+            "gateways = [\"nginx\"]\njobs = 4\n",
+            "suites = [\"upstream\"]\nfilters = [\"*\"]\nbind = \"::1\"\n",
+        ];
+        crate::fuzz::each("gauntlet-toml", &seeds.map(|seed| seed.as_bytes().to_vec()), |input| {
+            if let Err(error) = project(&String::from_utf8_lossy(input)) {
+                assert!(error.to_string().starts_with("up/gauntlet.toml:"), "{error}");
+            }
+        });
+    }
 }

@@ -4,13 +4,18 @@
 //! included, closes it; the shell then reads the end of the pipe and cleans up.
 
 use std::{
+    env,
     ffi::OsStr,
     fmt,
-    fs::Permissions,
+    fs::{self, File, Permissions},
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -170,6 +175,33 @@ impl ContainerGuard {
     }
 }
 
+/// How the name of every run folder begins.
+const PREFIX: &str = "gauntlet-";
+
+/// The file in it that is locked.
+const LOCK: &str = ".lock";
+
+/// How old a folder has to be before it counts as left over: one that is new may not have its lock yet.
+const OLD: Duration = Duration::from_secs(60);
+
+/// Removes what is left of runs that were ended together with their guards: folders of ours that nobody holds.
+fn sweep(among: &Path) {
+    for entry in fs::read_dir(among).into_iter().flatten().flatten() {
+        let is_named = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let path = entry.path();
+        let is_left = || -> io::Result<bool> {
+            let facts = fs::symlink_metadata(&path)?;
+            let is_ours = facts.is_dir() && facts.uid() == rustix::process::geteuid().as_raw();
+            let is_old = facts.modified()?.elapsed().is_ok_and(|age| age > OLD);
+            Ok(is_ours && is_old && File::open(path.join(LOCK))?.try_lock().is_ok())
+        };
+        if is_named && is_left().unwrap_or(false) {
+            // What cannot be removed now is there the next time.
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
 /// What is written to see whether a disk takes it.
 const PROBE: usize = 64 << 10;
 
@@ -183,6 +215,8 @@ pub struct RunFolder {
     folder: TempDir,
     /// None where there is no shell, that is, in a container of nothing but this program, which goes as a whole.
     guard: Option<Guard>,
+    /// Held for as long as this process lives, so that others know that the folder is in use.
+    _lock: File,
 }
 
 impl RunFolder {
@@ -191,10 +225,12 @@ impl RunFolder {
     /// # Errors
     /// What the system says; and a path with characters that gateways' configurations cannot carry.
     pub fn new() -> io::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("gauntlet-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir()?;
+        sweep(&env::temp_dir());
+        let folder =
+            tempfile::Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir()?;
+        let lock = File::create(folder.path().join(LOCK))?;
+        // Where files cannot be locked, nothing is swept either.
+        let _ = lock.try_lock();
         if !folder.path().to_str().is_some_and(is_plain) {
             let path = folder.path().display();
             let problem = format!(
@@ -206,7 +242,7 @@ impl RunFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             guard => Some(guard?),
         };
-        Ok(Self { folder, guard })
+        Ok(Self { folder, guard, _lock: lock })
     }
 
     /// Where it is.
@@ -249,8 +285,6 @@ fn is_plain(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -270,6 +304,30 @@ mod tests {
         fs::write(folder.path().join("key"), "secret").unwrap();
         drop(Guard::start(FOLDER, folder.path()).unwrap());
         assert!(!folder.path().exists());
+    }
+
+    #[test]
+    fn what_nobody_holds_is_swept() {
+        let among = tempfile::tempdir().unwrap();
+        let [left, held, fresh, other] =
+            ["gauntlet-left", "gauntlet-held", "gauntlet-fresh", "other"].map(|name| {
+                let folder = among.path().join(name);
+                fs::create_dir(&folder).unwrap();
+                fs::write(folder.join("key"), "secret").unwrap();
+                let lock = File::create(folder.join(LOCK)).unwrap();
+                if name == "gauntlet-held" {
+                    lock.lock().unwrap();
+                }
+                (folder, lock)
+            });
+        for (folder, _) in [&left, &held, &other] {
+            let old = std::time::SystemTime::UNIX_EPOCH;
+            File::open(folder).unwrap().set_modified(old).unwrap();
+        }
+        let (held, fresh, other) = (held, fresh.0, other.0);
+        sweep(among.path());
+        assert!(!left.0.exists());
+        assert!(held.0.exists() && fresh.exists() && other.exists());
     }
 
     #[test]

@@ -57,9 +57,12 @@ pub(super) fn of(
     let called: Vec<bool> = found.iter().map(Option::is_some).collect();
     // Neither it nor what its refusal rests on may be missing.
     let is_whole = |cell: &Cell, found: bool| found && cell.controls.iter().all(|control| called[*control]);
-    let records = column.cells.iter().zip(found).filter(|(cell, found)| {
-        cell.selected && (cell.skipped.is_some() || !gathered.cut || is_whole(cell, found.is_some()))
-    });
+    // A cell that is called more than once is finished when all of its calls are.
+    let is_unfinished = |(cell, found): &(&Cell, &bool)| cell.is_called() && !is_whole(cell, **found);
+    let missing = column.cells.iter().zip(&called).filter(|both| gathered.cut && is_unfinished(both));
+    let missing: HashSet<String> = missing.map(|(cell, _)| cell.id.to_string()).collect();
+    let records = column.cells.iter().zip(found);
+    let records = records.filter(|(cell, _)| cell.selected && !missing.contains(&cell.id.to_string()));
     let records = records.map(|(cell, found)| {
         let not_there = gathered.died.as_ref().filter(|_| !is_whole(cell, found.is_some()));
         let verdict = match (&cell.skipped, &found) {

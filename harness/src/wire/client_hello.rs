@@ -125,7 +125,7 @@ impl Assembly {
 }
 
 impl Offer {
-    pub(super) fn read(&mut self, message: &[u8]) -> Option<()> {
+    pub(crate) fn read(&mut self, message: &[u8]) -> Option<()> {
         let mut hello = Reader(message);
         if hello.byte()? != HandshakeType::CLIENT_HELLO.0 {
             return None;
