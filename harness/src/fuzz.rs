@@ -3,6 +3,8 @@
 //! A test run takes a few thousand of them; `ci/fuzz.sh` as many as it is told to. An input that makes a reader panic, take too long
 //! or hold too much is written to a file and named.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::{
     collections::BTreeMap,
     env, fs,

@@ -20,7 +20,7 @@ macro_rules! bounds {
 bounds! {
     /// What a scanned server sends before the rest of it is encrypted.
     SERVER_FLIGHT = 1 << 20, "bytes";
-    /// The ClientHellos and certificates in the ledgers of one fleet; beyond it, the oldest entries of the ledger that is written go.
+    /// Each ClientHello and certificate in the ledgers of one fleet; beyond it, the oldest entries of the ledger that is written go.
     LEDGER_BYTES = 64 << 20, "bytes";
     /// What each ledger keeps even when its fleet is beyond that.
     LEDGER_SHARE = 256 << 10, "bytes";

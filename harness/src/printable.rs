@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt::Write};
 
 use crate::limits::MESSAGE;
 
-/// What Azure Pipelines, TeamCity and older runners of GitHub take for commands, wherever it stands in a line.
+/// What Azure Pipelines, `TeamCity` and older runners of GitHub take for commands, wherever it stands in a line.
 const COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
 /// Whether a terminal obeys the character, or shows what follows it elsewhere. Line ends and tabs are neither.

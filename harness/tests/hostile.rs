@@ -240,7 +240,7 @@ fn a_full_disk_is_not_the_gateways() {
     assert!(told.contains("make room, or set TMPDIR to another disk"), "{told}");
 }
 
-/// 64 MB of ClientHellos became 1.7 GB, and reading the ledger as much again.
+/// A ClientHello in words is long: 64 MB of them became 1.7 GB, and reading the ledger as much again.
 #[test]
 fn what_callers_send_is_kept_as_it_came() {
     let mut serve = gauntlet(&["serve", "plain-good", "--json", "--control", "127.0.0.1:0"]);

@@ -43,7 +43,7 @@ impl Door {
             socket.bind(address)?;
             return Ok(Self::Shut(socket));
         }
-        // A chosen port can be had again although connections of an earlier run linger in TIME_WAIT (socket(7)).
+        // A chosen port can be had again although connections of an earlier run linger in `TIME_WAIT` (socket(7)).
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG).map(Self::Open)

@@ -53,7 +53,7 @@ impl Fate {
     }
 }
 
-/// How many ClientHellos are sent at the same time.
+/// How many ClientHello messages are sent at the same time.
 const AT_ONCE: usize = 8;
 
 /// Sends the ClientHello of each of these presets to a server and hears what comes of it, within the limit of a target. In TLS 1.3 the server is offered no key share, so a

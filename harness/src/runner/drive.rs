@@ -59,7 +59,10 @@ impl Gathered {
 
 /// The calls that have ended while the others go on, by column, each with the time of its end.
 #[derive(Debug)]
-pub(super) struct SoFar(Vec<Mutex<Vec<Option<(Instant, Call)>>>>);
+pub(super) struct SoFar(Vec<EndedCalls>);
+
+/// The calls of one column.
+type EndedCalls = Mutex<Vec<Option<(Instant, Call)>>>;
 
 impl SoFar {
     pub(super) fn new(columns: &[Column]) -> Self {
@@ -73,7 +76,7 @@ impl SoFar {
 
     /// Those that ended so long ago.
     pub(super) fn settled(&self, ago: Duration) -> Vec<Gathered> {
-        let settled = |calls: &Mutex<Vec<Option<(Instant, Call)>>>| {
+        let settled = |calls: &EndedCalls| {
             let calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
             let old = |call: &Option<(Instant, Call)>| {
                 call.as_ref().filter(|(ended, _)| ended.elapsed() >= ago).map(|(_, call)| call.clone())
