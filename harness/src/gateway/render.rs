@@ -205,19 +205,7 @@ impl Facts {
             replace(file, &lists).map_err(files)?;
         }
 
-        let mut upstreams = Vec::new();
-        for (name, profile) in &plan.upstreams {
-            let shown = profile.client_certificate.map(|shown| {
-                let identity = match &plan.keyring.client {
-                    Some(identity) if shown == ClientCertificate::Good => identity.clone(),
-                    Some(_) | None => plan.pki.client(shown)?,
-                };
-                write_identity(dir, &identity, &format!("client-{shown}"))
-            });
-            let crl = (profile.revocation == Some(RevocationCheck::CrlFile)).then(|| server_crl.clone());
-            let shown = shown.transpose().map_err(certificates)?;
-            upstreams.push(UpstreamFacts::new(name, profile, crl, shown));
-        }
+        let upstreams = upstreams(plan, dir, &server_crl).map_err(certificates)?;
         let group = |route: &Route| match upstreams.iter().find(|known| known.name == route.upstream) {
             Some(upstream) => Ok(GroupFacts::new(route, upstream.clone())),
             None => {
@@ -426,6 +414,26 @@ fn write_identity(
         source,
     })?;
     Ok(files)
+}
+
+/// What upstreams show to backends, written into `dir`, and everything else about them.
+fn upstreams(
+    plan: &GatewayPlan,
+    dir: &Path,
+    server_crl: &Path,
+) -> Result<Vec<UpstreamFacts>, tls_gauntlet_certs::Error> {
+    let facts = |(name, profile): &(String, UpstreamProfile)| {
+        let shown = profile.client_certificate.map(|shown| {
+            let identity = match &plan.keyring.client {
+                Some(identity) if shown == ClientCertificate::Good => identity.clone(),
+                Some(_) | None => plan.pki.client(shown)?,
+            };
+            write_identity(dir, &identity, &format!("client-{shown}"))
+        });
+        let crl = (profile.revocation == Some(RevocationCheck::CrlFile)).then(|| server_crl.to_owned());
+        Ok(UpstreamFacts::new(name, profile, crl, shown.transpose()?))
+    };
+    plan.upstreams.iter().map(facts).collect()
 }
 
 /// Puts a file in the place of another, in one step.
