@@ -16,7 +16,10 @@ pub(crate) enum Names {
     AsAsked,
     Wrong,
     CommonNameOnly,
+    /// The common name as asked, and another name where names belong.
+    WrongButCommonName,
     Addresses,
+    HostsAndAddresses,
     /// One label below the host.
     Below(&'static str),
     Nul,
@@ -45,6 +48,14 @@ impl Covered {
             Names::AsAsked => Self::names(asked),
             Names::Wrong => Self::names(&[Name::Dns(WRONG_NAME.to_owned())]),
             Names::CommonNameOnly => Ok(Self { alternative_names: Vec::new(), ..Self::names(asked)? }),
+            Names::WrongButCommonName => {
+                let wrong = Self::names(&[Name::Dns(WRONG_NAME.to_owned())])?;
+                Ok(Self { alternative_names: wrong.alternative_names, ..Self::names(asked)? })
+            }
+            Names::HostsAndAddresses => {
+                let hosts = asked.iter().filter(|name| matches!(name, Name::Dns(_))).cloned();
+                Self::names(&hosts.chain(addresses(asked)).collect::<Vec<_>>())
+            }
             Names::Addresses => Self::names(&addresses(asked)),
             Names::Below(label) => Self::names(&[Name::Dns(format!("{label}.{host}"))]),
             Names::Nul => Self::other(SanType::DnsName(ia5(format!("{host}\0.attacker.test"))?)),

@@ -105,9 +105,11 @@ impl Pki {
             Names::AsAsked
             | Names::CommonNameOnly
             | Names::Addresses
+            | Names::HostsAndAddresses
             | Names::Below(_)
             | Names::Nul
             | Names::Uri
+            | Names::WrongButCommonName
             | Names::Many(_) => names,
         };
         names.iter().try_for_each(Name::check)?;

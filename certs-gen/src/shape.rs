@@ -65,7 +65,9 @@ impl Shape {
             Server::NoSubject => Self { subject: Subject::Empty, ..SOUND },
             Server::WrongName => Self { names: Names::Wrong, ..SOUND },
             Server::CnOnly => Self { names: Names::CommonNameOnly, ..SOUND },
-            Server::IpSan => Self { names: Names::Addresses, ..SOUND },
+            Server::CnRightSanWrong => Self { names: Names::WrongButCommonName, ..SOUND },
+            Server::IpSanWithDns => Self { names: Names::HostsAndAddresses, ..SOUND },
+            Server::IpSan => Self { names: Names::Addresses, subject: Subject::Organisation, ..SOUND },
             Server::Wildcard | Server::WildcardTooDeep => Self { names: Names::Below("*"), ..SOUND },
             Server::Idn => Self { names: Names::Below("xn--bcher-kva"), ..SOUND },
             Server::Underscore => Self { names: Names::Below("under_score"), ..SOUND },
@@ -104,6 +106,7 @@ impl Shape {
             Server::NameConstraintsViolated => Self { issuer: IssuedBy::Excluded, ..SOUND },
             Server::PathLengthExceeded => Self { issuer: IssuedBy::OneTooMany, ..SOUND },
             Server::IntermediateNoCa => Self { issuer: IssuedBy::NoAuthority, ..SOUND },
+            Server::TwoIntermediates => Self { issuer: IssuedBy::Authorities(2), ..SOUND },
             Server::Chain10Deep => Self { issuer: IssuedBy::Authorities(9), ..SOUND },
             Server::Chain50Deep => Self { issuer: IssuedBy::Authorities(49), ..SOUND },
 
@@ -122,6 +125,7 @@ impl Shape {
     pub(crate) const fn of_client(word: Client) -> Self {
         match word {
             Client::Good | Client::AnotherTenant | Client::Revoked => SOUND_CLIENT,
+            Client::MismatchedKey => Self { holder: Holder::Another, ..SOUND_CLIENT },
             Client::Rsa => Self { key: KeyKind::Rsa2048, ..SOUND_CLIENT },
             Client::Weak => Self { key: KeyKind::Rsa1024, ..SOUND_CLIENT },
             Client::Untrusted => Self { issuer: IssuedBy::Untrusted, ..SOUND_CLIENT },

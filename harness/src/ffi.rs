@@ -15,7 +15,7 @@ use openssl::{
     error::ErrorStack,
     ex_data::Index,
     rand::rand_bytes,
-    ssl::{Ssl, SslContextBuilder, SslRef, SslSessionRef, SslVerifyMode},
+    ssl::{Ssl, SslContextBuilder, SslContextRef, SslRef, SslSessionRef, SslVerifyMode},
     stack::StackRef,
     x509::{
         X509, X509CrlRef, X509Name, X509NameRef, X509Ref, X509StoreContextRef, X509VerifyResult,
@@ -382,6 +382,12 @@ pub(crate) fn set_signature_algorithms(ssl: &SslRef, names: &str) -> Result<(), 
     // SAFETY: the connection is live, and the string is only read during the call. SSL_set1_sigalgs_list(3)
     let done = unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), set, 0, names.as_ptr().cast_mut().cast()) };
     check(c_int::from(done == 1))
+}
+
+/// Gives a connection another context: its next handshake shows that context's certificate.
+pub(crate) fn set_context(ssl: &SslRef, context: &SslContextRef) {
+    // SAFETY: both are live; the connection takes a reference of its own to the context. SSL_set_SSL_CTX(3)
+    unsafe { openssl_sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) };
 }
 
 /// Whether a certificate demands TLS extensions of its server (RFC 7633): the only one in use is `status_request`.

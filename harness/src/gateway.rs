@@ -253,6 +253,15 @@ impl Gateway {
         Self { claims: like.claims.clone(), log: like.log.clone(), ..self }
     }
 
+    /// The name by which it dials backends, where it can verify no other than that.
+    #[must_use]
+    pub fn dials(&self) -> Option<&str> {
+        match &self.way {
+            Way::Program(program) => program.manifest.run.dials.as_deref(),
+            Way::Direct | Way::Reference(_) | Way::Imitated(_) | Way::External(_) => None,
+        }
+    }
+
     /// The container engine that it cannot do without, if it is a container.
     #[must_use]
     pub fn engine(&self) -> Option<&'static str> {

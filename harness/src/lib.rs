@@ -57,6 +57,8 @@ mod place;
 pub mod presets;
 #[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "reports need more of it"))]
 mod printable;
+#[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "gateways need more of it"))]
+mod processes;
 #[cfg(feature = "matrix")]
 pub mod record;
 #[cfg(all(feature = "matrix", target_os = "linux"))]

@@ -51,6 +51,9 @@ pub struct RunRecord {
     /// What went wrong that no cell shows by itself, once each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trouble: Vec<String>,
+    /// Whether cells that depend on a claim nobody makes may outnumber the others, as they do while a gateway is measured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allows_unclaimed: bool,
     /// How the run compares to what was accepted; absent where it was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Since>,
@@ -189,6 +192,9 @@ pub struct CellRecord {
     /// What these lines mean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gateway_causes: Vec<Cause>,
+    /// How many connections to the backend were none of the gateway's, or not for this cell's call: they are no evidence.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub strangers: usize,
     /// Why the scenario matters.
     pub why: String,
     /// The source that says so.
@@ -197,6 +203,11 @@ pub struct CellRecord {
     pub reproduce: String,
     /// How long the client's call took.
     pub duration_ms: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about by reference")]
+const fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 impl CellRecord {
@@ -301,12 +312,31 @@ impl RunRecord {
         self.baseline = Some(Since { changes: baseline.changes(self) });
     }
 
+    /// The gateways of which this record proves nothing: not one cell passed or deviates as is known, or fewer were judged
+    /// than depend on a claim that nobody makes. A part of a run may have little for one.
+    #[must_use]
+    pub fn hollow(&self) -> Vec<&str> {
+        if self.allows_unclaimed || self.shard.is_some() || self.partial.is_some() {
+            return Vec::new();
+        }
+        let is_hollow = |gateway: &&GatewayFacts| {
+            let cells = || self.cells.iter().filter(|cell| cell.gateway == gateway.name);
+            let count = |wanted: fn(VerdictKind) -> bool| cells().filter(|cell| wanted(cell.verdict)).count();
+            let proven = count(|verdict| matches!(verdict, VerdictKind::Pass | VerdictKind::KnownDeviation));
+            let is_told = count(|verdict| verdict.is_failure() || verdict == VerdictKind::Broken) > 0;
+            let unclaimed = count(|verdict| verdict == VerdictKind::Unclaimed);
+            !is_told && (proven == 0 || unclaimed > proven)
+        };
+        self.gateways.iter().filter(is_hollow).map(|gateway| gateway.name.as_str()).collect()
+    }
+
     /// 0: all as expected; 1: the gateway fell short, or shorter than its baseline; 3: Gauntlet could not do its work, or not
     /// all of it.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let any = |wanted: fn(VerdictKind) -> bool| self.cells.iter().any(|cell| wanted(cell.verdict));
-        let fell_short = self.baseline.as_ref().map_or_else(|| any(VerdictKind::is_failure), Since::broke);
+        let is_short = || any(VerdictKind::is_failure) || !self.hollow().is_empty();
+        let fell_short = self.baseline.as_ref().map_or_else(is_short, Since::broke);
         if self.partial.is_some() {
             3
         } else if fell_short {

@@ -6,12 +6,13 @@
 mod column;
 mod discover;
 mod drive;
+mod ports;
 mod shard;
 mod verdicts;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     pin::pin,
     sync::Arc,
@@ -24,7 +25,7 @@ use tls_gauntlet_scenarios::VerdictKind;
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Backend, Fleet, FleetError, FleetOptions},
+    backend::Backend,
     gateway::{Gateway, GatewayPlan},
     limits::{Limits, millis},
     record::{GatewayFacts, RunRecord, SCHEMA, ShardFacts, Timing, Tool},
@@ -34,6 +35,7 @@ use crate::{
 use column::{Column, Plan, plan};
 pub use discover::{Finding, discover};
 use drive::SoFar;
+use ports::LOCALHOST;
 pub use shard::{Costs, Shard, ShardError};
 pub(crate) use verdicts::testimony;
 
@@ -65,8 +67,8 @@ pub struct RunRequest {
     pub pki: Option<PathBuf>,
     /// First port of the fleet; ephemeral if absent.
     pub port_base: Option<u16>,
-    /// Address the fleet listens on.
-    pub bind: IpAddr,
+    /// Address the fleet listens on; a loopback address of its own if absent.
+    pub bind: Option<IpAddr>,
     /// A gateway whose claims count for those that are already running and make none of their own.
     pub claims: Option<String>,
     /// The log of a gateway that is already running, read when all calls are over.
@@ -128,7 +130,7 @@ impl RunRequest {
             now,
             pki: None,
             port_base: None,
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            bind: None,
             claims: None,
             log: None,
             limits: Limits::default(),
@@ -229,14 +231,15 @@ pub fn routes(request: &RunRequest) -> Result<GatewayPlan, RunError> {
         .port_base
         .ok_or_else(|| RunError::Request("a route table needs fixed ports; pass --port-base N".to_owned()))?;
     let Plan { mut columns, .. } = plan(request)?;
+    let bind = request.bind.unwrap_or(LOCALHOST);
     let mut fleet = Vec::new();
     for column in &mut columns {
-        column.take_lanes(&mut fleet);
+        column.take_lanes(0, &mut fleet);
     }
     let addresses = (0..fleet.len())
         .map(|lane| {
             let port = u16::try_from(lane).ok().and_then(|lane| base.checked_add(lane));
-            port.map(|port| SocketAddr::new(request.bind, port)).ok_or_else(|| {
+            port.map(|port| SocketAddr::new(bind, port)).ok_or_else(|| {
                 RunError::Request(format!(
                     "{} backends do not fit above port {base}; choose a lower --port-base, or fewer cells",
                     fleet.len()
@@ -266,7 +269,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
     });
 
     clock.begin("backends");
-    let fleet = start_fleet(&mut columns, &pki, request).await?;
+    let fleet = ports::start(&mut columns, &pki, request).await?;
 
     clock.begin("gateways and cells");
     let so_far = SoFar::new(&columns);
@@ -288,7 +291,7 @@ pub async fn run(request: &RunRequest, on_event: OnEvent<'_>) -> Result<RunRecor
     let backends: Vec<_> = fleet.backends().iter().map(Backend::address).collect();
     let asked: Vec<_> = fleet.backends().iter().map(Backend::status_asked).collect();
     let lack = fleet.lack().map(|error| format!("connections to backends could not be let in: {error}"));
-    let ledgers = fleet.finish().await;
+    let ledgers = fleet.finish_written().await;
 
     clock.begin("verdicts");
     let mut record = blank(request, shard, began)?;
@@ -323,7 +326,7 @@ fn checkpoint(
 ) -> Result<RunRecord, RunError> {
     let backends: Vec<_> = fleet.backends().iter().map(Backend::address).collect();
     let asked: Vec<_> = fleet.backends().iter().map(Backend::status_asked).collect();
-    let ledgers: Vec<_> = fleet.backends().iter().map(Backend::ledger).collect();
+    let ledgers: Vec<_> = fleet.backends().iter().map(|backend| backend.written_since(0)).collect();
     let mut record = blank(request, None, began)?;
     // What ended a moment ago may have more to come.
     for (column, gathered) in columns.iter().zip(so_far.settled(CHECKPOINT)) {
@@ -351,6 +354,7 @@ fn blank(request: &RunRequest, shard: Option<ShardFacts>, began: Instant) -> Res
         summary: BTreeMap::new(),
         partial: None,
         trouble: Vec::new(),
+        allows_unclaimed: false,
         baseline: None,
         legs: Vec::new(),
     })
@@ -363,29 +367,6 @@ fn facts(gateway: &Gateway) -> GatewayFacts {
         kind: gateway.kind(),
         judged_by: gateway.judged_by(),
     }
-}
-
-/// One fleet for all columns; each cell learns the index of its backend.
-async fn start_fleet(
-    columns: &mut [Column],
-    pki: &Arc<Pki>,
-    request: &RunRequest,
-) -> Result<Fleet, RunError> {
-    let mut plan = Vec::new();
-    for column in columns {
-        column.take_lanes(&mut plan);
-    }
-    let options = FleetOptions {
-        bind: request.bind,
-        port_base: request.port_base,
-        limits: request.limits,
-        recorder: request.recorder.clone(),
-        ..FleetOptions::default()
-    };
-    Fleet::start(&plan, pki, &options).await.map_err(|error| match error {
-        FleetError::Unknown(_) | FleetError::PortRange { .. } => RunError::request(error),
-        other => RunError::work_with_cause(&other),
-    })
 }
 
 /// Takes the time of each stage.

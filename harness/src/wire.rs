@@ -1,5 +1,6 @@
 //! What passes on the wire: hello and handshake messages, alerts, and the ends of TCP connections.
 
+pub(crate) mod caller;
 pub mod client_hello;
 mod fingerprint;
 pub(crate) mod gate;

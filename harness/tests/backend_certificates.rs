@@ -24,6 +24,7 @@ const SEEN: &[(&str, &[&str])] = &[
     ("ca-as-leaf", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     ("chain-10-deep", &["Server public key is 256 bit", "Verify return code: 0 (ok)", " 9 s:"]),
     ("chain-50-deep", &["Server public key is 256 bit", "Verify return code: 0 (ok)", "49 s:"]),
+    ("cn-right-san-wrong", &["Server public key is 256 bit", "Verify return code: 62 (hostname mismatch)"]),
     ("cn-only", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     ("cross-signed-one-expired", &["Server public key is 256 bit", "Verify return code: 0 (ok)", " 2 s:"]),
     ("duplicated-chain", &["Server public key is 256 bit", "Verify return code: 0 (ok)", " 2 s:"]),
@@ -46,6 +47,7 @@ const SEEN: &[(&str, &[&str])] = &[
         &["Server public key is 256 bit", "Verify return code: 26 (unsuitable certificate purpose)"],
     ),
     ("ip-san", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
+    ("ip-san-with-dns", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     (
         "malformed-der",
         &["Server public key is 2048 bit", "Verify return code: 21 (unable to verify the first certificate)"],
@@ -97,6 +99,7 @@ const SEEN: &[(&str, &[&str])] = &[
         &["Server public key is 256 bit", "Verify return code: 34 (unhandled critical extension)"],
     ),
     ("uri-san", &["Server public key is 256 bit", "Verify return code: 62 (hostname mismatch)"]),
+    ("two-intermediates", &["Server public key is 256 bit", "Verify return code: 0 (ok)", " 2 s:"]),
     ("wildcard", &["Server public key is 256 bit", "Verify return code: 0 (ok)"]),
     ("wildcard-too-deep", &["Server public key is 256 bit", "Verify return code: 62 (hostname mismatch)"]),
     ("with-root", &["Server public key is 256 bit", "Verify return code: 0 (ok)", " 2 s:"]),

@@ -261,6 +261,11 @@ const RENEGOTIATION: &[Line] = &[
     ),
     ("post-handshake-auth-required", LATE_TLS13, &["TLS handshake, Request CERT (13)", "\n200 1.1 1"], &[]),
     ("renegotiation-without-cert", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
+    ("renegotiates-as-itself", LATE_TLS12, &[HELLO_REQUEST, "\"renegotiations\":1", "\n200 1.1 1"], &[]),
+    ("renegotiates-as-untrusted", LATE_TLS12, &[HELLO_REQUEST, "(OUT), TLS alert, unknown CA"], &["\n200 "]),
+    ("renegotiates-as-expired", LATE_TLS12, &[HELLO_REQUEST, "(OUT), TLS alert, certificate expired"], &["\n200 "]),
+    // curl looks at the name once.
+    ("renegotiates-as-other-name", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
     ("renegotiation-repeated", LATE_TLS12, &[HELLO_REQUEST, "\"renegotiations\":3", "\n200 1.1 1"], &[]),
     ("client-cert-per-path", LATE_TLS12, &["\n200 1.1 1"], &[HELLO_REQUEST, "\"known\""]),
     ("client-cert-per-path", secure!("--tls-max 1.2"), &[HELLO_REQUEST, "\"known\":\"good\"", "\n200 "], &[]),

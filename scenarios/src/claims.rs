@@ -137,6 +137,9 @@ claims! {
         accepts_weak_certificates: Option<bool> => AcceptsWeakCertificates "accepts-weak-certificates" = Some(true),
         /// Whether it reads 340 KB of certificates (OpenSSL: 100 KiB, `SSL_CTX_set_max_cert_list(3)`; Go: 256 KiB).
         reads_huge_certificates: Option<bool> => ReadsHugeCertificates "reads-huge-certificates" = Some(false),
+        /// Whether being told to go below TLS 1.2 lowers every bar: short keys, weak parameters and old signatures are then accepted
+        /// (OpenSSL: `@SECLEVEL=0`, without which there is no TLS 1.0).
+        legacy_is_lenient: bool,
         /// The application protocols it offers to a backend.
         upstream_protocols: Option<Vec<String>> => UpstreamProtocols "upstream-protocols" = Some(Vec::new()),
         /// Whether the host of its requests is the server name that it sends.
@@ -146,6 +149,8 @@ claims! {
         accepts_insecure_renegotiation: Option<bool> => AcceptsInsecureRenegotiation "accepts-insecure-renegotiation" = Some(false),
         /// Whether it follows a backend's renegotiation (RFC 5246 7.4.1.1).
         follows_renegotiation: Option<bool> => FollowsRenegotiation "follows-renegotiation" = Some(true),
+        /// Whether a backend that renegotiates must show the certificate again that it has shown before.
+        keeps_server_identity: bool,
         /// Whether it answers post-handshake authentication (RFC 8446 4.6.2).
         answers_post_handshake_auth: Option<bool> => AnswersPostHandshakeAuth "answers-post-handshake-auth" = Some(true),
         /// When it checks a backend's certificate.
@@ -170,6 +175,8 @@ claims! {
         gives_up_handshakes: Option<bool> => GivesUpHandshakes "gives-up-handshakes" = Some(true),
         /// Whether it gives up a backend that does not answer, after the time that it is told or its own.
         gives_up_responses: Option<bool> => GivesUpResponses "gives-up-responses" = Some(true),
+        /// Whether it gives up a backend that stops in the middle of its response, after the time that it is told or its own.
+        gives_up_bodies: Option<bool> => GivesUpBodies "gives-up-bodies" = Some(true),
         /// What it does with certificates that libraries treat differently; the first line that fits counts.
         certificate: Vec<CertificateClaim>,
         /// What its clients see when a backend connection fails; the first line that fits counts.
@@ -362,7 +369,7 @@ impl Claims {
         self.status()?
             .iter()
             .find(|line| {
-                (line.causes.is_empty() || line.causes.contains(&cause))
+                (line.causes.is_empty() || line.causes.contains(&cause.as_seen()))
                     && line.phase.is_none_or(|wanted| wanted == phase)
                     && line.tls_version.is_none_or(|wanted| Some(wanted) == version)
             })

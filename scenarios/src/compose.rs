@@ -59,6 +59,7 @@ impl Composed {
             refuses_in_tls,
             late_for,
             renegotiation,
+            renegotiates_as,
             client_renegotiation,
             key_update,
             records,
@@ -84,6 +85,8 @@ impl Composed {
         merge(&mut own.client_certificate, client_certificate)
             .ok_or_else(|| contradiction("the demand for a client certificate"))?;
         merge(&mut own.renegotiation, renegotiation).ok_or_else(|| contradiction("renegotiation"))?;
+        merge(&mut own.renegotiates_as, renegotiates_as)
+            .ok_or_else(|| contradiction("the certificate of a renegotiation"))?;
         merge(&mut own.authority_hints, authority_hints)
             .ok_or_else(|| contradiction("the authorities it names"))?;
         merge(&mut own.refuses_in_http, refuses_in_http)
@@ -137,6 +140,10 @@ fn clash(profile: &BackendProfile) -> Option<&'static str> {
     }
     if (profile.refuses_in_http.is_some() || profile.refuses_in_tls.is_some()) && profile.asks_late() {
         return Some("what is refused after a request");
+    }
+    // A session that is resumed shows no certificate.
+    if profile.renegotiates_as.is_some() && (profile.sessions.is_some() || profile.renewal.is_some()) {
+        return Some("which certificate comes next");
     }
     if profile.early_data.is_some() && profile.sessions != Some(Sessions::Tickets) {
         return Some("which tickets early data comes with");

@@ -277,7 +277,10 @@ impl<'a> Search<'a> {
 
     fn unexplained(&self, claims: &Claims) -> Vec<(usize, Verdict)> {
         let wrong = |cell: &Measured| match model::expect(&cell.scenario, claims) {
-            Err(Unclaimed(claim)) => Some(Verdict::Unclaimed { claim }),
+            Err(Unclaimed(claim)) => {
+                let saw = cell.seen.first().map(|(seen, evidence)| judge::in_words(seen, evidence));
+                Some(Verdict::Unclaimed { claim, saw: saw.unwrap_or_default() })
+            }
             Ok(expected) => cell
                 .seen
                 .iter()

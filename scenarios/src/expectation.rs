@@ -81,6 +81,9 @@ pub struct BackendSight {
     /// Whether a server name was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<bool>,
+    /// Whether the certificate that the backend shows hangs on the server name, so that without it the gateway must refuse.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub name_decides: bool,
     /// The server names of which one was sent, where one was; known to the runner, which sets the gateway up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sni: Vec<String>,

@@ -63,6 +63,15 @@ pub fn not_there(evidence: &Evidence) -> Option<Verdict> {
     nothing.then(|| Verdict::Broken { error: format!("the gateway was not there: {error}") })
 }
 
+/// What happened, in words.
+#[must_use]
+pub fn in_words(seen: &Diagnosis, evidence: &Evidence) -> String {
+    match seen.outcome {
+        Outcome::Reach => "the request came through".to_owned(),
+        Outcome::Refuse => refusal_in_words(seen, evidence),
+    }
+}
+
 /// The verdict once it is known what this gateway is known to do, and whether its positive control passed.
 #[must_use]
 pub fn settle(
@@ -102,6 +111,9 @@ fn reached(expected: &Expectation, evidence: &Evidence) -> Verdict {
                 .to_owned(),
         };
     };
+    if let Some(mismatch) = mixed_up(&expected.backend, seen) {
+        return Verdict::FailOpen { mismatch };
+    }
     let mismatch = sight_mismatch(expected, seen)
         .or_else(|| resumption_mismatch(expected, evidence))
         .or_else(|| protocol_mismatch(expected, evidence))
@@ -125,6 +137,32 @@ fn protocol_mismatch(expected: &Expectation, evidence: &Evidence) -> Option<Stri
     (seen != wanted).then(|| {
         let (seen, wanted) = (or_none(seen.as_ref()), or_none(wanted.as_ref()));
         format!("the client saw the application protocol {seen}; expected {wanted}")
+    })
+}
+
+/// Whether the request went to the backend as somebody else's, or to a backend that is not the one that was meant: it came
+/// through, and must not have come through like this.
+fn mixed_up(sight: &BackendSight, seen: &BackendSaw) -> Option<String> {
+    if sight.name_decides && sight.server_name == Some(true) && seen.sni.is_none() {
+        return Some(
+            "the request reached a backend that showed a certificate for another name, for want of a server name"
+                .to_owned(),
+        );
+    }
+    if sight.reused == Some(false) && seen.requests > 1 {
+        return Some(
+            "the backend saw the request on the connection of the call before it; expected one of its own"
+                .to_owned(),
+        );
+    }
+    if sight.resumed == Some(false) && seen.resumed {
+        return Some(
+            "the backend saw the session of the call before it resumed; expected one of its own".to_owned(),
+        );
+    }
+    let (wanted, shown) = (sight.client_certificate?, seen.client_certificate?);
+    (wanted != Some(shown)).then(|| {
+        format!("the backend saw the client certificate {shown}; expected {}", or_none(wanted))
     })
 }
 
@@ -152,17 +190,6 @@ fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {
     {
         let wanted = sight.sni.join(" or ");
         return Some(format!("the backend saw the server name {sent}; expected {wanted}"));
-    }
-    if sight.reused == Some(false) && seen.requests > 1 {
-        return Some(
-            "the backend saw the request on the connection of the call before it; expected one of its own"
-                .to_owned(),
-        );
-    }
-    if sight.resumed == Some(false) && seen.resumed {
-        return Some(
-            "the backend saw the session of the call before it resumed; expected one of its own".to_owned(),
-        );
     }
     if let Some(certificate) = sight.client_certificate
         && certificate != seen.client_certificate

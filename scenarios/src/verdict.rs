@@ -38,6 +38,8 @@ pub enum Verdict {
     Unclaimed {
         /// The missing claim.
         claim: ClaimName,
+        /// What happened.
+        saw: String,
     },
     /// Not run, or not counted.
     Skipped {
@@ -103,7 +105,7 @@ impl Verdict {
             Self::KnownDeviation { because }
             | Self::StaleDeviation { because }
             | Self::Skipped { because } => Some(because.clone()),
-            Self::Unclaimed { claim } => Some(format!("the gateway makes no claim \"{claim}\"")),
+            Self::Unclaimed { claim, saw } => Some(format!("the gateway makes no claim \"{claim}\"; {saw}")),
             Self::Broken { error } => Some(error.clone()),
         }
     }

@@ -23,6 +23,7 @@ fn a_client_is_refused_for_its_flaw_alone(
         ClientCertificate::WrongExtendedKeyUsage,
         ClientCertificate::Revoked,
         ClientCertificate::RevokedIntermediate,
+        ClientCertificate::MismatchedKey,
         ClientCertificate::Weak
     )]
     recipe: ClientCertificate,
@@ -37,7 +38,9 @@ fn a_client_is_refused_for_its_flaw_alone(
         | ClientCertificate::Rsa
         | ClientCertificate::AnotherTenant
         | ClientCertificate::Revoked
-        | ClientCertificate::RevokedIntermediate => (None, None),
+        | ClientCertificate::RevokedIntermediate
+        // Neither is shown a handshake.
+        | ClientCertificate::MismatchedKey => (None, None),
         ClientCertificate::Untrusted | ClientCertificate::IssuedByServerCa => {
             (Some("unable to get local issuer certificate at 1"), Some("UnknownIssuer"))
         }
@@ -59,7 +62,8 @@ fn a_client_is_refused_for_its_flaw_alone(
         | ClientCertificate::Rsa
         | ClientCertificate::AnotherTenant
         | ClientCertificate::Revoked
-        | ClientCertificate::RevokedIntermediate => asked(),
+        | ClientCertificate::RevokedIntermediate
+        | ClientCertificate::MismatchedKey => asked(),
         ClientCertificate::IssuedByServerCa => Question { trusted: pki.server_root(), ..asked() },
         ClientCertificate::Untrusted => Question { trusted: pki.untrusted_root(), ..asked() },
         ClientCertificate::Expired => Question { at: asked().at - Duration::days(2), ..asked() },

@@ -58,6 +58,9 @@ fn a_server_is_refused_for_its_flaw_alone(
         ServerCertificate::NameConstraintsViolated,
         ServerCertificate::PathLengthExceeded,
         ServerCertificate::IntermediateNoCa,
+        ServerCertificate::CnRightSanWrong,
+        ServerCertificate::IpSanWithDns,
+        ServerCertificate::TwoIntermediates,
         ServerCertificate::WrongExtendedKeyUsage,
         ServerCertificate::WrongKeyUsage,
         ServerCertificate::CaAsLeaf,
@@ -95,7 +98,7 @@ fn a_server_is_refused_for_its_flaw_alone(
             Question { at: asked().at - Duration::hours(18), ..asked() }
         }
         ServerCertificate::NotYetValid => Question { at: asked().at + Duration::days(2), ..asked() },
-        ServerCertificate::WrongName => Question { name: Some(WRONG_NAME), ..asked() },
+        ServerCertificate::WrongName | ServerCertificate::CnRightSanWrong => Question { name: Some(WRONG_NAME), ..asked() },
         ServerCertificate::WildcardTooDeep => Question { name: Some("any.orders.test"), ..asked() },
         ServerCertificate::NulInName | ServerCertificate::UriSan => Question { name: None, ..asked() },
         ServerCertificate::SelfSigned => Question { trusted: identity.leaf(), ..asked() },
@@ -136,6 +139,8 @@ fn verdicts(recipe: ServerCertificate) -> (&'static [&'static str], &'static [&'
         | ServerCertificate::NoCommonName
         | ServerCertificate::NoSubject
         | ServerCertificate::IpSan
+        | ServerCertificate::IpSanWithDns
+        | ServerCertificate::TwoIntermediates
         | ServerCertificate::Wildcard
         | ServerCertificate::Idn
         | ServerCertificate::Underscore
@@ -184,6 +189,7 @@ fn verdicts(recipe: ServerCertificate) -> (&'static [&'static str], &'static [&'
         ServerCertificate::NotYetValid => (&["certificate is not yet valid at 0"], &["CertNotValidYet"]),
 
         ServerCertificate::WrongName
+        | ServerCertificate::CnRightSanWrong
         | ServerCertificate::WildcardTooDeep
         | ServerCertificate::NulInName
         | ServerCertificate::UriSan => (&["hostname mismatch at 0"], &["CertNotValidForName"]),

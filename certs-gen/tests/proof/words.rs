@@ -47,7 +47,7 @@ fn a_typo_is_told_what_there_is() {
     assert_eq!(
         "expird".parse::<ClientCertificate>().unwrap_err().to_string(),
         "unknown client certificate \"expird\"; known are good, rsa, another-tenant, untrusted, issued-by-server-ca, expired, \
-         not-yet-valid, self-signed, wrong-extended-key-usage, revoked, revoked-intermediate, weak"
+         not-yet-valid, self-signed, wrong-extended-key-usage, revoked, revoked-intermediate, mismatched-key, weak"
     );
     let typo = "good ".parse::<ServerCertificate>().unwrap_err().to_string();
     assert!(

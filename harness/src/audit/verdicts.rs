@@ -94,6 +94,7 @@ fn cell(leg: &str, one: Timed, findings: &[Finding]) -> CellRecord {
         backend_saw: evidence.backend_saw,
         status_asked: evidence.status_asked,
         gateway_said: evidence.gateway_said,
+        strangers: 0,
         gateway_causes: evidence.gateway_causes,
         why: backend.profile.summary,
         source: backend.profile.clause,

@@ -52,8 +52,8 @@ pub(super) async fn serve_port(port: Arc<Port>, door: Door, stages: watch::Recei
 
 /// Serves a connection. Leaves one entry in the ledger, however it ends.
 pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver<Stage>) {
-    let (number, fault) = port.next();
-    let story = Arc::new(Story::new(tap.traffic(), number, fault));
+    let caller = tap.caller(port.callers());
+    let story = Arc::new(Story::new(tap.traffic(), caller, port.next(caller)));
     let patience = port.limits().peer;
     let mut told = pin!(stages.wait_for(|stage| *stage == Stage::Stopped));
     let mut remains = None;
@@ -65,7 +65,8 @@ pub(super) async fn serve(tap: Tap, port: Arc<Port>, mut stages: watch::Receiver
         _ = told.as_mut() => Stop::Told,
     };
     let hello = story.observer().and_then(Observer::client_hello);
-    port.ledger().write(story.conclude(&port, stop), hello.as_deref(), story.client_chain());
+    let saw = story.conclude(&port, stop);
+    port.ledger().write(story.arrival(), saw, hello.as_deref(), story.client_chain());
     drop(story);
     // The entry is written; what follows is courtesy towards the peer.
     let Some(tls) = remains else { return };

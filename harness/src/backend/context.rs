@@ -123,7 +123,8 @@ impl Settings {
 
     /// These settings once the certificate has been renewed.
     pub(super) fn renewed(self, profile: &BackendProfile) -> Self {
-        let certificate = profile.renewal.map_or(self.certificate, |renewal| renewal.certificate);
+        let next = profile.renewal.map(|renewal| renewal.certificate).or(profile.renegotiates_as);
+        let certificate = next.unwrap_or(self.certificate);
         Self { certificate, ..self }
     }
 

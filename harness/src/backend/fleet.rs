@@ -32,6 +32,8 @@ use super::{
     status::{Status, StatusService},
 };
 use crate::{limits::Limits, wire::recorder::Recorder};
+#[cfg(feature = "matrix")]
+use crate::wire::caller::Callers;
 
 /// Where a fleet listens, and under which names.
 #[derive(Debug, Clone)]
@@ -258,9 +260,22 @@ impl Fleet {
         &self.backends
     }
 
+    /// This fleet with the backends of another one behind its own.
+    #[cfg(feature = "matrix")]
+    pub(crate) fn joined_by(mut self, other: Self) -> Self {
+        self.backends.extend(other.backends);
+        self
+    }
+
     /// Lets nobody in any more, waits until the open connections have ended (for [`Limits::settle`] at most), stops
     /// what is left, and returns every ledger in the order of the plan.
-    pub async fn finish(mut self) -> Vec<Vec<BackendSaw>> {
+    pub async fn finish(self) -> Vec<Vec<BackendSaw>> {
+        let ledgers = self.finish_written().await.into_iter();
+        ledgers.map(|ledger| ledger.into_iter().map(|written| written.saw()).collect()).collect()
+    }
+
+    /// The same with times and callers.
+    pub(crate) async fn finish_written(mut self) -> Vec<Vec<Written>> {
         for backend in &self.backends {
             backend.stage.send_replace(Stage::Closing);
         }
@@ -279,7 +294,7 @@ impl Fleet {
             // A connection writes its entry as soon as it hears of the stop; a panic in one is no reason to lose the
             // others' entries.
             let _ = (&mut backend.task).await;
-            ledgers.push(backend.ledger());
+            ledgers.push(backend.written_since(0));
         }
         ledgers
     }
@@ -331,6 +346,12 @@ impl Backend {
         let task = tokio::spawn(connection::serve_port(Arc::clone(&port), door, stages));
         let (pki, names) = (Arc::clone(pki), options.names.clone());
         Ok(Self { port, address, url, pki, names, stage, task })
+    }
+
+    /// From now on these are meant to call it; others are strangers to its ledger.
+    #[cfg(feature = "matrix")]
+    pub(crate) fn expect(&self, callers: Callers) {
+        self.port.expect(callers);
     }
 
     /// Its name in the catalogue.
@@ -531,7 +552,8 @@ impl Made {
             stopping: OnceLock::new(),
         };
         let first = &self.settings[index];
-        let renewed = composed.profile.renewal.map(|_| contexts(&first.clone().renewed(&composed.profile)));
+        let changes = composed.profile.renewal.is_some() || composed.profile.renegotiates_as.is_some();
+        let renewed = changes.then(|| contexts(&first.clone().renewed(&composed.profile)));
         let status = Status::of(&self.status, index);
         let known = Arc::clone(known);
         Port::new(composed.clone(), (contexts(first), renewed), status, known, limits, ledger)

@@ -27,7 +27,7 @@ use super::{
     connection,
     door::{Door, Stage},
     fleet::{FleetError, FleetOptions, Made},
-    ledger::{Ledger, Written},
+    ledger::{Arrival, Ledger, Written},
     port::Port,
     shown::Known,
 };
@@ -208,12 +208,12 @@ impl House {
             greeting = timeout(self.options.limits.peer, Greeting::read(&mut stream)) => greeting,
             _ = stages.wait_for(|stage| *stage == Stage::Stopped) => {
                 let ending = Ending::without_hello(Ended::Stopped, None);
-                return self.ledger.write(ending.entry(begun), None, Vec::new());
+                return self.ledger.write(Arrival::at(begun), ending.entry(begun), None, Vec::new());
             }
         };
         let Ok(greeting) = greeting else {
             let ending = Ending::without_hello(Ended::TimedOut, Some(Cause::Timeout));
-            return self.ledger.write(ending.entry(begun), None, Vec::new());
+            return self.ledger.write(Arrival::at(begun), ending.entry(begun), None, Vec::new());
         };
         let name = greeting.hello.as_deref().and_then(|hello| client_hello::facts(hello).server_name);
         match self.find(name.as_deref()).await {
@@ -234,7 +234,7 @@ impl House {
                     alert: Some(Alert::UnrecognizedName),
                     error: Some(nobody.to_string()),
                 };
-                self.ledger.write(ending.entry(begun), greeting.hello.as_deref(), Vec::new());
+                self.ledger.write(Arrival::at(begun), ending.entry(begun), greeting.hello.as_deref(), Vec::new());
                 // A socket that is closed with bytes unread sends RST, and that could overtake the alert.
                 tokio::select! {
                     _ = timeout(self.options.limits.peer, drain(&mut stream)) => {}

@@ -55,6 +55,9 @@ pub(super) async fn demand(port: &Port, tls: &SharedTls, story: &Story) -> Deman
         Some(Renegotiation::Storm) => return storm(tls, story).await,
         Some(Renegotiation::Repeatedly) => Renegotiation::REPETITIONS,
     };
+    if let Some(context) = port.context_for_renegotiation() {
+        tls.show_certificate_of(context);
+    }
     for _ in 0..times {
         if let broken @ Demanded::Broken = renegotiate(tls, story).await {
             return broken;

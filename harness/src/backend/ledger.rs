@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::{
     limits::{LEDGER_BYTES, LEDGER_ENTRIES, LEDGER_SHARE},
-    wire::client_hello,
+    wire::{caller::Caller, client_hello},
 };
 
 /// The entries, and how many are still to come.
@@ -50,9 +50,10 @@ struct Entries {
     weight: usize,
 }
 
-/// An entry, and when it was written.
+/// An entry, when its connection came and when it was written.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
+    pub(crate) arrival: Arrival,
     pub(crate) at: Instant,
     /// Everything but the ClientHello.
     saw: Arc<BackendSaw>,
@@ -62,10 +63,24 @@ pub(crate) struct Written {
     pub(crate) client_chain: Vec<X509>,
 }
 
+/// When a connection came, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) begun: Instant,
+    pub(crate) caller: Caller,
+}
+
+impl Arrival {
+    /// A connection of which nobody asks whose it is.
+    pub(super) const fn at(begun: Instant) -> Self {
+        Self { begun, caller: Caller::Unknown }
+    }
+}
+
 impl Written {
-    fn now(saw: BackendSaw, hello: Option<&[u8]>, client_chain: Vec<X509>) -> Self {
+    fn now(arrival: Arrival, saw: BackendSaw, hello: Option<&[u8]>, client_chain: Vec<X509>) -> Self {
         let saw = Arc::new(BackendSaw { client_hello: None, ..saw });
-        Self { at: Instant::now(), saw, hello: hello.map(Arc::from), client_chain }
+        Self { arrival, at: Instant::now(), saw, hello: hello.map(Arc::from), client_chain }
     }
 
     /// The entry in words.
@@ -129,8 +144,14 @@ impl Ledger {
     }
 
     /// A connection has ended. `hello` is the ClientHello as it came.
-    pub(super) fn write(&self, saw: BackendSaw, hello: Option<&[u8]>, client_chain: Vec<X509>) {
-        let written = Written::now(saw, hello, client_chain);
+    pub(super) fn write(
+        &self,
+        arrival: Arrival,
+        saw: BackendSaw,
+        hello: Option<&[u8]>,
+        client_chain: Vec<X509>,
+    ) {
+        let written = Written::now(arrival, saw, hello, client_chain);
         self.lock().put(written, &self.of_fleet.weight);
         self.count.send_modify(|count| *count += 1);
         self.of_fleet.count.send_modify(|count| *count += 1);
@@ -215,11 +236,11 @@ mod tests {
     fn a_full_fleet_forgets_the_oldest_entries_of_the_ledger_that_is_written() {
         let shared = Shared::default();
         let (quiet, loud) = (Ledger::of_fleet(&shared), Ledger::of_fleet(&shared));
-        quiet.write(BackendSaw::default(), None, Vec::new());
+        quiet.write(Arrival::at(Instant::now()), BackendSaw::default(), None, Vec::new());
         let hello = vec![1; 100_000];
         for number in 0..2000 {
             let saw = BackendSaw { requests: number, ..BackendSaw::default() };
-            loud.write(saw, Some(&hello), Vec::new());
+            loud.write(Arrival::at(Instant::now()), saw, Some(&hello), Vec::new());
         }
         assert!(weight(&shared) <= LEDGER_BYTES, "{}", weight(&shared));
         assert_eq!((quiet.written_since(0).len(), *loud.count().borrow()), (1, 2000));
@@ -241,7 +262,7 @@ mod tests {
         let (loud, late) = (Ledger::of_fleet(&shared), Ledger::of_fleet(&shared));
         for ledger in [&loud, &late] {
             for _ in 0..1000 {
-                ledger.write(BackendSaw::default(), Some(&[1; 100_000]), Vec::new());
+                ledger.write(Arrival::at(Instant::now()), BackendSaw::default(), Some(&[1; 100_000]), Vec::new());
             }
         }
         assert_eq!(late.written_since(0).len(), 2, "its share");
@@ -251,7 +272,7 @@ mod tests {
     fn the_number_of_entries_has_a_limit_of_its_own() {
         let ledger = Ledger::default();
         for _ in 0..LEDGER_ENTRIES + 3 {
-            ledger.write(BackendSaw::default(), None, Vec::new());
+            ledger.write(Arrival::at(Instant::now()), BackendSaw::default(), None, Vec::new());
         }
         assert_eq!(ledger.written_since(0).len(), LEDGER_ENTRIES);
     }

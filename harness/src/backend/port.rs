@@ -21,6 +21,7 @@ use super::{
 use crate::{
     limits::Limits,
     wire::{
+        caller::{Caller, Callers},
         recorder::Recorder,
         tap::{Early, Tap},
     },
@@ -38,6 +39,8 @@ pub(super) struct Port {
     limits: Limits,
     ledger: Arc<Ledger>,
     recorder: Recorder,
+    /// Who is meant to call; anybody as long as nobody says.
+    callers: OnceLock<Callers>,
     connections: AtomicU64,
     /// What the next connections meet, whatever the profile says.
     script: Mutex<VecDeque<Option<Fault>>>,
@@ -68,7 +71,7 @@ impl Port {
         ledger: Arc<Ledger>,
     ) -> Self {
         let (connections, script, given) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let recorder = Recorder::default();
+        let (recorder, callers) = (Recorder::default(), OnceLock::new());
         Self {
             composed,
             contexts,
@@ -78,6 +81,7 @@ impl Port {
             limits,
             ledger,
             recorder,
+            callers,
             connections,
             script,
             given,
@@ -87,6 +91,16 @@ impl Port {
     /// This port, with its connections recorded.
     pub(super) fn recorded_by(self, recorder: &Recorder) -> Self {
         Self { recorder: recorder.clone(), ..self }
+    }
+
+    /// Who is meant to call.
+    pub(super) fn callers(&self) -> &Callers {
+        self.callers.get_or_init(Callers::default)
+    }
+
+    /// From now on these are meant to call, unless it has been called or told before.
+    pub(super) fn expect(&self, callers: Callers) {
+        let _ = self.callers.set(callers);
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -127,8 +141,12 @@ impl Port {
     }
 
     /// The number of the connection that comes now, counted from 1, and its fault, if any. Connections that follow a script
-    /// are not counted.
-    pub(super) fn next(&self) -> (u64, Option<Fault>) {
+    /// are not counted, nor are strangers: what they meet is taken from nobody.
+    pub(super) fn next(&self, caller: Caller) -> (u64, Option<Fault>) {
+        if caller == Caller::Stranger {
+            let number = self.connections.load(Ordering::Relaxed) + 1;
+            return (number, self.profile().fault_of(number));
+        }
         if let Some(scripted) = self.script().pop_front() {
             return (self.connections.load(Ordering::Relaxed) + 1, scripted);
         }
@@ -159,6 +177,11 @@ impl Port {
             Some(scripted) if stops_at_client_hello(scripted) => stopping.get().unwrap_or(faulty),
             Some(_) => sound,
         }
+    }
+
+    /// The context with the certificate that it renegotiates with, if that is another one.
+    pub(super) fn context_for_renegotiation(&self) -> Option<&SslContext> {
+        self.profile().renegotiates_as.and(self.renewed.as_ref()).map(|renewed| &renewed.sound)
     }
 
     /// What the next connections meet.

@@ -6,12 +6,13 @@ use std::{
 };
 
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Fault, FaultAction, FaultPhase, Handling,
+    Alert, BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Fault, FaultAction, FaultPhase, Handling,
     Phase,
 };
 
 use super::{
     cause,
+    ledger::Arrival,
     port::Port,
     shown::{Shown, serial, subject},
 };
@@ -20,6 +21,7 @@ use crate::{
     limits::millis,
     tls::shared_tls::SharedTls,
     wire::{
+        caller::Caller,
         client_hello,
         nonce::Nonce,
         observer::{Direction, HandshakeType, Observer},
@@ -39,7 +41,7 @@ pub(super) enum Late {
 /// Notes on one connection. Shared by its task, its requests' handlers and their responses.
 #[derive(Debug)]
 pub(super) struct Story {
-    begun: Instant,
+    arrival: Arrival,
     traffic: Arc<Traffic>,
     number: u64,
     fault: Option<Fault>,
@@ -88,9 +90,9 @@ pub(super) enum Stop {
 }
 
 impl Story {
-    pub(super) fn new(traffic: Arc<Traffic>, number: u64, fault: Option<Fault>) -> Self {
+    pub(super) fn new(traffic: Arc<Traffic>, caller: Caller, (number, fault): (u64, Option<Fault>)) -> Self {
         Self {
-            begun: Instant::now(),
+            arrival: Arrival { begun: Instant::now(), caller },
             traffic,
             number,
             fault,
@@ -248,6 +250,11 @@ impl Story {
         self.notes().refusal.get_or_insert((cause, phase));
     }
 
+    /// When it came, and whose it is.
+    pub(super) const fn arrival(&self) -> Arrival {
+        self.arrival
+    }
+
     /// The entry for the ledger, without its ClientHello.
     pub(super) fn conclude(&self, port: &Port, stop: Stop) -> BackendSaw {
         let observer = self.observer();
@@ -255,7 +262,7 @@ impl Story {
         let chain = self.client_chain();
         let notes = self.notes();
         let (phase, ended) = (self.phase(&notes), self.ended(&notes, stop));
-        let cause = notes.refusal.map(|(cause, _)| cause).or_else(|| self.cause(&notes, stop));
+        let cause = notes.refusal.map(|(cause, _)| cause).or_else(|| self.cause(port, &notes, stop));
         let fell_short =
             cause.is_some() || !matches!(ended, Ended::Cleanly | Ended::Stopped | Ended::ByFault);
         BackendSaw {
@@ -273,7 +280,7 @@ impl Story {
             ended,
             cause,
             error: failure.filter(|failure| fell_short && !failure.is_pause).map(|failure| failure.text),
-            duration_ms: millis(self.begun.elapsed()),
+            duration_ms: millis(self.arrival.begun.elapsed()),
             ..self.accepted().cloned().unwrap_or_default()
         }
     }
@@ -309,7 +316,7 @@ impl Story {
         }
     }
 
-    fn cause(&self, notes: &Notes, stop: Stop) -> Option<Cause> {
+    fn cause(&self, port: &Port, notes: &Notes, stop: Stop) -> Option<Cause> {
         let witnesses = self.tls.get()?;
         if stop == Stop::Told {
             return None;
@@ -321,6 +328,13 @@ impl Story {
                 Late::Renegotiation => Cause::RenegotiationRefused,
                 Late::Authentication => Cause::PostHandshakeAuthRefused,
             });
+        }
+        // BoringSSL says so to any certificate but the first (SERVER_CERT_CHANGED).
+        if notes.late == Some(Late::Renegotiation)
+            && port.profile().renegotiates_as.is_some()
+            && witnesses.observer.alert_received() == Some(Alert::IllegalParameter)
+        {
+            return Some(Cause::ServerCertChanged);
         }
         if !self.traffic.begins_as_tls() {
             return Some(Cause::NotTls);

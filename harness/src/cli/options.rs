@@ -98,7 +98,8 @@ options! {
         /// The first port of the backends; ephemeral ones if absent, 20000 for `gauntlet routes`.
         #[arg(long, value_name = "N")]
         port_base: Option<u16> = "port-base", same;
-        /// The address the backends listen on. Anything but loopback opens weak TLS to other machines [default: 127.0.0.1].
+        /// The address the backends listen on. Anything but loopback opens weak TLS to other machines [default:
+        /// 127.0.0.1 where others have to know it, a loopback address of its own where none has].
         #[arg(long, value_name = "ADDR")]
         bind: Option<IpAddr> = "bind", same;
     }
@@ -132,6 +133,9 @@ options! {
         /// was is caught.
         #[arg(long)]
         after_reload: bool = "after-reload", same;
+        /// Pass although most cells depend on claims that the gateway does not make, as while it is measured.
+        #[arg(long)]
+        allow_unclaimed: bool = "allow-unclaimed", same;
         /// A file for what happens while the run goes on, one JSON object a line.
         #[arg(long, value_name = "FILE")]
         events: Option<PathBuf> = "events", path;

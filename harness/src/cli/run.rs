@@ -97,6 +97,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(earlier) => earlier.resumed_by(record),
         None => record,
     };
+    let record = RunRecord { allows_unclaimed: arguments.own.allow_unclaimed, ..record };
     let record = reports.compared(record);
     events.conclude(&record);
     let code = reports.deliver(&record)?;

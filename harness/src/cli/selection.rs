@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{IpAddr, Ipv4Addr},
     path::Path,
 };
 
@@ -28,7 +27,7 @@ impl SelectionOptions {
             filters: self.filter.clone(),
             claims: self.claims.clone(),
             port_base: self.port_base,
-            bind: self.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            bind: self.bind,
             ..request
         }
     }

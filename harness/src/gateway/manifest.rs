@@ -126,6 +126,10 @@ pub struct VersionCommand {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Run {
+    /// The name by which it dials backends, where it can verify no other than that: one of this machine. Their certificates
+    /// are then for this name.
+    #[serde(default)]
+    pub dials: Option<String>,
     /// Templates in this folder, and the files in the run folder that are made of them.
     pub files: BTreeMap<String, String>,
     /// Folders that the program wants to find in the run folder.

@@ -117,6 +117,7 @@ pub fn merge(mut records: Vec<Named>) -> Result<RunRecord, MergeError> {
         cells,
         partial: records.iter().find_map(|named| named.record.partial.clone()),
         trouble: records.iter().flat_map(|named| named.record.trouble.clone()).collect(),
+        allows_unclaimed: records.iter().any(|named| named.record.allows_unclaimed),
         baseline: None,
         legs: records.iter().flat_map(|named| named.record.legs.clone()).collect(),
     })

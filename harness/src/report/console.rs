@@ -271,8 +271,7 @@ impl Screen {
 
     fn summary(&mut self, record: &RunRecord) {
         let (word, style) = match record.exit_code() {
-            0 if record.cells.iter().any(|cell| cell.verdict == VerdictKind::Pass) => ("passed", GOOD),
-            0 => ("nothing passed", PLAIN),
+            0 => ("passed", GOOD),
             1 => ("FAILED", BAD),
             _ => ("BROKEN", OURS),
         };
@@ -292,6 +291,20 @@ impl Screen {
         }
         self.entry(style, word, &totals(&record.cells), column);
         self.worst(record, column);
+        let hollow = record.hollow();
+        if !hollow.is_empty() {
+            let told = format!(
+                "too little was judged of {} to prove anything; `gauntlet discover` measures claims, --allow-unclaimed \
+                 goes on without",
+                hollow.join(", ")
+            );
+            self.entry(BAD, "hollow", &told, column);
+        }
+        let strangers: usize = record.cells.iter().map(|cell| cell.strangers).sum();
+        if strangers > 0 {
+            let told = format!("{} of other programs, which are no evidence", count(strangers, "connection"));
+            self.entry(PLAIN, "strangers", &told, column);
+        }
         // What each of several gateways took is told where everything is.
         let is_told = |stage: &str| {
             record.gateways.len() == 1 || self.look.detail == Detail::Full || !stage.contains(": ")
@@ -348,8 +361,14 @@ fn totals<'a>(cells: impl IntoIterator<Item = &'a CellRecord>) -> String {
         *counts.entry(cell.verdict).or_default() += 1;
     }
     let all = count(counts.values().sum(), "cell");
+    // What was not judged stands apart.
+    let unclaimed = counts.remove(&VerdictKind::Unclaimed);
     let each: Vec<_> = counts.iter().map(|(verdict, times)| whole(&format!("{times} {verdict}"))).collect();
-    if each.is_empty() { all } else { format!("{}: {}", whole(&all), each.join(", ")) }
+    let judged = if each.is_empty() { whole(&all) } else { format!("{}: {}", whole(&all), each.join(", ")) };
+    match unclaimed {
+        Some(times) => format!("{judged}; {}", whole(&format!("{times} unclaimed, not judged"))),
+        None => judged,
+    }
 }
 
 /// The words as one, for `wrap`.

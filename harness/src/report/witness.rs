@@ -138,6 +138,7 @@ fn backend_sight(sight: &BackendSight) -> Option<String> {
         tls_version,
         server_name,
         sni: _,
+        name_decides: _,
         client_certificate,
         renegotiations,
         alpn,

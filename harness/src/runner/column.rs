@@ -1,6 +1,6 @@
 //! The plan: one column of cells for each gateway, each cell with what must happen and the controls it rests on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
@@ -47,6 +47,8 @@ pub(super) struct Cell {
     pub(super) selected: bool,
     /// Positive controls of its listener and its upstream: indices into the column.
     pub(super) controls: Vec<usize>,
+    /// The host name that its backend is dialled by, unless it is dialled by its address.
+    name: String,
     /// Index of its backend in the fleet.
     pub(super) lane: usize,
     /// Joins the evidence of the three witnesses.
@@ -68,9 +70,10 @@ impl Cell {
             && self.scenario.backend.profile.status_fault == Some(StatusFault::Slow)
     }
 
-    /// The name that the certificate of its backend is for, as the program that dials the backend has to know.
-    pub(super) fn server_name(&self) -> String {
-        server_name(&self.scenario)
+    /// The name that the certificate of its backend, which listens there, is for: its caller has to know.
+    pub(super) fn server_name(&self, backend: SocketAddr) -> String {
+        let certificate = self.scenario.backend.profile.certificate();
+        if certificate.is_for_address() { backend.ip().to_string() } else { self.name.clone() }
     }
 
     /// What its client asks for with this nonce, below this prefix.
@@ -89,9 +92,10 @@ const SECURE_PATH: &str = "secure-path";
 
 impl Column {
     /// Gives every cell that is called a backend of its own, at the end of `fleet`.
-    pub(super) fn take_lanes(&mut self, fleet: &mut Vec<Composed>) {
+    /// The first of `fleet` is the backend with the index `first`.
+    pub(super) fn take_lanes(&mut self, first: usize, fleet: &mut Vec<Composed>) {
         for cell in self.cells.iter_mut().filter(|cell| cell.is_called()) {
-            cell.lane = fleet.len();
+            cell.lane = first + fleet.len();
             fleet.push(cell.scenario.backend.clone());
         }
     }
@@ -166,9 +170,10 @@ pub(super) fn plan(request: &RunRequest) -> Result<Plan, RunError> {
 /// What names this gateway on the command line, and what a run against it cannot do without.
 fn arguments(name: &str, is_external: bool, request: &RunRequest) -> String {
     let mut words = vec![format!("--gateway {name}")];
+    words.extend(request.pki.iter().map(|folder| format!("--pki {}", folder.display())));
+    words.extend(request.after_reload.then(|| "--after-reload".to_owned()));
     if is_external {
         words.extend(request.claims.iter().map(|claims| format!("--claims {claims}")));
-        words.extend(request.pki.iter().map(|folder| format!("--pki {}", folder.display())));
         words.extend(request.port_base.iter().map(|port| format!("--port-base {port}")));
         words.extend(request.log.iter().map(|file| format!("--log {}", file.display())));
     }
@@ -215,11 +220,12 @@ fn applies(scenario: &Scenario, kind: GatewayKind) -> bool {
 impl Column {
     fn cell(&self, scenario: Scenario, selected: bool, seed: u64, turn: u32) -> Cell {
         let id = scenario.id(self.gateway.name());
+        let name = server_name(&scenario, self.gateway.dials().unwrap_or(BACKEND_NAME));
         let mut expected = expect(&scenario, self.gateway.kind(), self.gateway.claims());
         if let Ok(expected) = &mut expected
             && expected.backend.server_name == Some(true)
         {
-            expected.backend.sni = server_names(&scenario);
+            expected.backend.sni = vec![name.clone()];
         }
         if let Ok(expected) = &mut expected {
             // An exact cause can be demanded only where there is a log to tell it.
@@ -237,6 +243,7 @@ impl Column {
             skipped,
             selected,
             controls: Vec::new(),
+            name,
             lane: usize::MAX,
             nonce,
             nonce_before,
@@ -261,18 +268,10 @@ fn expect(scenario: &Scenario, kind: GatewayKind, claims: &Claims) -> Result<Exp
     }
 }
 
-/// The names that may be asked for: the backends' certificates are for `localhost` too, and a gateway that asks for the
-/// host of the URL (httpd) can be set up with nothing else.
-fn server_names(scenario: &Scenario) -> Vec<String> {
-    let name = server_name(scenario);
-    if name == BACKEND_NAME { vec![name, "localhost".to_owned()] } else { vec![name] }
-}
-
-fn server_name(scenario: &Scenario) -> String {
-    if let Some(name) = &scenario.upstream.profile.server_name {
-        return name.clone();
-    }
-    scenario.backend.profile.certificate().dialled(BACKEND_NAME)
+/// The name of this scenario's backend, where those of the others are called `host`.
+fn server_name(scenario: &Scenario, host: &str) -> String {
+    let asked = scenario.upstream.profile.server_name.clone();
+    asked.unwrap_or_else(|| scenario.backend.profile.certificate().dialled(host))
 }
 
 /// The nonce of one call of a cell, the same for the same seed and turn.

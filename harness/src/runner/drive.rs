@@ -100,7 +100,8 @@ enum Cut {
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) saw: ClientSaw,
-    pub(super) duration_ms: u64,
+    pub(super) began: Instant,
+    pub(super) ended: Instant,
 }
 
 /// Drives every column; the result is in their order.
@@ -165,7 +166,7 @@ impl Calling {
         };
         let began = Instant::now();
         let saw = ClientSaw { plaintext, ..self.probe.get_after(&self.before, &self.target).await };
-        Call { saw, duration_ms: millis(began.elapsed()) }
+        Call { saw, began, ended: Instant::now() }
     }
 }
 
@@ -211,16 +212,21 @@ impl Drive<'_> {
     }
 
     async fn directly(self) -> Result<Gathered, RunError> {
-        let mut probes: BTreeMap<(String, String, bool, bool), Arc<Probe>> = BTreeMap::new();
+        let mut probes: BTreeMap<(String, String, Option<FaultPhase>, bool), Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for cell in self.called() {
-            let name = cell.server_name();
-            let (stalls, about_status) = (cell.stalls_at().is_some(), cell.stalls_about_status());
+            let name = cell.server_name(self.backends[cell.lane]);
+            let (stalls, about_status) = (cell.stalls_at(), cell.stalls_about_status());
             let key = (cell.scenario.upstream.name.clone(), name.clone(), stalls, about_status);
             let probe = if let Some(probe) = probes.get(&key) {
                 probe.clone()
             } else {
-                let call = if stalls { self.limits.impatient } else { self.limits.call };
+                // All of a call counts, so what stalls late needs time to come there.
+                let call = match cell.stalls_at() {
+                    None => self.limits.call,
+                    Some(at) if at < FaultPhase::Request => self.limits.impatient,
+                    Some(_) => self.limits.impatient * 4,
+                };
                 let status = if about_status { self.limits.impatient } else { self.limits.status };
                 let limits = Limits { call, status, ..self.limits };
                 let probe = Probe::for_upstream(&cell.scenario.upstream.profile, &name, self.pki, limits)
@@ -292,17 +298,21 @@ impl Drive<'_> {
             Some(host) => ClientTrust { root: None, name: called(host).to_owned() },
             None => ClientTrust::ours(self.pki, GATEWAY_NAME),
         };
-        let mut probes: BTreeMap<&str, Arc<Probe>> = BTreeMap::new();
+        let mut probes: BTreeMap<(&str, bool), Arc<Probe>> = BTreeMap::new();
         let mut targets = Vec::new();
         for (cell, path) in self.called().zip(paths) {
             let Named { name: client, profile } = &cell.scenario.client;
-            let probe = match probes.get(client.as_str()) {
+            // What the gateway never gives up, its client does; later than the gateway would if it did.
+            let waits = cell.expected.as_ref().is_ok_and(|expected| expected.gives_up == Some(false));
+            let call = if waits { self.limits.impatient * 2 } else { self.limits.call };
+            let probe = match probes.get(&(client.as_str(), waits)) {
                 Some(probe) => probe.clone(),
                 None => {
-                    let probe = Probe::for_client(profile, &trust, self.pki, self.limits);
+                    let limits = Limits { call, ..self.limits };
+                    let probe = Probe::for_client(profile, &trust, self.pki, limits);
                     let probe = probe.map_err(RunError::work)?.recorded_by(self.recorder);
                     let probe = Arc::new(probe);
-                    probes.insert(client, probe.clone());
+                    probes.insert((client, waits), probe.clone());
                     probe
                 }
             };
@@ -440,7 +450,7 @@ pub(super) fn gateway_plan(
         .map(|cell| {
             let (connect, response) = patience(cell, &limits);
             let scenario = &cell.scenario;
-            let name = cell.server_name();
+            let name = cell.server_name(backends[cell.lane]);
             let backend = (backends[cell.lane], name.as_str());
             let mut path = |upstream: &str, nonce: Nonce| {
                 let listener = &scenario.listener.name;

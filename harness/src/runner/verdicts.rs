@@ -7,25 +7,27 @@ use std::{
 
 use globset::{Glob, GlobMatcher};
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, CellId, ClientSaw, Deviation, Diagnosis, Evidence, Outcome, Phase, StatusSource,
-    Verdict, VerdictKind, judge,
+    BackendSaw, Cause, CellId, ClientSaw, Connection, Deviation, Diagnosis, Evidence, Outcome, Phase,
+    StatusSource, Verdict, VerdictKind, judge,
 };
 
 use super::{
     column::{Cell, Column},
-    drive::Gathered,
+    drive::{Call, Gathered},
 };
 use crate::{
+    backend::Written,
     gateway::Gateway,
+    limits::millis,
     record::{CellRecord, GatewayKind},
-    wire::nonce::Nonce,
+    wire::{caller::Caller, nonce::Nonce},
 };
 
 /// The records of the cells that were asked for.
 pub(super) fn of(
     column: &Column,
     mut gathered: Gathered,
-    ledgers: &[Vec<BackendSaw>],
+    ledgers: &[Vec<Written>],
     asked: &[Vec<StatusSource>],
     backends: &[SocketAddr],
 ) -> Vec<CellRecord> {
@@ -37,17 +39,27 @@ pub(super) fn of(
     for (cell, call) in column.cells.iter().zip(std::mem::take(&mut gathered.calls)) {
         found.push(call.map(|call| {
             let lines = said.about(cell.nonce, backends[cell.lane]);
+            let is_external = column.gateway.kind() == GatewayKind::External;
+            let (mut own, mut strangers): (Vec<&Written>, Vec<&Written>) =
+                ledgers[cell.lane].iter().partition(|written| is_external || is_of(written, &call));
+            let must_come = cell.expected.as_ref().is_ok_and(|must| must.backend.connection != Some(Connection::None));
+            if own.is_empty() && must_come {
+                // The gateway's own, taken in so late that nothing says any more whose it was.
+                (own, strangers) = strangers.into_iter().partition(|written| written.arrival.caller == Caller::Unknown);
+            }
+            let own = own.into_iter().map(|written| written.saw());
+            let duration_ms = millis(call.ended.duration_since(call.began));
             let evidence = Evidence {
                 instrument_failed: own_failure(&call.saw),
                 client_saw: call.saw,
-                backend_saw: ledgers[cell.lane].iter().filter(|seen| is_about(seen, cell)).cloned().collect(),
+                backend_saw: own.filter(|seen| is_about(seen, cell)).collect(),
                 status_asked: asked[cell.lane].clone(),
                 gateway_causes: causes(&column.gateway, &lines),
                 gateway_said: lines,
                 gateway_died: gathered.died.clone(),
             };
             let seen = Diagnosis::of(&evidence, direct);
-            Found { evidence, seen, duration_ms: call.duration_ms }
+            Found { evidence, seen, strangers: strangers.len(), duration_ms }
         }));
     }
     let reached: Vec<bool> = found
@@ -95,10 +107,22 @@ fn is_about(seen: &BackendSaw, cell: &Cell) -> bool {
     seen.nonce.as_ref().is_none_or(|nonce| *nonce != cell.nonce_before.to_string())
 }
 
+/// A connection is evidence while the call goes on for which it was made, if it comes from the gateway.
+fn is_of(written: &Written, call: &Call) -> bool {
+    match written.arrival.caller {
+        Caller::Stranger => false,
+        // On a busy machine it may be taken in after the gateway has given up.
+        Caller::Meant => written.arrival.begun >= call.began,
+        Caller::Unknown => (call.began..=call.ended).contains(&written.arrival.begun),
+    }
+}
+
 /// What was found out about one cell.
 struct Found {
     evidence: Evidence,
     seen: Diagnosis,
+    /// How many connections were none of the gateway's.
+    strangers: usize,
     duration_ms: u64,
 }
 
@@ -113,7 +137,8 @@ fn verdict(
         Ok(expected) => expected,
         Err(unclaimed) => {
             let not_there = judge::not_there(&found.evidence);
-            return not_there.unwrap_or(Verdict::Unclaimed { claim: unclaimed.0 });
+            let saw = judge::in_words(&found.seen, &found.evidence);
+            return not_there.unwrap_or(Verdict::Unclaimed { claim: unclaimed.0, saw });
         }
     };
     let verdict = judge::judge(expected, &found.seen, &found.evidence);
@@ -130,9 +155,9 @@ fn verdict(
 }
 
 fn record(column: &Column, cell: &Cell, found: Option<Found>, verdict: &Verdict) -> CellRecord {
-    let (evidence, observed, duration_ms) = match found {
-        Some(found) => (found.evidence, Some(found.seen), found.duration_ms),
-        None => (Evidence::default(), None, 0),
+    let (evidence, observed, strangers, duration_ms) = match found {
+        Some(found) => (found.evidence, Some(found.seen), found.strangers, found.duration_ms),
+        None => (Evidence::default(), None, 0, 0),
     };
     let scenario = &cell.scenario;
     CellRecord {
@@ -151,9 +176,13 @@ fn record(column: &Column, cell: &Cell, found: Option<Found>, verdict: &Verdict)
         status_asked: evidence.status_asked,
         gateway_said: evidence.gateway_said,
         gateway_causes: evidence.gateway_causes,
+        strangers,
         why: scenario.why.clone(),
         source: scenario.source.clone(),
-        reproduce: format!("gauntlet run {} --filter '{}'", column.arguments, cell.id),
+        reproduce: format!(
+            "gauntlet run {} --suite {} --filter '{}'",
+            column.arguments, scenario.suite, cell.id
+        ),
         duration_ms,
     }
 }

@@ -134,6 +134,7 @@ fn as_backend(target: &TargetRecord) -> BackendProfile {
         dh_parameters: weak_parameters(target),
         certificate: certificate(target),
         client_certificate: demand.map(|demand| Demand { asked: demand.asked, need: demand.need }),
+        renegotiates_as: None,
         authority_hints: demand.filter(|demand| demand.authorities.is_empty()).map(|_| AuthorityHints::Empty),
         refuses_in_http: demand.and_then(http_refusal),
         renegotiation: target.renegotiation.filter(|facts| facts.begins).map(|_| Renegotiation::AfterRequest),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use openssl::ssl::{self, Ssl, SslRef, SslVersion};
+use openssl::ssl::{self, Ssl, SslContextRef, SslRef, SslVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
@@ -211,6 +211,11 @@ impl SharedTls {
 
     pub(crate) fn with_ssl<T>(&self, read: impl FnOnce(&SslRef) -> T) -> T {
         read(self.lock().stream.ssl())
+    }
+
+    /// The certificate of another context is shown from the next handshake on.
+    pub(crate) fn show_certificate_of(&self, context: &SslContextRef) {
+        self.with_ssl(|ssl| ffi::set_context(ssl, context));
     }
 
     pub(crate) fn with_tap<T>(&self, read: impl FnOnce(&Tap) -> T) -> T {

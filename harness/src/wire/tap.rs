@@ -20,7 +20,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{gate::Gate, record, recorder::Talk};
+use super::{
+    caller::{Caller, Callers},
+    gate::Gate,
+    record,
+    recorder::Talk,
+};
 use crate::ffi;
 
 /// A TCP stream that takes notes; OpenSSL reads and writes through it.
@@ -108,6 +113,14 @@ impl Tap {
     pub fn acknowledge_at_once(&self) {
         // tcp(7): an optimisation, so that a refusal changes nothing.
         let _ = self.stream.set_quickack(true);
+    }
+
+    /// Who made the connection.
+    pub(crate) fn caller(&self, callers: &Callers) -> Caller {
+        match (self.stream.local_addr(), self.stream.peer_addr()) {
+            (Ok(local), Ok(peer)) => callers.caller(self.stream.as_raw_fd(), local, peer),
+            (Err(_), _) | (_, Err(_)) => Caller::Unknown,
+        }
     }
 
     /// The notes on the bytes so far; later bytes are added to them.

@@ -131,6 +131,7 @@ pub(crate) fn record() -> RunRecord {
         cells,
         partial: None,
         trouble: Vec::new(),
+        allows_unclaimed: false,
         baseline: None,
         legs: Vec::new(),
     }
@@ -204,6 +205,7 @@ fn reached(
         status_asked: Vec::new(),
         gateway_said: Vec::new(),
         gateway_causes: Vec::new(),
+        strangers: 0,
         why: "Between the gateway and this backend, this setting must let through what is sound.".to_owned(),
         source: "Gauntlet: the upstream leg of a gateway".to_owned(),
         reproduce: format!("gauntlet run --gateway {gateway} --filter '{id}' --seed 42"),

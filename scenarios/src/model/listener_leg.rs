@@ -156,7 +156,8 @@ impl Entry<'_> {
         };
         let status = self.claims.listener.client_certificate_status;
         // In TLS 1.3 the client is done with the handshake before its certificate is looked at (RFC 8446 4.4.2.4).
-        let refused_before_the_end = refusal.is_some() && version < TlsVersion::Tls13 && status.is_none();
+        let in_handshake = status.is_none() || refusal == Some(Cause::ClientCertUnproven);
+        let refused_before_the_end = refusal.is_some() && version < TlsVersion::Tls13 && in_handshake;
         if protocol.is_none() && self.client.insists_on_protocol() && !refused_before_the_end {
             let offered = self.client.protocols.join(" and ");
             self.steps.say(format!("the listener goes on without {offered}, and the client does not"));
@@ -262,6 +263,7 @@ impl Entry<'_> {
     /// A refusal in the handshake, or, by a gateway that lets it finish first, with this HTTP status.
     fn refused(&self, cause: Cause, version: TlsVersion, status: Option<u16>) -> Refused {
         match status {
+            _ if cause == Cause::ClientCertUnproven => unproven(),
             Some(status) => refused_in_http(cause, status),
             None => self.refused_in_tls(cause, Some(version)),
         }
@@ -270,6 +272,9 @@ impl Entry<'_> {
     /// The refusal of a request that needs a client certificate.
     fn refused_late(&self, cause: Cause, version: TlsVersion) -> Refused {
         let listener = &self.claims.listener;
+        if cause == Cause::ClientCertUnproven {
+            return unproven();
+        }
         if listener.refuses_late_in_tls {
             // The handshake that comes after the request is one like the first.
             return self.refused_in_tls(cause, Some(version));
@@ -290,6 +295,12 @@ impl Entry<'_> {
             Err(unclaimed) => unclaimed.into(),
         }
     }
+}
+
+/// A signature that is not the key's ends every handshake, whatever is made of certificates (RFC 8446 4.4.3).
+fn unproven() -> Refused {
+    let cause = Cause::ClientCertUnproven;
+    Halt::at(Expectation { alerts: cause.alerts().to_vec(), ..stopped(Phase::Handshake, cause) })
 }
 
 fn refused_in_http(cause: Cause, status: u16) -> Refused {

@@ -11,10 +11,10 @@ use crate::{
     claims::{ClaimName, Claims, Unclaimed},
     expectation::{BackendSight, Connection},
     profile::{
-        ApplicationProtocols, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
+        ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
         FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
-    words::{Alert, Cause, ClientCertificate, Party, Phase, TlsVersion, Versions},
+    words::{Alert, Cause, CipherSuite, ClientCertificate, Party, Phase, TlsVersion, Versions},
 };
 
 /// Walks from the TCP connection to the end of the response.
@@ -275,7 +275,9 @@ impl Attempt<'_> {
                 let stop = self.refused_by(Party::Gateway, Cause::AlpnMismatch);
                 return Err(Halt::at(Stop { phase: Phase::Request, ..stop }));
             }
-            ApplicationProtocols::Unoffered | ApplicationProtocols::H2SpokenAsH1 => false,
+            ApplicationProtocols::Unoffered => false,
+            // It knows HTTP/2 alone.
+            ApplicationProtocols::H2SpokenAsH1 => !offered.is_empty(),
         };
         if !is_mismatch {
             return Ok(());
@@ -332,15 +334,30 @@ impl Attempt<'_> {
             self.steps.say(format!("the gateway offers no cipher suite that {version} has"));
             return Err(Halt::at(self.refused_by(Party::Backend, Cause::NoCommonCipher)));
         };
-        let offered = match &told {
+        let offered = match told {
             Some(told) => told,
-            None => self.claims.upstream_ciphers()?,
+            None => self.untold_ciphers()?,
         };
         if accepted.iter().any(|suite| suite.fits(version) && offered.contains(suite)) {
             return Ok(());
         }
         self.steps.say("the gateway offers none of the backend's cipher suites");
         Err(Halt::at(self.refused_by(Party::Backend, Cause::NoCommonCipher)))
+    }
+
+    /// The cipher suites that it offers untold. TLS 1.0 and 1.1 have none of the newer ones, so that older ones have to be added
+    /// to a list without any.
+    fn untold_ciphers(&self) -> Result<Vec<CipherSuite>, Unclaimed> {
+        let mut offered = self.claims.upstream_ciphers()?.clone();
+        if self.upstream.versions.is_legacy() && !offered.iter().any(|suite| suite.fits(TlsVersion::Tls10)) {
+            offered.extend([CipherSuite::EcdheEcdsaAes128CbcSha, CipherSuite::EcdheRsaAes128CbcSha]);
+        }
+        Ok(offered)
+    }
+
+    /// Whether it is told to go so far down that it minds nothing weak.
+    fn is_lenient(&self) -> bool {
+        self.claims.legacy_is_lenient && self.upstream.versions.is_legacy()
     }
 
     /// Groups, parameters and signatures, where the backend is particular about them. No group is needed for a suite with static RSA.
@@ -361,7 +378,8 @@ impl Attempt<'_> {
                 return Err(Halt::at(self.refused_by(Party::Backend, cause)));
             }
         }
-        if self.backend.dh_parameters.is_some() && !is_tls13 && !*self.claims.accepts_weak_dh()? {
+        let is_weak = self.backend.dh_parameters.is_some() && !is_tls13;
+        if is_weak && !self.is_lenient() && !*self.claims.accepts_weak_dh()? {
             self.steps.say("the gateway refuses the backend's Diffie-Hellman parameters");
             return Err(Halt::at(self.refused_by(Party::Gateway, Cause::NoCommonGroup)));
         }
@@ -422,23 +440,35 @@ impl Attempt<'_> {
     fn demand(&mut self, demand: Demand, phase: Phase) -> Result<(), Halt> {
         self.shown = self.upstream.client_certificate;
         if let Some(certificate) = self.shown
-            && !certificate.is_listed()
+            && !self.names_issuer_of(certificate)
             && *self.claims.withholds_unlisted_certificates()?
         {
-            self.steps.say(
-                "the gateway withholds its certificate: the backend does not list the certificate's issuer",
-            );
+            self.steps.say("the gateway withholds its certificate: the backend does not name its issuer");
             self.shown = None;
         }
         let cause = match (self.shown, demand.need) {
             (Some(shown), _) => shown.flaw(),
+            (None, Need::Required) if self.upstream.client_certificate.is_some() => {
+                Some(Cause::ClientCertWithheld)
+            }
             (None, Need::Required) => Some(Cause::ClientCertMissing),
             (None, Need::Optional) => None,
         };
         let Some(cause) = cause else { return Ok(()) };
         self.steps.say(format!("the backend refuses the gateway: {cause}"));
         let connection = if phase == Phase::Handshake { Connection::NoRequest } else { Connection::Request };
-        Err(Halt::at(self.stop(Party::Backend, phase, cause, connection)))
+        let or_cause = Some(cause.as_seen()).filter(|seen| *seen != cause);
+        Err(Halt::at(Stop { or_cause, ..self.stop(Party::Backend, phase, cause, connection) }))
+    }
+
+    /// Whether the authority above a client certificate is among those that the backend names.
+    fn names_issuer_of(&self, certificate: ClientCertificate) -> bool {
+        match self.backend.authority_hints {
+            None | Some(AuthorityHints::Huge) => certificate.is_listed(),
+            // No name at all is every name (RFC 5246 7.4.4).
+            Some(AuthorityHints::Empty) => true,
+            Some(AuthorityHints::Wrong) => false,
+        }
     }
 
     /// What the backend wants once it has read the request: a certificate, or a renegotiation for its own sake.
@@ -456,7 +486,10 @@ impl Attempt<'_> {
         match self.backend.renegotiation {
             None | Some(Renegotiation::InResponse) => Ok(()),
             // A client that is renegotiating takes no notice of further requests for it (RFC 5246 7.4.1.1).
-            Some(Renegotiation::AfterRequest | Renegotiation::Storm) => self.renegotiate(),
+            Some(Renegotiation::AfterRequest | Renegotiation::Storm) => {
+                self.renegotiate()?;
+                self.second_certificate()
+            }
             Some(Renegotiation::Repeatedly) => {
                 (0..Renegotiation::REPETITIONS).try_for_each(|_| self.renegotiate())
             }
@@ -532,6 +565,8 @@ impl Attempt<'_> {
             handshake: None,
             tls_version: self.version,
             server_name: Some(self.upstream.send_server_name && !self.backend.certificate().is_for_address()),
+            name_decides: self.backend.server_name == Some(ServerNamePolicy::WrongCertificateWithout)
+                && self.upstream.verify_name,
             sni: Vec::new(),
             client_certificate: Some(self.shown),
             renegotiations: Some(self.renegotiations),

@@ -59,6 +59,9 @@ pub struct BackendProfile {
     /// Whether it renegotiates for no other reason; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renegotiation: Option<Renegotiation>,
+    /// The certificate that it shows when it renegotiates; the first one again if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renegotiates_as: Option<ServerCertificate>,
     /// What it makes of a client that begins a renegotiation; refuses it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_renegotiation: Option<ClientRenegotiation>,

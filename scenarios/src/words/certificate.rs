@@ -117,10 +117,12 @@ certificates! {
         NoCommonName = "no-common-name", "RFC 9525 2";
         /// The subject is empty, and the alternative names are critical, as they then must be.
         NoSubject = "no-subject", "RFC 5280 4.1.2.6";
-        /// The leaf certificate is for IP addresses only.
+        /// The leaf certificate is for IP addresses only, and has no common name.
         ///
         /// The addresses among the names that were asked for, or else `127.0.0.1` and `::1`.
         IpSan = "ip-san", "RFC 5280 4.2.1.6", for_address: true;
+        /// The leaf certificate is for host names and for the address, by which it is called.
+        IpSanWithDns = "ip-san-with-dns", "RFC 5280 4.2.1.6", for_address: true;
         /// The leaf certificate is for every name one label below the host.
         ///
         /// `*.HOST`.
@@ -143,6 +145,8 @@ certificates! {
         CrossSignedOneExpired = "cross-signed-one-expired", "RFC 5280 3.2";
         /// The intermediate may issue for some names only, and these are the names.
         NameConstraintsKept = "name-constraints-kept", "RFC 5280 4.2.1.10", listed: false;
+        /// There are two intermediates between the leaf and the root.
+        TwoIntermediates = "two-intermediates", "RFC 5280 6.1", listed: false;
         /// The chain is ten certificates long.
         Chain10Deep = "chain-10-deep", "RFC 5280 6.1", listed: false;
         /// The chain is fifty certificates long.
@@ -180,6 +184,9 @@ certificates! {
             name_flaw: Some(Cause::ServerCertNameMismatch), no_choice: true;
         /// The leaf certificate has its name in the common name only.
         CnOnly = "cn-only", "RFC 9525 2";
+        /// The leaf certificate has the right name in the common name, and another one where names belong.
+        CnRightSanWrong = "cn-right-san-wrong", "RFC 9525 6.3",
+            name_flaw: Some(Cause::ServerCertNameMismatch);
         /// The leaf certificate has a wildcard, and the host is two labels below it.
         ///
         /// `*.HOST` is not for `a.b.HOST`.
@@ -413,6 +420,10 @@ certificates! {
         /// The intermediate that issued the client certificate is on the revocation list of its own issuer.
         RevokedIntermediate = "revoked-intermediate", "RFC 5280 6.1.3 (a)(3)",
             flaw: Some(Cause::ClientCertRevoked);
+        /// The client does not have the key of the certificate.
+        ///
+        /// The key has the leaf's public half and the private half of another: a TLS library loads it, and signs in vain.
+        MismatchedKey = "mismatched-key", "RFC 8446 4.4.3", flaw: Some(Cause::ClientCertUnproven);
         /// The client certificate has an RSA-1024 key, which is too weak.
         Weak = "weak", "RFC 9325 4.5", flaw: Some(Cause::ClientCertWeak);
     }

@@ -70,6 +70,10 @@ causes! {
     ServerCertMalformed = "server-cert-malformed" Gateway Handshake later [],
     /// A client certificate was required and none came.
     ClientCertMissing = "client-cert-missing" Backend Any early [CertificateRequired HandshakeFailure],
+    /// The client keeps its certificate back: the server names none of the authorities above it.
+    ClientCertWithheld = "client-cert-withheld" Backend Any early [CertificateRequired HandshakeFailure],
+    /// The client does not have the key of its certificate.
+    ClientCertUnproven = "client-cert-unproven" Backend Any early [DecryptError],
     /// The client's chain does not end in a trusted root.
     ClientCertUntrusted = "client-cert-untrusted" Backend Any early [UnknownCa],
     /// The client's certificate has expired.
@@ -82,6 +86,8 @@ causes! {
     ClientCertWeak = "client-cert-weak" Backend Any early [BadCertificate],
     /// The client's certificate was revoked.
     ClientCertRevoked = "client-cert-revoked" Backend Any early [CertificateRevoked],
+    /// The server shows another certificate when it renegotiates, and its client takes none but the first.
+    ServerCertChanged = "server-cert-changed" Gateway Request later [],
     /// A peer would not renegotiate (TLS 1.2 and before).
     RenegotiationRefused = "renegotiation-refused" Gateway Request later [],
     /// A server does not indicate secure renegotiation (RFC 5746), and its client insists on it.
@@ -96,6 +102,8 @@ causes! {
     SniMissing = "sni-missing" Backend Handshake early [UnrecognizedName],
     /// The server does not know the name it was asked for.
     SniUnknown = "sni-unknown" Backend Handshake early [UnrecognizedName],
+    /// The gateway takes no server for one that can be called, and calls none.
+    NoServerAvailable = "no-server-available" Gateway Connect early [],
     /// The port is closed.
     ConnectionRefused = "connection-refused" Network Connect early [],
     /// A peer went silent.
@@ -152,6 +160,8 @@ impl Cause {
         matches!(
             self,
             Self::ClientCertMissing
+                | Self::ClientCertWithheld
+                | Self::ClientCertUnproven
                 | Self::ClientCertUntrusted
                 | Self::ClientCertExpired
                 | Self::ClientCertNotYetValid
@@ -159,6 +169,15 @@ impl Cause {
                 | Self::ClientCertWeak
                 | Self::ClientCertRevoked
         )
+    }
+
+    /// The cause as its witnesses have it: a server cannot know of a certificate that its client keeps back.
+    #[must_use]
+    pub const fn as_seen(self) -> Self {
+        match self {
+            Self::ClientCertWithheld => Self::ClientCertMissing,
+            other => other,
+        }
     }
 
     /// Whether the two sides have nothing in common that the handshake needs.
@@ -215,8 +234,8 @@ alerts! {
     RecordOverflow = "record_overflow" 22 [] [],
     /// RFC 5246.
     DecompressionFailure = "decompression_failure_RESERVED" 30 [] [],
-    /// RFC 8446 section 6.
-    HandshakeFailure = "handshake_failure" 40 [NoCommonCipher NoCommonGroup NoCommonSignature] [],
+    /// RFC 8446 section 6. OpenSSL says it to a server whose Diffie-Hellman parameters are too short, or that does not know RFC 5746.
+    HandshakeFailure = "handshake_failure" 40 [NoCommonCipher NoCommonGroup NoCommonSignature] [NoCommonGroup RenegotiationInsecure],
     /// SSL 3.0.
     NoCertificate = "no_certificate_RESERVED" 41 [ClientCertMissing] [],
     /// RFC 8446 section 6. OpenSSL says it to one that is not valid yet (`ssl_x509err2alert`), Go and `BoringSSL` to almost everything.
@@ -238,7 +257,7 @@ alerts! {
     /// RFC 8446 section 6. Some message of the handshake was none, or the certificate in it was not.
     DecodeError = "decode_error" 50 [] [NotTls ServerCertMalformed],
     /// RFC 8446 section 6. A signature that the key of the certificate did not make (RFC 8446 4.4.3).
-    DecryptError = "decrypt_error" 51 [] [ServerCertMalformed],
+    DecryptError = "decrypt_error" 51 [ClientCertUnproven] [ServerCertMalformed],
     /// RFC 2246.
     ExportRestriction = "export_restriction_RESERVED" 60 [] [],
     /// RFC 8446 section 6.

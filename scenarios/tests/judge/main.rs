@@ -239,6 +239,13 @@ fn must_reach() -> Expectation {
     })
 }
 
+/// As [`must_reach`], with this client certificate.
+fn shows(certificate: ClientCertificate) -> Expectation {
+    let mut expected = must_reach();
+    expected.backend.client_certificate = Some(Some(certificate));
+    expected
+}
+
 /// As [`must_reach`], after a call of another tenant's.
 fn must_share_nothing() -> Expectation {
     let mut expected = must_reach();
@@ -262,8 +269,13 @@ fn must_share_nothing() -> Expectation {
 #[case(must_refuse(Cause::ServerCertExpired), evidence(gateway_answers(502), vec![], &[Cause::ServerCertExpired]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: Some("other.test".to_owned()), ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { tls_version: Some(TlsVersion::Tls12), ..served() }], &[]), VerdictKind::WrongCause)]
-#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { client_certificate: Some(ClientCertificate::Good), ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { client_certificate: Some(ClientCertificate::Good), ..served() }], &[]), VerdictKind::FailOpen)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::WrongCause)]
+// Without the name it was shown a certificate for another one, and took it.
+#[case(Expectation { backend: BackendSight { name_decides: true, ..must_reach().backend }, ..must_reach() }, evidence(answered(200, Responder::Backend), vec![BackendSaw { sni: None, ..served() }], &[]), VerdictKind::FailOpen)]
+// Somebody else's certificate, and none at all.
+#[case(shows(ClientCertificate::AnotherTenant), evidence(answered(200, Responder::Backend), vec![BackendSaw { client_certificate: Some(ClientCertificate::Good), ..served() }], &[]), VerdictKind::FailOpen)]
+#[case(shows(ClientCertificate::AnotherTenant), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
 #[case(must_reach(), evidence(answered(200, Responder::Backend), vec![BackendSaw { renegotiations: 1, ..served() }], &[]), VerdictKind::WrongCause)]
 #[case(Expectation { backend: BackendSight { alpn: Some(Some("h2".to_owned())), ..must_reach().backend }, ..must_reach() }, evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
 // One try too many, and one too few.
@@ -272,8 +284,8 @@ fn must_share_nothing() -> Expectation {
 #[case(tried(1, must_refuse(Cause::ServerCertExpired)), evidence(gateway_answers(502), vec![left(), left()], &[Cause::ServerCertExpired]), VerdictKind::WrongCause)]
 #[case(tried(2, must_refuse(Cause::ServerCertExpired)), evidence(gateway_answers(502), vec![left(), left()], &[Cause::ServerCertExpired]), VerdictKind::Pass)]
 #[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::Pass)]
-#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { requests: 2, ..served() }], &[]), VerdictKind::WrongCause)]
-#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { resumed: true, ..served() }], &[]), VerdictKind::WrongCause)]
+#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { requests: 2, ..served() }], &[]), VerdictKind::FailOpen)]
+#[case(must_share_nothing(), evidence(answered(200, Responder::Backend), vec![BackendSaw { resumed: true, ..served() }], &[]), VerdictKind::FailOpen)]
 #[case(Expectation { client_resumed: Some(true), ..must_reach() }, evidence(ClientSaw { resumed: true, ..answered(200, Responder::Backend) }, vec![served()], &[]), VerdictKind::Pass)]
 #[case(Expectation { client_resumed: Some(true), ..must_reach() }, evidence(answered(200, Responder::Backend), vec![served()], &[]), VerdictKind::WrongCause)]
 #[case(Expectation { client_resumed: Some(false), ..must_reach() }, evidence(ClientSaw { resumed: true, ..answered(200, Responder::Backend) }, vec![served()], &[]), VerdictKind::WrongCause)]

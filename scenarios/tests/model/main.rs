@@ -333,9 +333,14 @@ fn suites_of_a_version_that_is_not_offered_do_not_help_an_older_one() {
 }
 
 #[rstest]
-#[case("wrong-client-cert", "client-cert-required", Some(Cause::ClientCertMissing), None)]
+#[case("wrong-client-cert", "client-cert-required", Some(Cause::ClientCertWithheld), None)]
 #[case("wrong-client-cert", "client-cert-optional", None, None)]
-#[case("wrong-client-cert", "renegotiation-required", Some(Cause::ClientCertMissing), None)]
+#[case("wrong-client-cert", "renegotiation-required", Some(Cause::ClientCertWithheld), None)]
+#[case("no-client-cert", "authority-hints-wrong", Some(Cause::ClientCertMissing), None)]
+#[case("strict", "authority-hints-wrong", Some(Cause::ClientCertWithheld), None)]
+#[case("strict", "authority-hints-huge", None, Some(ClientCertificate::Good))]
+#[case("strict", "authority-hints-empty", None, Some(ClientCertificate::Good))]
+#[case("wrong-client-cert", "authority-hints-empty", Some(Cause::ClientCertUntrusted), None)]
 #[case("expired-client-cert", "client-cert-optional", Some(Cause::ClientCertExpired), None)]
 #[case("strict", "client-cert-required", None, Some(ClientCertificate::Good))]
 fn a_certificate_whose_issuer_is_not_listed_may_be_withheld(
@@ -347,9 +352,65 @@ fn a_certificate_whose_issuer_is_not_listed_may_be_withheld(
     let withholding = Claims { withholds_unlisted_certificates: Some(true), ..claims() };
     let expected = model::expect(&scenario("default", "default", upstream, backend), &withholding).unwrap();
     assert_eq!(expected.cause, cause);
+    // A backend cannot know of a certificate that was kept back.
+    let seen = (cause == Some(Cause::ClientCertWithheld)).then_some(Cause::ClientCertMissing);
+    assert_eq!(expected.or_cause, seen);
     if cause.is_none() {
         assert_eq!(expected.backend.client_certificate, Some(shown));
     }
+}
+
+/// A handshake is a handshake, and what the first one proved says nothing of the second.
+#[rstest]
+#[case("renegotiates-as-itself", "strict", false, None)]
+#[case("renegotiates-as-untrusted", "strict", false, Some(Cause::ServerCertUntrusted))]
+#[case("renegotiates-as-expired", "strict", false, Some(Cause::ServerCertExpired))]
+#[case("renegotiates-as-other-name", "strict", false, Some(Cause::ServerCertNameMismatch))]
+#[case("renegotiates-as-other-name", "chain-alone", false, None)]
+#[case("renegotiates-as-expired", "no-verify", false, None)]
+#[case("renegotiates-as-itself", "strict", true, None)]
+#[case("renegotiates-as-expired", "no-verify", true, Some(Cause::ServerCertChanged))]
+fn a_certificate_that_comes_by_renegotiation_is_verified_too(
+    #[case] backend: &str,
+    #[case] upstream: &str,
+    #[case] keeps_server_identity: bool,
+    #[case] cause: Option<Cause>,
+) {
+    let claims = Claims { keeps_server_identity, ..claims() };
+    let expected = model::expect(&scenario("default", "default", upstream, backend), &claims).unwrap();
+    assert_eq!(expected.cause, cause);
+    let refused = cause.map(|_| (Party::Gateway, Phase::Request));
+    assert_eq!(expected.by.zip(expected.phase), refused);
+    assert_eq!(expected.backend.connection, Some(Connection::Request));
+}
+
+/// A signature that is not the key's ends the handshake, whatever the listener makes of certificates.
+#[rstest]
+fn a_client_without_the_key_of_its_certificate_is_refused(
+    #[values("client-cert-required", "client-cert-optional", "client-cert-unrevoked")] listener: &str,
+    #[values("client-cert-without-key", "client-cert-without-key-tls12")] client: &str,
+    #[values(None, Some(400))] client_certificate_status: Option<u16>,
+) {
+    let listener_claims = ListenerClaims { client_certificate_status, ..claims().listener };
+    let claims = Claims { listener: listener_claims, ..claims() };
+    let expected = model::expect(&scenario(client, listener, "strict", "plain-good"), &claims).unwrap();
+    assert_eq!(expected.cause, Some(Cause::ClientCertUnproven));
+    assert_eq!((expected.phase, expected.alerts), (Some(Phase::Handshake), vec![Alert::DecryptError]));
+}
+
+/// What weak means, depends on how far down a gateway is told to go.
+#[rstest]
+#[case("strict", true, Some(Cause::NoCommonGroup))]
+#[case("legacy", true, None)]
+#[case("legacy", false, Some(Cause::NoCommonGroup))]
+fn a_gateway_that_goes_down_to_old_versions_may_mind_nothing_weak(
+    #[case] upstream: &str,
+    #[case] legacy_is_lenient: bool,
+    #[case] cause: Option<Cause>,
+) {
+    let claims = Claims { accepts_weak_dh: Some(false), legacy_is_lenient, ..claims() };
+    let expected = model::expect(&scenario("default", "default", upstream, "dhe-only-1024"), &claims).unwrap();
+    assert_eq!(expected.cause, cause);
 }
 
 #[rstest]

@@ -7,14 +7,15 @@ use super::{
 use crate::{
     claims::{Unclaimed, Verifies},
     evidence::Handling,
+    expectation::Connection,
     profile::ServerNamePolicy,
-    words::{Cause, Party, ServerCertificate},
+    words::{Cause, Party, Phase, ServerCertificate},
 };
 
 impl Attempt<'_> {
     /// The gateway looks at the backend's certificate.
     pub(super) fn server_certificate(&mut self) -> Result<(), Halt> {
-        let cause = match self.verify() {
+        let cause = match self.verify(self.shown_certificate()) {
             Ok(()) => return Ok(()),
             Err(flaw) => flaw.stop()?,
         };
@@ -33,9 +34,23 @@ impl Attempt<'_> {
         Err(Halt::at(Stop { or_cause, handshake, exact, ..self.refused_by(Party::Gateway, cause) }))
     }
 
-    /// Stops at what this gateway holds against the backend's certificate.
-    fn verify(&self) -> Result<(), Halt<Cause>> {
-        let certificate = self.shown_certificate();
+    /// The gateway looks at the certificate that the backend shows when it renegotiates: a handshake is a handshake, and what
+    /// the first one proved says nothing of the second (RFC 5246 7.4.2).
+    pub(super) fn second_certificate(&mut self) -> Result<(), Halt> {
+        let Some(certificate) = self.backend.renegotiates_as else { return Ok(()) };
+        self.steps.say(format!("the backend renegotiates with another certificate: {certificate}"));
+        let is_another = self.claims.keeps_server_identity && certificate != self.shown_certificate();
+        let cause = match self.verify(certificate) {
+            _ if is_another => Cause::ServerCertChanged,
+            Ok(()) => return Ok(()),
+            Err(flaw) => flaw.stop()?,
+        };
+        self.steps.say(format!("the gateway refuses that certificate: {cause}"));
+        Err(Halt::at(self.stop(Party::Gateway, Phase::Request, cause, Connection::Request)))
+    }
+
+    /// Stops at what this gateway holds against a certificate.
+    fn verify(&self, certificate: ServerCertificate) -> Result<(), Halt<Cause>> {
         let (chain, name) = (self.upstream.verify_chain, self.upstream.verify_name);
         let flaw = if let Some(claim) = self.claims.of_certificate(certificate, chain, name) {
             claim.refused
@@ -43,7 +58,7 @@ impl Attempt<'_> {
             let flaw =
                 certificate.chain_flaw().filter(|_| chain).or(self.name_flaw(certificate).filter(|_| name));
             let is_weak = flaw.is_none() && certificate.is_weak() && chain;
-            if is_weak && !*self.claims.accepts_weak_certificates()? {
+            if is_weak && !self.is_lenient() && !*self.claims.accepts_weak_certificates()? {
                 return Err(Halt::at(Cause::ServerCertWeak));
             }
             flaw
@@ -57,7 +72,7 @@ impl Attempt<'_> {
 
     /// Whether what the gateway holds against this backend's certificate ends the handshake, or comes after it.
     pub(super) fn verifies_in_handshake(&self) -> Result<bool, Unclaimed> {
-        Ok(match (*self.claims.verifies()?, self.verify()) {
+        Ok(match (*self.claims.verifies()?, self.verify(self.shown_certificate())) {
             (Verifies::InHandshake, _) | (Verifies::NameAfterHandshake, Ok(())) => true,
             (Verifies::AfterHandshake, _) => false,
             (Verifies::NameAfterHandshake, Err(flaw)) => flaw.stop()? != Cause::ServerCertNameMismatch,
