@@ -41,7 +41,7 @@ impl Elsewhere {
             filters: filters.iter().map(|filter| (*filter).to_owned()).collect(),
             pki: Some(folder.path().to_owned()),
             port_base: Some(20_000),
-            bind: own_address(test),
+            bind: Some(own_address(test)),
             claims: claims.map(str::to_owned),
             ..RunRequest::new(7, now())
         };
