@@ -25,7 +25,7 @@ use tls_gauntlet_scenarios::VerdictKind;
 use tokio::sync::watch;
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, Fleet},
     gateway::{Gateway, GatewayPlan},
     limits::{Limits, millis},
     record::{GatewayFacts, RunRecord, SCHEMA, ShardFacts, Timing, Tool},
