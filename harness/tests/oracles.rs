@@ -263,7 +263,12 @@ const RENEGOTIATION: &[Line] = &[
     ("renegotiation-without-cert", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
     ("renegotiates-as-itself", LATE_TLS12, &[HELLO_REQUEST, "\"renegotiations\":1", "\n200 1.1 1"], &[]),
     ("renegotiates-as-untrusted", LATE_TLS12, &[HELLO_REQUEST, "(OUT), TLS alert, unknown CA"], &["\n200 "]),
-    ("renegotiates-as-expired", LATE_TLS12, &[HELLO_REQUEST, "(OUT), TLS alert, certificate expired"], &["\n200 "]),
+    (
+        "renegotiates-as-expired",
+        LATE_TLS12,
+        &[HELLO_REQUEST, "(OUT), TLS alert, certificate expired"],
+        &["\n200 "],
+    ),
     // curl looks at the name once.
     ("renegotiates-as-other-name", LATE_TLS12, &[HELLO_REQUEST, "\n200 1.1 1"], &[]),
     ("renegotiation-repeated", LATE_TLS12, &[HELLO_REQUEST, "\"renegotiations\":3", "\n200 1.1 1"], &[]),

@@ -161,9 +161,8 @@ fn mixed_up(sight: &BackendSight, seen: &BackendSaw) -> Option<String> {
         );
     }
     let (wanted, shown) = (sight.client_certificate?, seen.client_certificate?);
-    (wanted != Some(shown)).then(|| {
-        format!("the backend saw the client certificate {shown}; expected {}", or_none(wanted))
-    })
+    (wanted != Some(shown))
+        .then(|| format!("the backend saw the client certificate {shown}; expected {}", or_none(wanted)))
 }
 
 fn sight_mismatch(expected: &Expectation, seen: &BackendSaw) -> Option<String> {

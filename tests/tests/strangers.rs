@@ -68,7 +68,9 @@ fn what_strangers_offer_is_not_held_against_a_gateway(#[values("nginx", "haproxy
         let mut streams = Vec::new();
         while streams.len() < MOST && !until.load(Ordering::Relaxed) {
             for port in &ports {
-                let Ok(mut stream) = TcpStream::connect_timeout(port, Duration::from_secs(5)) else { continue };
+                let Ok(mut stream) = TcpStream::connect_timeout(port, Duration::from_secs(5)) else {
+                    continue;
+                };
                 count.fetch_add(1, Ordering::Relaxed);
                 // The answer waits in the socket.
                 let _ = stream.write_all(&hello());
@@ -88,8 +90,12 @@ fn what_strangers_offer_is_not_held_against_a_gateway(#[values("nginx", "haproxy
     over.store(true, Ordering::Relaxed);
     thread.into_inner().unwrap().unwrap().join().unwrap();
 
-    let wrong: Vec<_> =
-        record.cells.iter().filter(|cell| cell.verdict == VerdictKind::FailOpen).map(|cell| &cell.id).collect();
+    let wrong: Vec<_> = record
+        .cells
+        .iter()
+        .filter(|cell| cell.verdict == VerdictKind::FailOpen)
+        .map(|cell| &cell.id)
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(made.load(Ordering::Relaxed) > 0);
     let told: usize = record.cells.iter().map(|cell| cell.strangers).sum();

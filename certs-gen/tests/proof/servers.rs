@@ -98,7 +98,9 @@ fn a_server_is_refused_for_its_flaw_alone(
             Question { at: asked().at - Duration::hours(18), ..asked() }
         }
         ServerCertificate::NotYetValid => Question { at: asked().at + Duration::days(2), ..asked() },
-        ServerCertificate::WrongName | ServerCertificate::CnRightSanWrong => Question { name: Some(WRONG_NAME), ..asked() },
+        ServerCertificate::WrongName | ServerCertificate::CnRightSanWrong => {
+            Question { name: Some(WRONG_NAME), ..asked() }
+        }
         ServerCertificate::WildcardTooDeep => Question { name: Some("any.orders.test"), ..asked() },
         ServerCertificate::NulInName | ServerCertificate::UriSan => Question { name: None, ..asked() },
         ServerCertificate::SelfSigned => Question { trusted: identity.leaf(), ..asked() },

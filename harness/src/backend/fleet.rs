@@ -31,9 +31,9 @@ use super::{
     shown::Known,
     status::{Status, StatusService},
 };
-use crate::{limits::Limits, wire::recorder::Recorder};
 #[cfg(feature = "matrix")]
 use crate::wire::caller::Callers;
+use crate::{limits::Limits, wire::recorder::Recorder};
 
 /// Where a fleet listens, and under which names.
 #[derive(Debug, Clone)]

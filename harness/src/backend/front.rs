@@ -234,7 +234,12 @@ impl House {
                     alert: Some(Alert::UnrecognizedName),
                     error: Some(nobody.to_string()),
                 };
-                self.ledger.write(Arrival::at(begun), ending.entry(begun), greeting.hello.as_deref(), Vec::new());
+                self.ledger.write(
+                    Arrival::at(begun),
+                    ending.entry(begun),
+                    greeting.hello.as_deref(),
+                    Vec::new(),
+                );
                 // A socket that is closed with bytes unread sends RST, and that could overtake the alert.
                 tokio::select! {
                     _ = timeout(self.options.limits.peer, drain(&mut stream)) => {}

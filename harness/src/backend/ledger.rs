@@ -262,7 +262,12 @@ mod tests {
         let (loud, late) = (Ledger::of_fleet(&shared), Ledger::of_fleet(&shared));
         for ledger in [&loud, &late] {
             for _ in 0..1000 {
-                ledger.write(Arrival::at(Instant::now()), BackendSaw::default(), Some(&[1; 100_000]), Vec::new());
+                ledger.write(
+                    Arrival::at(Instant::now()),
+                    BackendSaw::default(),
+                    Some(&[1; 100_000]),
+                    Vec::new(),
+                );
             }
         }
         assert_eq!(late.written_since(0).len(), 2, "its share");

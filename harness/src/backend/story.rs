@@ -6,8 +6,8 @@ use std::{
 };
 
 use tls_gauntlet_scenarios::{
-    Alert, BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Fault, FaultAction, FaultPhase, Handling,
-    Phase,
+    Alert, BackendSaw, Cause, ClientCertificate, ClientHelloFacts, Ended, Fault, FaultAction, FaultPhase,
+    Handling, Phase,
 };
 
 use super::{

@@ -1,9 +1,6 @@
 //! What is to run: names and globs, each checked before anything is started.
 
-use std::{
-    fs,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use globset::{GlobBuilder, GlobMatcher};
 use tls_gauntlet_scenarios::{Scenario, catalogue};

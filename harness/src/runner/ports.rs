@@ -51,7 +51,9 @@ pub(super) async fn start(
         let bind = name.as_ref().map_or(own, |_| request.bind.unwrap_or(LOCALHOST));
         let options = FleetOptions {
             bind,
-            port_base: request.port_base.map(|base| base.saturating_add(u16::try_from(first).unwrap_or(u16::MAX))),
+            port_base: request
+                .port_base
+                .map(|base| base.saturating_add(u16::try_from(first).unwrap_or(u16::MAX))),
             names: certified(name.as_deref(), bind),
             limits: request.limits,
             recorder: request.recorder.clone(),
@@ -103,7 +105,8 @@ fn own_address() -> IpAddr {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     // Two runs on one machine have different processes, two in one process different numbers.
-    let [_, a, b, c] = process::id().wrapping_mul(0x9E37_79B1).wrapping_add(run.wrapping_mul(0x0001_0101)).to_be_bytes();
+    let [_, a, b, c] =
+        process::id().wrapping_mul(0x9E37_79B1).wrapping_add(run.wrapping_mul(0x0001_0101)).to_be_bytes();
     let within = |byte: u8| 1 + byte % 254;
     let address = IpAddr::V4(Ipv4Addr::new(127, within(a), b, within(c)));
     if TcpListener::bind((address, 0)).is_ok() { address } else { LOCALHOST }

@@ -42,10 +42,12 @@ pub(super) fn of(
             let is_external = column.gateway.kind() == GatewayKind::External;
             let (mut own, mut strangers): (Vec<&Written>, Vec<&Written>) =
                 ledgers[cell.lane].iter().partition(|written| is_external || is_of(written, &call));
-            let must_come = cell.expected.as_ref().is_ok_and(|must| must.backend.connection != Some(Connection::None));
+            let must_come =
+                cell.expected.as_ref().is_ok_and(|must| must.backend.connection != Some(Connection::None));
             if own.is_empty() && must_come {
                 // The gateway's own, taken in so late that nothing says any more whose it was.
-                (own, strangers) = strangers.into_iter().partition(|written| written.arrival.caller == Caller::Unknown);
+                (own, strangers) =
+                    strangers.into_iter().partition(|written| written.arrival.caller == Caller::Unknown);
             }
             let own = own.into_iter().map(|written| written.saw());
             let duration_ms = millis(call.ended.duration_since(call.began));

@@ -169,8 +169,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         // The shell starts another one, whose parent it is; bash opens connections.
         let script = format!("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; read -r end'; true");
-        let mut shell =
-            Command::new("bash").args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut shell = Command::new("bash").args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
         let (stream, peer) = listener.accept().unwrap();
         let (here, local) = (stream.as_raw_fd(), stream.local_addr().unwrap());
         let callers = Callers::of(Meant::Started);

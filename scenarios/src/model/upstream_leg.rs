@@ -11,8 +11,8 @@ use crate::{
     claims::{ClaimName, Claims, Unclaimed},
     expectation::{BackendSight, Connection},
     profile::{
-        ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime, FaultAction,
-        FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
+        ApplicationProtocols, AuthorityHints, BackendProfile, ClientRenegotiation, Demand, DemandTime,
+        FaultAction, FaultPhase, LateFor, Need, Renegotiation, ServerNamePolicy, UpstreamProfile,
     },
     words::{Alert, Cause, CipherSuite, ClientCertificate, Party, Phase, TlsVersion, Versions},
 };

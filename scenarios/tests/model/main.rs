@@ -409,7 +409,8 @@ fn a_gateway_that_goes_down_to_old_versions_may_mind_nothing_weak(
     #[case] cause: Option<Cause>,
 ) {
     let claims = Claims { accepts_weak_dh: Some(false), legacy_is_lenient, ..claims() };
-    let expected = model::expect(&scenario("default", "default", upstream, "dhe-only-1024"), &claims).unwrap();
+    let expected =
+        model::expect(&scenario("default", "default", upstream, "dhe-only-1024"), &claims).unwrap();
     assert_eq!(expected.cause, cause);
 }
 
