@@ -2,18 +2,26 @@
 
 use std::sync::Arc;
 
-use openssl::x509::{X509, X509Crl};
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::verify::X509VerifyFlags;
+use openssl::x509::{X509, X509Crl, X509StoreContext, X509VerifyResult};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa,
     Issuer, KeyIdMethod, KeyUsagePurpose, NameConstraints,
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::Error;
 use crate::key::Key;
-use crate::parts::{OldDigest, Parts};
+use crate::parts::{OldDigest, Parts, reissued};
 use crate::serial::Serials;
 use crate::shape::Lifetime;
+use crate::{Error, Identity};
+
+/// The place of the issuer among the signed fields of a certificate (RFC 5280 4.1) and of a revocation list (5.1).
+const ISSUER: usize = 3;
+const ISSUER_OF_LIST: usize = 2;
 
 /// A root, its issuing intermediate, and a branch: an authority for authorities, from which the odd chains hang.
 ///
@@ -33,7 +41,39 @@ impl Authority {
         let root_name = format!("Gauntlet {title} Root {seed:08x}");
         let plan = LinkPlan { lifetime: root, ..LinkPlan::new(BasicConstraints::Unconstrained) };
         let root = Link::root(&root_name, &plan, serials, now)?;
+        Self::above(root, title, &root_name, seed, now)
+    }
 
+    /// Makes what is below an authority of somebody's.
+    pub(crate) fn adopt(title: &str, seed: u64, now: OffsetDateTime, authority: &Identity) -> Result<Self, Error> {
+        let root = Link::adopted(authority)?;
+        let made = Self::above(root, title, authority.subject(), seed, now)?;
+        made.holds()?;
+        Ok(made)
+    }
+
+    /// Whether a peer that trusts the root takes what it has issued.
+    fn holds(&self) -> Result<(), Error> {
+        let check = || -> Result<Result<(), X509VerifyResult>, ErrorStack> {
+            let mut store = X509StoreBuilder::new()?;
+            store.add_cert(self.root.clone())?;
+            // The root may itself be below another.
+            store.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+            let below = Stack::new()?;
+            let mut context = X509StoreContext::new()?;
+            context.init(&store.build(), self.branch.certificate(), &below, |context| {
+                let holds = context.verify_cert()?;
+                Ok(if holds { Ok(()) } else { Err(context.error()) })
+            })
+        };
+        match check().map_err(Error::openssl("check an authority"))? {
+            Ok(()) => Ok(()),
+            Err(result) => Err(Error::CannotIssue { because: result.error_string().to_owned() }),
+        }
+    }
+
+    fn above(root: Link, title: &str, root_name: &str, seed: u64, now: OffsetDateTime) -> Result<Self, Error> {
+        let serials = Serials::new(seed, now);
         let below = |name, constraints| {
             let name = format!("Gauntlet {title} {name} {seed:08x}");
             Link::below(&root, &name, Key::p256()?, &LinkPlan::new(constraints), serials, now, &[])
@@ -41,7 +81,7 @@ impl Authority {
         Ok(Self {
             intermediate: Arc::new(below("Intermediate", BasicConstraints::Constrained(0))?),
             branch: Arc::new(below("Branch", BasicConstraints::Unconstrained)?),
-            root_crl: empty_crl(&root, &root_name, now)?,
+            root_crl: empty_crl(&root, root_name, now)?,
             root: root.certificate,
         })
     }
@@ -76,6 +116,8 @@ impl Authority {
 pub(crate) struct Link {
     certificate: X509,
     issuer: Issuer<'static, Key>,
+    /// Its subject in DER, where rcgen may not spell it like that.
+    spelled: Option<Vec<u8>>,
 }
 
 /// The fields of a [`Link`], apart from its name and key.
@@ -98,7 +140,7 @@ impl Link {
         let key = Key::p256()?;
         let params = params(name, plan, &key, serials, now, &[]);
         let root = params.self_signed(&key).map_err(encode(name))?;
-        Ok(Self { certificate: parse(root.der())?, issuer: Issuer::new(params, key) })
+        Ok(Self { certificate: parse(root.der())?, issuer: Issuer::new(params, key), spelled: None })
     }
 
     /// Issues an authority below another. `words` tell its serial number from that of others with its name.
@@ -113,13 +155,36 @@ impl Link {
     ) -> Result<Self, Error> {
         let params = params(name, plan, &key, serials, now, words);
         let mut der = params.signed_by(&key, &parent.issuer).map_err(encode(name))?.der().to_vec();
+        if let Some(spelled) = &parent.spelled {
+            der = reissued(&der, ISSUER, spelled, parent.key().private())
+                .map_err(Error::openssl("sign an authority"))?;
+        }
         if let Some(digest) = plan.digest {
             let mut parts = Parts::of(&der);
             let signed = parts.sign_old(parent.key().private(), digest);
             signed.map_err(Error::openssl("sign an authority"))?;
             der = parts.to_der();
         }
-        Ok(Self { certificate: parse(&der)?, issuer: Issuer::new(params, key) })
+        Ok(Self { certificate: parse(&der)?, issuer: Issuer::new(params, key), spelled: None })
+    }
+
+    /// An authority of somebody's, with its key.
+    fn adopted(authority: &Identity) -> Result<Self, Error> {
+        let refuse = |because: &str| Error::CannotIssue { because: because.to_owned() };
+        let certificate = authority.leaf().clone();
+        let key = Key::adopted(authority.key()).ok_or_else(|| refuse("its key is neither RSA nor ECDSA"))?;
+        if certificate.pathlen() == Some(0) {
+            return Err(refuse("its path length is 0, so that no intermediate can be below it; give the one above it"));
+        }
+        let read = Error::openssl("read an authority");
+        let spelled = certificate.subject_name().to_der().map_err(read)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = common_name(authority.subject());
+        params.key_usages = key_usages();
+        let identifier = certificate.subject_key_id().map(|id| id.as_slice().to_vec());
+        params.key_identifier_method =
+            KeyIdMethod::PreSpecified(identifier.unwrap_or_else(|| key.identifier()));
+        Ok(Self { certificate, issuer: Issuer::new(params, key), spelled: Some(spelled) })
     }
 
     /// Puts a link together again whose certificate has this common name and key.
@@ -128,12 +193,12 @@ impl Link {
         params.distinguished_name = common_name(name);
         params.key_usages = key_usages();
         params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
-        Self { certificate, issuer: Issuer::new(params, key) }
+        Self { certificate, issuer: Issuer::new(params, key), spelled: None }
     }
 
     /// A leaf that issued itself.
     pub(crate) fn itself(certificate: X509, params: CertificateParams, key: Key) -> Self {
-        Self { certificate, issuer: Issuer::new(params, key) }
+        Self { certificate, issuer: Issuer::new(params, key), spelled: None }
     }
 
     /// Certifies a root as if it were below this authority, until half a day ago.
@@ -163,6 +228,12 @@ impl Link {
 
     pub(crate) fn certificate(&self) -> &X509 {
         &self.certificate
+    }
+
+    /// How what it issues identifies its key.
+    fn identifier(&self) -> Vec<u8> {
+        let own = self.certificate.subject_key_id().map(|id| id.as_slice().to_vec());
+        own.unwrap_or_else(|| self.key().identifier())
     }
 
     pub(crate) fn issuer(&self) -> &Issuer<'static, Key> {
@@ -218,10 +289,15 @@ fn empty_crl(root: &Link, name: &str, now: OffsetDateTime) -> Result<X509Crl, Er
         crl_number: 1.into(),
         issuing_distribution_point: None,
         revoked_certs: Vec::new(),
-        key_identifier_method: KeyIdMethod::PreSpecified(root.key().identifier()),
+        key_identifier_method: KeyIdMethod::PreSpecified(root.identifier()),
     };
     let crl = params.signed_by(&root.issuer).map_err(encode(name))?;
-    X509Crl::from_der(crl.der()).map_err(Error::openssl("read back a new revocation list"))
+    let mut der = crl.der().to_vec();
+    if let Some(spelled) = &root.spelled {
+        der = reissued(&der, ISSUER_OF_LIST, spelled, root.key().private())
+            .map_err(Error::openssl("sign a revocation list"))?;
+    }
+    X509Crl::from_der(&der).map_err(Error::openssl("read back a new revocation list"))
 }
 
 fn encode(subject: &str) -> impl FnOnce(rcgen::Error) -> Error {

@@ -37,6 +37,13 @@ pub enum Error {
     #[error("no certificate can be dated from {0}")]
     Clock(OffsetDateTime),
 
+    /// An authority that cannot issue what is needed.
+    #[error("it cannot issue certificates: {because}")]
+    CannotIssue {
+        /// Why.
+        because: String,
+    },
+
     /// OpenSSL failed.
     #[error("cannot {doing}")]
     OpenSsl {

@@ -91,6 +91,14 @@ impl Key {
         if is_p256 { Self::from_p256(key).ok() } else { None }
     }
 
+    /// Takes an authority's key that was read from a file: RSA or ECDSA, which sign with SHA-256.
+    pub(crate) fn adopted(private: &PKey<Private>) -> Option<Self> {
+        match private.rsa() {
+            Ok(key) => Self::from_rsa(key).ok(),
+            Err(_) => private.ec_key().is_ok().then(|| Self::special(private.clone()).ok()).flatten(),
+        }
+    }
+
     pub(crate) fn private(&self) -> &PKey<Private> {
         &self.private
     }

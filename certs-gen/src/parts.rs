@@ -20,6 +20,42 @@ pub(crate) struct Parts {
     signature: Vec<u8>,
 }
 
+/// A certificate or a revocation list with another issuer, signed anew: `field` is the place of the issuer in what is signed.
+///
+/// rcgen holds each attribute of a name once, and an authority may have several (`DC=example, DC=com`).
+pub(crate) fn reissued(
+    der: &[u8],
+    field: usize,
+    issuer: &[u8],
+    key: &PKeyRef<Private>,
+) -> Result<Vec<u8>, ErrorStack> {
+    let (mut fields, algorithm) = parse_der(der, |reader| {
+        reader.read_sequence(|whole| {
+            let mut fields = Vec::new();
+            whole.next().read_sequence_of(|part| {
+                fields.push(part.read_der()?);
+                Ok(())
+            })?;
+            let algorithm = whole.next().read_der()?;
+            let _old = whole.next().read_bitvec_bytes()?;
+            Ok((fields, algorithm))
+        })
+    })
+    .expect("rcgen encodes what is signed, the algorithm and the signature");
+    fields[field] = issuer.to_vec();
+    let signed = construct_der(|writer| {
+        writer.write_sequence(|parts| fields.iter().for_each(|part| parts.next().write_der(part)));
+    });
+    let signature = Signer::new(MessageDigest::sha256(), key)?.sign_oneshot_to_vec(&signed)?;
+    Ok(construct_der(|writer| {
+        writer.write_sequence(|whole| {
+            whole.next().write_der(&signed);
+            whole.next().write_der(&algorithm);
+            whole.next().write_bitvec_bytes(&signature, signature.len() * 8);
+        });
+    }))
+}
+
 /// The digests that no certificate should be signed with any more. RSA signs them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OldDigest {

@@ -64,6 +64,32 @@ impl Pki {
         Self::of(seed, now, |(title, root)| Authority::new(title, seed, now, root))
     }
 
+    /// Makes new authorities, those of servers and clients below these of somebody's where there are any: what trusts them
+    /// takes the sound certificates, and no others.
+    ///
+    /// Fails if one of them cannot issue: it is no authority, has ended, or has a path length of 0.
+    pub fn below(
+        server: Option<&Identity>,
+        client: Option<&Identity>,
+        seed: u64,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let now = usable(now)?;
+        Self::of(seed, now, |(title, root)| {
+            let above = if title == SERVER.0 {
+                server
+            } else if title == CLIENT.0 {
+                client
+            } else {
+                None
+            };
+            match above {
+                Some(above) => Authority::adopt(title, seed, now, above),
+                None => Authority::new(title, seed, now, root),
+            }
+        })
+    }
+
     /// Opens the authorities that [`save`](Self::save) left in `dir`; leaves are issued anew.
     ///
     /// Fails, naming the file, if one is missing, does not fit the others, or is not valid at `now`.

@@ -24,19 +24,22 @@
 //! ```
 
 mod caller;
+mod calls;
 mod leg;
+mod listener;
 mod log;
 mod telling;
 mod verdicts;
 
-use std::{io, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, io, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339};
 use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::posture::{Pass, asked};
 
 pub use caller::CallSettings;
+pub use log::LogSource;
 use leg::Leg;
 
 use crate::{
@@ -53,6 +56,10 @@ pub struct AuditLimits {
     pub first_call: Duration,
     /// Until a sound call comes through again after a behaviour: checks and circuit breakers take their time.
     pub recover: Duration,
+    /// All behaviours of one leg; what is left then is not met any more.
+    pub leg: Duration,
+    /// Without an answer or a connection after every connection of a call was given up: the gateway tries again later.
+    pub patience: Duration,
     /// One call.
     pub call: Duration,
     /// Between two looks at whether a sound call comes through.
@@ -67,7 +74,9 @@ impl Default for AuditLimits {
     fn default() -> Self {
         Self {
             first_call: Duration::from_secs(300),
-            recover: Duration::from_secs(20),
+            recover: Duration::from_secs(60),
+            leg: Duration::from_secs(300),
+            patience: Duration::from_millis(150),
             call: Duration::from_secs(20),
             look: Duration::from_millis(100),
             settle: Duration::from_millis(300),
@@ -89,6 +98,15 @@ pub struct BackendName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a host and a port; write it as in orders.internal:8443")]
 pub struct NotABackend(String);
+
+impl fmt::Display for BackendName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Name::Ip(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port),
+            name => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
 
 impl FromStr for BackendName {
     type Err = NotABackend;
@@ -118,7 +136,7 @@ pub struct LegRequest {
     /// The authorities of its certificates.
     pub pki: Arc<Pki>,
     /// The gateway's log.
-    pub log: Option<PathBuf>,
+    pub log: Option<LogSource>,
     /// Lets the gateway forget that it holds the backend to be down; it is waited for, if absent.
     pub revive: Option<Revive>,
 }
@@ -127,10 +145,23 @@ pub struct LegRequest {
 #[derive(Clone)]
 pub struct Revive(pub Arc<dyn Fn() + Send + Sync>);
 
-impl std::fmt::Debug for Revive {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Revive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Revive")
     }
+}
+
+/// A line of the policy that need not be kept for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    /// The rule: `revocation`.
+    pub rule: String,
+    /// The leg, as in `orders.internal:8443`; every one if absent.
+    pub leg: Option<String>,
+    /// Why it is put up with.
+    pub reason: String,
+    /// The last day on which it is.
+    pub until: Date,
 }
 
 /// What is to be audited.
@@ -142,6 +173,12 @@ pub struct AuditRequest {
     pub pass: Pass,
     /// Whose client certificates the stand-ins take.
     pub clients: ClientsTaken,
+    /// Whether the side that clients meet is looked at as well.
+    pub listener: bool,
+    /// The authorities whose client certificates the gateway takes, where they can be had: then flawed ones are tried.
+    pub client_issuer: Option<Arc<Pki>>,
+    /// What is put up with.
+    pub exceptions: Vec<Exception>,
     /// The deadlines.
     pub limits: AuditLimits,
     /// The time of day at the beginning.
@@ -155,7 +192,8 @@ impl AuditRequest {
     #[must_use]
     pub fn quick(legs: Vec<LegRequest>, now: OffsetDateTime) -> Self {
         let (pass, clients, limits) = (Pass::Quick, ClientsTaken::Any, AuditLimits::default());
-        Self { legs, pass, clients, limits, now, seed: 0 }
+        let exceptions = Vec::new();
+        Self { legs, pass, clients, listener: true, client_issuer: None, exceptions, limits, now, seed: 0 }
     }
 }
 
@@ -169,10 +207,10 @@ pub enum AuditError {
     #[error(transparent)]
     Caller(#[from] CannotSetUp),
     /// A log cannot be read.
-    #[error("cannot read the log {}", path.display())]
+    #[error("cannot read {log}")]
     Log {
-        /// Its path.
-        path: PathBuf,
+        /// The log: `the log error.log`, `the output of docker logs -f gw`.
+        log: String,
         /// The cause.
         source: io::Error,
     },
@@ -218,8 +256,7 @@ pub type OnEvent<'a> = dyn Fn(Event) + Send + Sync + 'a;
 #[must_use = "the ports are given back as soon as this is dropped"]
 pub struct Audit {
     legs: Vec<Leg>,
-    hosts: Vec<String>,
-    pass: Pass,
+    exceptions: Vec<Exception>,
     now: OffsetDateTime,
     seed: u64,
 }
@@ -230,16 +267,16 @@ impl Audit {
     /// # Errors
     /// [`AuditError`] if a port cannot be had, or a certificate cannot be made.
     pub async fn hold(request: AuditRequest) -> Result<Self, AuditError> {
-        let AuditRequest { legs, pass, clients, limits, now, seed } = request;
+        let AuditRequest { legs, pass, clients, listener, client_issuer, exceptions, limits, now, seed } = request;
         let limits_of_fleet = Limits { settle: limits.settle, ..Limits::default() };
         let options = FleetOptions { clients, limits: limits_of_fleet, ..FleetOptions::default() };
         let mut held = Vec::with_capacity(legs.len());
-        let mut hosts = Vec::with_capacity(legs.len());
         for leg in legs {
-            hosts.push(leg.backend.name.to_string());
-            held.push(Leg::hold(leg, &options, limits).await?);
+            let behaviours = asked(pass, &leg.backend.name.to_string());
+            let front = listener.then(|| (leg.call.clone(), client_issuer.clone()));
+            held.push(Leg::hold(leg, (behaviours, front), &options, limits).await?);
         }
-        Ok(Self { legs: held, hosts, pass, now, seed })
+        Ok(Self { legs: held, exceptions, now, seed })
     }
 
     /// Where the stand-ins listen, in the order of the legs.
@@ -254,10 +291,17 @@ impl Audit {
     /// # Errors
     /// [`AuditError`] if one cannot be made.
     pub async fn prepare(&mut self) -> Result<(), AuditError> {
-        for (leg, host) in self.legs.iter_mut().zip(&self.hosts) {
-            leg.prepare(&asked(self.pass, host)).await?;
-        }
+        try_join_all(self.legs.iter_mut().map(Leg::prepare)).await?;
         Ok(())
+    }
+
+    /// Calls like this from now on, for a gateway that is started after the ports of its backends are held: one call for each
+    /// leg, in their order.
+    ///
+    /// # Errors
+    /// [`AuditError::Caller`] if OpenSSL does not take the settings.
+    pub fn call(&mut self, calls: Vec<CallSettings>) -> Result<(), AuditError> {
+        self.legs.iter_mut().zip(calls).try_for_each(|(leg, call)| leg.call_like(call))
     }
 
     /// Waits until a sound call has come through on every leg.
@@ -276,14 +320,13 @@ impl Audit {
     pub async fn run(self, on_event: &OnEvent<'_>) -> Result<RunRecord, AuditError> {
         let began = tokio::time::Instant::now();
         let named: Vec<_> = self.legs.iter().map(|leg| (leg.name.clone(), leg.named.clone())).collect();
-        let legs = self.legs.into_iter().zip(&self.hosts);
-        let running = legs.map(|(leg, host)| leg.audit(asked(self.pass, host), on_event));
+        let running = self.legs.into_iter().map(|leg| leg.audit(on_event));
         let seen = try_join_all(running).await?;
         let mut cells = Vec::new();
         let mut legs = Vec::new();
         let mut gateways = Vec::new();
         for ((name, named), seen) in named.into_iter().zip(seen) {
-            let judged = verdicts::of(&name, &named, seen, self.now);
+            let judged = verdicts::of(&name, &named, seen, &self.exceptions, self.now);
             cells.extend(judged.cells);
             legs.push(judged.leg);
             gateways.push(judged.gateway);

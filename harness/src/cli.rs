@@ -109,7 +109,7 @@ pub fn main() -> ExitCode {
     };
     cli.color.choose();
     let outcome = match cli.command {
-        Command::Audit(arguments) => audit::audit(&arguments),
+        Command::Audit(arguments) => audit::audit(*arguments),
         Command::Run(arguments) => run::run(*arguments),
         Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),

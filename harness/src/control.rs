@@ -13,6 +13,7 @@ mod operations;
 mod prospect;
 mod query;
 mod script;
+mod stand_ins;
 mod stream;
 mod told;
 
@@ -33,6 +34,7 @@ use crate::{
 };
 use chronicle::{Chronicle, Noted};
 use query::Wanted;
+use stand_ins::StandIns;
 
 pub use chronicle::Entry;
 
@@ -99,6 +101,7 @@ struct State {
     secret: Option<String>,
     token: Option<String>,
     files: Files,
+    stand_ins: StandIns,
 }
 
 impl Control {
@@ -113,7 +116,16 @@ impl Control {
         let address = listener.local_addr()?;
         let (names, chronicle) = (fleet.names().to_vec(), Chronicle::begin(now));
         let state =
-            Arc::new(State { fleet: RwLock::new(fleet), front, chronicle, names, secret, token, files });
+            Arc::new(State {
+                fleet: RwLock::new(fleet),
+                front,
+                chronicle,
+                names,
+                secret,
+                token,
+                files,
+                stand_ins: StandIns::default(),
+            });
         let mut server = JoinSet::new();
         server.spawn(http::serve(listener, operations::router(Arc::clone(&state)), Limits::default().peer));
         Ok(Self { address, state, _server: server })

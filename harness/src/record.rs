@@ -2,6 +2,7 @@
 
 mod baseline;
 mod compare;
+mod legs;
 mod merge;
 mod shard;
 
@@ -9,12 +10,13 @@ use std::collections::BTreeMap;
 
 pub use baseline::{BASELINE_SCHEMA, Baseline, Since};
 pub use compare::{Change, ChangeKind, Stand, compare};
+pub use legs::{LegChange, compare_legs};
 pub use merge::{MergeError, Named, merge};
 use serde::{Deserialize, Serialize};
 pub use shard::{ShardFacts, split_digest};
 use tls_gauntlet_scenarios::{
     BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind,
-    policy::Finding, posture::Posture,
+    policy::Finding, posture::{Line, Posture},
 };
 
 /// The number of the schema; it changes when a field is renamed or removed.
@@ -82,6 +84,9 @@ pub struct LegRecord {
     pub findings: Vec<Finding>,
     /// How it behaves.
     pub posture: Posture,
+    /// What its clients meet, one line a topic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listener: Vec<Line>,
     /// Why it was not audited; absent where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_audited: Option<String>,
@@ -100,6 +105,7 @@ impl LegRecord {
             server: None,
             findings: Vec::new(),
             posture: Posture::default(),
+            listener: Vec::new(),
             not_audited: Some(because),
         }
     }
@@ -335,7 +341,8 @@ impl RunRecord {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let any = |wanted: fn(VerdictKind) -> bool| self.cells.iter().any(|cell| wanted(cell.verdict));
-        let is_short = || any(VerdictKind::is_failure) || !self.hollow().is_empty();
+        let finds = || self.legs.iter().flat_map(|leg| &leg.findings).any(Finding::fails);
+        let is_short = || any(VerdictKind::is_failure) || finds() || !self.hollow().is_empty();
         let fell_short = self.baseline.as_ref().map_or_else(is_short, Since::broke);
         if self.partial.is_some() {
             3

@@ -525,3 +525,34 @@ async fn an_entry_has_its_time() {
     let begun = served.begun.replace_millisecond(0).unwrap();
     assert!(time >= begun && time - begun < time::Duration::minutes(10), "{time}");
 }
+
+#[tokio::test]
+async fn a_stand_in_plays_one_backend_after_another() {
+    let served = Served::start(&["plain-good"]).await;
+    let part = |backend: &str| json!({ "backend": backend, "name": "orders.test" }).to_string();
+    let said = served.ask("POST", "/stand-ins/0", &part("plain-good")).await;
+    assert_eq!(said.status, StatusCode::CREATED);
+    let made: Value = serde_json::from_slice(&said.body).unwrap();
+    let path = format!("/stand-ins/{}", made["port"]);
+    let address = made["address"].as_str().unwrap().parse().unwrap();
+    assert_eq!(served.call_at("orders.test", address, "n-0000000000000001").await, Some(200));
+    assert_eq!(served.ask("POST", &path, &part("expired-leaf")).await.status, StatusCode::OK);
+    assert_eq!(served.call_at("orders.test", address, "n-0000000000000002").await, None);
+    let shown = async || {
+        let shown = served.get(&path).await;
+        (shown["connections"].as_array().unwrap().len() == 2).then_some(shown)
+    };
+    let shown = tls_gauntlet::wait::until(DEADLINE, "two connections", shown).await.unwrap();
+    assert_eq!((&shown["plays"], &shown["name"]), (&json!("expired-leaf"), &json!("orders.test")));
+    assert_eq!(shown["connections"][1]["alert_received"], "certificate_expired");
+    assert_eq!(served.get("/stand-ins").await.as_array().unwrap().len(), 1);
+
+    let other = json!({ "backend": "plain-good", "name": "other.test" }).to_string();
+    let refused = served.ask("POST", &path, &other).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(String::from_utf8(refused.body).unwrap().contains("is held for orders.test, not for other.test"));
+    assert_eq!(served.ask("POST", &path, "{}").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(served.ask("POST", &path, &part("no-such")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(served.ask("DELETE", &path, "").await.status, StatusCode::OK);
+    assert_eq!(served.ask("GET", &path, "").await.status, StatusCode::NOT_FOUND);
+}

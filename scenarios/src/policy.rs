@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub use remedies::remedy;
 
 use crate::{
-    posture::{Came, Tried},
+    posture::{Came, LegFacts, ShownCertificate, Tried},
     words::closed_list,
 };
 
@@ -84,7 +84,14 @@ pub const SOUND: &[Rule] = &[
         Level::Must,
         "RFC 9525 6",
         "takes the certificate of another server: the name in it is not compared",
-        &["wrong-name", "nul-in-name"],
+        &["wrong-name"],
+    ),
+    refuse(
+        "name-to-its-end",
+        Level::Should,
+        "RFC 5280 4.2.1.6",
+        "reads the name in a certificate up to a NUL character only: one for orders.example\\0.attacker.example is taken",
+        &["nul-in-name"],
     ),
     refuse(
         "dates",
@@ -134,13 +141,6 @@ pub const SOUND: &[Rule] = &[
         "RFC 9325 4.5",
         "takes certificates with short keys or old signatures",
         &["rsa-1024", "sha1-signed-leaf", "sha1-signed-intermediate", "md5-signed-leaf"],
-    ),
-    refuse(
-        "common-name",
-        Level::Should,
-        "RFC 9525 2",
-        "takes a name out of the subject where the certificate has no subjectAltName",
-        &["cn-only"],
     ),
     refuse(
         "revocation",
@@ -230,27 +230,85 @@ impl Finding {
     }
 }
 
+/// The rules about the side that clients meet; what is seen of it is no backend.
+const OF_LISTENERS: &[&str] = &[
+    "listener-broken-suites",
+    "listener-certificate",
+    "listener-clients",
+    "listener-versions",
+    "listener-weak-suites",
+];
+
+/// The names of all rules.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    let of_legs = SOUND.iter().map(|rule| rule.name).chain([CLIENT_CERTIFICATE]);
+    of_legs.chain(OF_LISTENERS.iter().copied())
+}
+
 /// The rule that a backend is a test of.
 #[must_use]
 pub fn rule_of(backend: &str) -> Option<&'static Rule> {
     SOUND.iter().find(|rule| rule.backends.contains(&backend))
 }
 
-/// The lines of the policy that these outcomes break. A behaviour without an outcome breaks none.
+/// The lines of the policy that these outcomes and facts break. A behaviour without an outcome breaks none.
 #[must_use]
-pub fn findings(tried: &[Tried]) -> Vec<Finding> {
+pub fn findings(tried: &[Tried], facts: &LegFacts) -> Vec<Finding> {
     let unverified = verifies_nothing(tried);
-    let without_tls13 = tried.iter().any(|one| one.backend.name == "tls13-only" && one.came == Came::Stopped);
     let rules = SOUND.iter().filter(|rule| !unverified || !FOLLOWS_FROM_NO_CHAIN.contains(&rule.name));
-    let rules = rules.filter(|rule| !without_tls13 || !FOLLOWS_FROM_NO_TLS13.contains(&rule.name));
-    rules.filter_map(|rule| finding(rule, tried, unverified)).collect()
+    let of_outcomes = rules.filter_map(|rule| finding(rule, tried, unverified));
+    of_outcomes.chain(facts.shown.as_ref().and_then(ends)).collect()
+}
+
+/// The days before its end from which on a certificate should have been renewed.
+const RENEWED_BEFORE: i64 = 14;
+
+/// What is wrong with the dates of a certificate that is shown to backends.
+fn ends(shown: &ShownCertificate) -> Option<Finding> {
+    let (level, says) = match shown.days_left {
+        ..0 => (Level::Must, "shows backends a certificate that has ended: a backend that checks it refuses it"),
+        0..RENEWED_BEFORE => (Level::Should, "shows backends a certificate that is about to end"),
+        _ => return None,
+    };
+    Some(Finding {
+        rule: CLIENT_CERTIFICATE.to_owned(),
+        level,
+        says: says.to_owned(),
+        clause: "RFC 5280 6.1.3 (a)(2)".to_owned(),
+        behaviours: Vec::new(),
+        kept: Vec::new(),
+        seen: format!("{} {}", shown.subject, shown.end()),
+        set: remedies::all(CLIENT_CERTIFICATE),
+        stands: None,
+        excepted: None,
+    })
+}
+
+/// The rule about the certificate that the gateway shows.
+const CLIENT_CERTIFICATE: &str = "client-certificate";
+
+/// The rules that one refusal is enough for: a gateway that looks one way need not look the others.
+const ONE_IS_ENOUGH: &[&str] = &["revocation"];
+
+/// Behaviours that say nothing where another one came out like this, because theirs follows from it.
+const FOLLOWS: &[(&str, &str, Came)] = &[
+    ("key-update", "tls13-only", Came::Stopped),
+    ("padded-records", "tls13-only", Came::Stopped),
+    ("nul-in-name", "wrong-name", Came::Through),
+    // Where lists are checked, one is wanted for every authority, and this chain has an authority without.
+    ("reversed-chain", "revoked-by-crl", Came::Stopped),
+    // Where the depth of chains has a limit, this one may be beyond it.
+    ("reversed-chain", "chain-10-deep", Came::Stopped),
+];
+
+fn follows(backend: &str, tried: &[Tried]) -> bool {
+    let came = |name: &str, so: &Came| tried.iter().any(|one| one.backend.name == name && one.came == *so);
+    FOLLOWS.iter().any(|(behaviour, from, so)| *behaviour == backend && came(from, so))
 }
 
 /// The rules that a leg breaks of necessity that checks no chain.
-const FOLLOWS_FROM_NO_CHAIN: &[&str] = &["dates", "usage", "revocation", "weak-certificates"];
-
-/// The rules whose backends speak TLS 1.3 alone.
-const FOLLOWS_FROM_NO_TLS13: &[&str] = &["record-layer"];
+const FOLLOWS_FROM_NO_CHAIN: &[&str] =
+    &["dates", "usage", "revocation", "weak-certificates", "name-to-its-end"];
 
 /// Whether certificates that nobody issued come through.
 fn verifies_nothing(tried: &[Tried]) -> bool {
@@ -259,8 +317,8 @@ fn verifies_nothing(tried: &[Tried]) -> bool {
 }
 
 fn finding(rule: &Rule, tried: &[Tried], unverified: bool) -> Option<Finding> {
-    let of_rule: Vec<&Tried> =
-        tried.iter().filter(|one| rule.backends.contains(&one.backend.name.as_str())).collect();
+    let is_told = |name: &str| rule.backends.contains(&name) && !follows(name, tried);
+    let of_rule: Vec<&Tried> = tried.iter().filter(|one| is_told(&one.backend.name)).collect();
     let wrong = if rule.refuses { Came::Through } else { Came::Stopped };
     let right = if rule.refuses { Came::Stopped } else { Came::Through };
     let names = |came: &Came| -> Vec<String> {
@@ -268,9 +326,7 @@ fn finding(rule: &Rule, tried: &[Tried], unverified: bool) -> Option<Finding> {
         such.map(|one| one.backend.name.clone()).collect()
     };
     let (behaviours, kept) = (names(&wrong), names(&right));
-    // One way of learning of a revocation suffices.
-    let suffices = rule.name == "revocation" && !kept.is_empty();
-    if behaviours.is_empty() || suffices {
+    if behaviours.is_empty() || (ONE_IS_ENOUGH.contains(&rule.name) && !kept.is_empty()) {
         return None;
     }
     let says = match (rule.name, unverified) {
@@ -337,13 +393,13 @@ mod tests {
             let names = rules.flat_map(|rule| rule.backends);
             names.map(|name| Tried::of(catalogue().backend(name).unwrap(), came.clone())).collect()
         };
+        let findings = |tried: &[Tried]| findings(tried, &LegFacts::default());
         assert_eq!(findings(&all(&Came::Stopped)), []);
         let mut one = all(&Came::Stopped);
         one.iter_mut().find(|tried| tried.backend.name == "wrong-name").unwrap().came = Came::Through;
         let found = findings(&one);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].rule.as_str(), found[0].fails()), ("name", true));
-        assert_eq!(found[0].kept, ["nul-in-name"]);
         let rules: Vec<_> = findings(&all(&Came::Through)).into_iter().map(|found| found.rule).collect();
         assert!(rules.contains(&"chain".to_owned()) && !rules.contains(&"dates".to_owned()), "{rules:?}");
         let open = Came::Inconclusive { because: "the gateway stopped dialling".to_owned() };

@@ -71,6 +71,16 @@ pub struct ShownCertificate {
     pub self_signed: bool,
 }
 
+impl ShownCertificate {
+    /// `ends in 12 days`, `has ended 1 day ago`.
+    #[must_use]
+    pub fn end(&self) -> String {
+        let days = self.days_left.unsigned_abs();
+        let days = format!("{days} day{}", if days == 1 { "" } else { "s" });
+        if self.days_left < 0 { format!("has ended {days} ago") } else { format!("ends in {days}") }
+    }
+}
+
 /// What is known of a leg beside the outcomes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LegFacts {
@@ -84,6 +94,8 @@ pub struct LegFacts {
     pub resumes: Option<bool>,
     /// Connections to the sound backend that carried no request: health checks, connections opened ahead.
     pub without_request: usize,
+    /// The longest time after a behaviour until a sound call came through again, in milliseconds.
+    pub pause_ms: u64,
     /// Whether the header with the nonce reached the backend.
     pub nonce_arrives: bool,
 }
@@ -160,9 +172,10 @@ impl Reading<'_> {
             ("server name", self.server_name()),
             ("host", self.facts.host.clone()),
             ("renegotiation", self.renegotiation()),
-            ("post-handshake authentication", self.late_authentication()),
+            ("post-handshake auth", self.late_authentication()),
             ("connections", self.connections()),
             ("tries", self.tries()),
+            ("after a failure", self.pause()),
             ("answers when it fails", self.answers()),
         ];
         let said = lines.into_iter().filter_map(|(topic, says)| Some((topic, says?)));
@@ -191,12 +204,16 @@ impl Reading<'_> {
             such.map(|(check, _)| *check).collect()
         };
         let (checked, unchecked) = (of(true), of(false));
+        // RFC 9525 2 has left the common name behind.
+        let falls_back = self.came("cn-only") == Some(true) && checked.contains(&"name");
+        let fallback = if falls_back { "; takes the common name where there is no other" } else { "" };
         match (checked.is_empty(), unchecked.is_empty()) {
             (true, true) => None,
-            (false, true) => Some(format!("checks {}", listed(&checked, "and"))),
+            (false, true) => Some(format!("checks {}{fallback}", listed(&checked, "and"))),
             (true, false) => Some(format!("checks nothing: neither {}", listed(&unchecked, "nor"))),
             (false, false) => {
-                Some(format!("checks {}, but not {}", listed(&checked, "and"), listed(&unchecked, "and")))
+                let (checked, unchecked) = (listed(&checked, "and"), listed(&unchecked, "and"));
+                Some(format!("checks {checked}, but not {unchecked}{fallback}"))
             }
         }
     }
@@ -233,13 +250,9 @@ impl Reading<'_> {
                 };
                 format!("issued by {}, {with}", shown.issuer)
             };
-            let ends = match shown.days_left {
-                days if days < 0 => format!("has ended {} days ago", -days),
-                days => format!("ends in {days} days"),
-            };
             let withheld = self.came("client-cert-required+authority-hints-wrong") == Some(false);
             let unlisted = if withheld { "; withheld from backends that name other authorities" } else { "" };
-            return Some(format!("{} ({alone}; {ends}){unlisted}", shown.subject));
+            return Some(format!("{} ({alone}; {}){unlisted}", shown.subject, shown.end()));
         }
         let required = self.came("client-cert-required+authority-hints-empty")?;
         (!required).then(|| "shows none".to_owned())
@@ -345,17 +358,31 @@ impl Reading<'_> {
         let request = connections("resets-after-request");
         let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
         let late = request.map(|count| format!(", {} where it breaks after the request", times(count)));
-        Some(format!("{} where the handshake breaks{}", times(handshake), late.unwrap_or_default()))
+        let checks = if self.facts.without_request > 0 { " (health checks may be among them)" } else { "" };
+        Some(format!("{} where the handshake breaks{}{checks}", times(handshake), late.unwrap_or_default()))
+    }
+
+    /// Whether it leaves a backend alone after it failed.
+    fn pause(&self) -> Option<String> {
+        /// What a gateway takes that does not wait for anything.
+        const AT_ONCE_MS: u64 = 700;
+        let seconds = self.facts.pause_ms.div_ceil(1000);
+        (self.facts.pause_ms > AT_ONCE_MS).then(|| {
+            format!("does not dial for up to {seconds} s (a health check, a passive check or a circuit breaker)")
+        })
     }
 
     /// The statuses of what was stopped, most frequent first.
     fn answers(&self) -> Option<String> {
         let mut counts = std::collections::BTreeMap::<String, usize>::new();
         for one in self.tried.iter().filter(|one| one.came == Came::Stopped) {
-            let status = one.evidence.client_saw.status;
-            *counts
-                .entry(status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()))
-                .or_default() += 1;
+            let saw = &one.evidence.client_saw;
+            let answer = match saw.status {
+                None => "no answer".to_owned(),
+                Some(status) if !saw.complete => format!("{status} cut off"),
+                Some(status) => status.to_string(),
+            };
+            *counts.entry(answer).or_default() += 1;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -57,8 +57,13 @@ impl CallSettings {
         }
     }
 
+    /// Whether TLS is spoken with the gateway.
+    pub(super) fn is_tls(&self) -> bool {
+        self.url.scheme_str() != Some("http")
+    }
+
     /// The host without its port.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let named = self.host.as_deref().map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
         let name = named.or_else(|| self.url.host()).unwrap_or_default();
         name.trim_start_matches('[').trim_end_matches(']').to_owned()
@@ -89,7 +94,7 @@ pub(super) struct Called {
 
 impl Caller {
     pub(super) fn new(settings: CallSettings, patience: Duration) -> Result<Self, CannotSetUp> {
-        let is_tls = settings.url.scheme_str() != Some("http");
+        let is_tls = settings.is_tls();
         let name = settings.name();
         let dialer = DialerSettings {
             versions: Versions::current(),

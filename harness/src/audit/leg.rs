@@ -1,44 +1,61 @@
 //! One leg: a sound control, a behaviour, a sound control, and so on.
 
+use std::sync::Arc;
+
 use openssl::x509::X509;
+use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{
-    BackendSaw, Composed, Diagnosis, Ended, Evidence, Phase, Responder, StatusSource, catalogue,
+    BackendSaw, Cause, Composed, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, StatusSource,
+    catalogue,
     posture::{Came, LegFacts, Tried},
 };
 use tokio::time::Instant;
 
 use super::{
     AuditError, AuditLimits, Event, LegRequest, OnEvent, Revive,
-    caller::{Called, Caller},
+    calls::Calls,
+    caller::{CallSettings, Called, Caller},
+    listener,
     log::Log,
-    telling::{Named, why},
+    telling::{Named, not_dialled, why},
 };
 use crate::{
-    backend::{FleetError, FleetOptions, StandIn},
+    backend::{FleetError, FleetOptions, StandIn, Written},
     gateway::Gateway,
+    limits::millis,
     wait,
     wire::nonce::Nonce,
 };
 
 /// How often a behaviour is tried again that the gateway did not dial for.
-const TRIES: usize = 3;
+const TRIES: usize = 6;
 
 /// How many calls show whether connections are kept: a gateway with several workers keeps some in each.
 const CALLS_TO_REUSE: usize = 6;
+
+/// Behaviours whose calls are waited for to their end, because the tries are counted.
+const COUNTED: &[&str] = &["resets-in-handshake", "resets-after-request"];
+
+/// The call, and the authorities of client certificates that the gateway takes, where they can be had.
+pub(super) type Front = (CallSettings, Option<Arc<Pki>>);
 
 /// A leg whose port is held.
 #[derive(Debug)]
 pub(super) struct Leg {
     pub(super) name: String,
     pub(super) named: Named,
-    caller: Caller,
+    behaviours: Vec<Composed>,
+    /// How to look at the side that clients meet, if that is wanted.
+    front: Option<Front>,
+    is_prepared: bool,
+    calls: Calls,
     stand_in: StandIn,
     log: Option<Log>,
     revive: Option<Revive>,
     limits: AuditLimits,
     /// How many entries of the ledger have been read.
     read: usize,
-    calls: u64,
+    controls: usize,
     facts: LegFacts,
     /// The client certificate that was shown, leaf first.
     shown: Vec<X509>,
@@ -49,12 +66,14 @@ pub(super) struct Leg {
 /// What came of one call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Met {
+    /// The answer; that of a call which was not waited for comes later.
     pub(super) called: Called,
+    late: Option<Nonce>,
     /// What the stand-in saw of it.
     pub(super) backend: Vec<BackendSaw>,
-    pub(super) status_asked: Vec<StatusSource>,
-    pub(super) said: Vec<String>,
-    pub(super) through: bool,
+    status_asked: Vec<StatusSource>,
+    said: Vec<String>,
+    through: bool,
 }
 
 /// A behaviour, and how long its call took.
@@ -62,6 +81,7 @@ pub(super) struct Met {
 pub(super) struct Timed {
     pub(super) tried: Tried,
     pub(super) duration_ms: u64,
+    late: Option<Nonce>,
 }
 
 /// Everything that was seen of a leg.
@@ -73,50 +93,62 @@ pub(super) struct Seen {
     pub(super) shown: Vec<X509>,
     pub(super) server: Option<String>,
     pub(super) controls: usize,
+    pub(super) front: listener::Facts,
 }
 
 impl Leg {
     /// Holds the port of the leg.
     pub(super) async fn hold(
         request: LegRequest,
+        (behaviours, front): (Vec<Composed>, Option<Front>),
         options: &FleetOptions,
         limits: AuditLimits,
     ) -> Result<Self, AuditError> {
         let LegRequest { name, also, call, backend, bind, pki, log, revive } = request;
         let names = [backend.name.clone()].into_iter().chain(also).collect();
         let options = FleetOptions { bind: bind.ip(), names, ..options.clone() };
-        let log = match log {
-            None => None,
-            Some(path) => {
-                let opened = Log::open(&path);
-                Some(opened.map_err(|source| AuditError::Log { path, source })?)
-            }
-        };
+        let log = log.as_ref().map(Log::open).transpose()?;
         let url = call.url.to_string();
-        let caller = Caller::new(call, limits.call)?;
+        let calls = Calls::of(Caller::new(call, limits.call)?);
         let stand_in = StandIn::hold_with(bind, &pki, &options).await?;
-        let dialled = format!("{}:{}", backend.name, backend.port);
+        let dialled = backend.to_string();
         let name = name.unwrap_or_else(|| dialled.clone());
         let named = Named { url, backend: dialled, held: stand_in.address().to_string() };
         Ok(Self {
             name,
             named,
-            caller,
+            behaviours,
+            front,
+            is_prepared: false,
+            calls,
             stand_in,
             log,
             revive,
             limits,
             read: 0,
-            calls: 0,
+            controls: 0,
             facts: LegFacts::default(),
             shown: Vec::new(),
             server: None,
         })
     }
 
-    /// Makes everything that these behaviours need, beginning with their certificates.
-    pub(super) async fn prepare(&mut self, behaviours: &[Composed]) -> Result<(), AuditError> {
-        Ok(self.stand_in.prepare(behaviours).await?)
+    /// Makes everything that the behaviours need, beginning with their certificates, unless that has been done.
+    pub(super) async fn prepare(&mut self) -> Result<(), AuditError> {
+        if !std::mem::replace(&mut self.is_prepared, true) {
+            self.stand_in.prepare(&self.behaviours).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls like this from now on.
+    pub(super) fn call_like(&mut self, call: CallSettings) -> Result<(), AuditError> {
+        self.named.url = call.url.to_string();
+        if let Some((front, _)) = &mut self.front {
+            front.clone_from(&call);
+        }
+        self.calls = Calls::of(Caller::new(call, self.limits.call)?);
+        Ok(())
     }
 
     /// Calls until a sound call comes through.
@@ -126,7 +158,7 @@ impl Leg {
         let mut told = String::new();
         loop {
             turns.tick().await;
-            let met = self.call().await;
+            let met = self.call(false).await;
             if met.through {
                 return Ok(());
             }
@@ -142,64 +174,79 @@ impl Leg {
     }
 
     /// Meets every behaviour between two controls.
-    pub(super) async fn audit(
-        mut self,
-        behaviours: Vec<Composed>,
-        on_event: &OnEvent<'_>,
-    ) -> Result<Seen, AuditError> {
+    pub(super) async fn audit(mut self, on_event: &OnEvent<'_>) -> Result<Seen, AuditError> {
         let sound = catalogue().backend("plain-good").map_err(FleetError::from)?;
-        self.prepare(&behaviours).await?;
-        let mut controls = 1;
+        self.prepare().await?;
         self.stand_in.play(&sound).await?;
-        let control = self.call().await;
+        let control = self.call(false).await;
         self.facts.host.clone_from(&control.called.host);
         self.facts.nonce_arrives = control.backend.iter().any(|saw| saw.nonce.is_some());
         self.read_connections(&sound).await?;
-        let mut tried: Vec<Timed> = Vec::with_capacity(behaviours.len());
-        let mut gone: Option<String> = self.recover(&sound).await.err();
+        let behaviours = std::mem::take(&mut self.behaviours);
         let total = behaviours.len();
+        let mut tried: Vec<Timed> = Vec::with_capacity(total);
+        let mut gone: Option<String> = self.recover().await.err();
+        let deadline = Instant::now() + self.limits.leg;
         for (number, behaviour) in behaviours.into_iter().enumerate() {
-            if let Some(because) = &gone {
-                let came = Came::Inconclusive { because: because.clone() };
-                tried.push(Timed { tried: Tried::of(behaviour, came), duration_ms: 0 });
-                continue;
+            if gone.is_none() && Instant::now() >= deadline {
+                gone = Some(self.out_of_time());
             }
-            let mut one = self.meet(&behaviour).await?;
-            for _ in 1..TRIES {
-                if !has_not_dialled(&one) {
-                    break;
+            let one = match &gone {
+                Some(because) => Timed::inconclusive(behaviour, because.clone()),
+                None => {
+                    let (one, lost) = self.meet_between_controls(behaviour, &sound).await?;
+                    gone = lost;
+                    one
                 }
-                self.stand_in.play(&sound).await?;
-                if self.recover(&sound).await.is_err() {
-                    break;
-                }
-                controls += 1;
-                one = self.meet(&behaviour).await?;
-            }
-            self.stand_in.play(&sound).await?;
-            controls += 1;
-            match self.recover(&sound).await {
-                Ok(()) => {}
-                Err(because) => {
-                    let because =
-                        format!("no sound call came through after {}: {because}", one.tried.backend.name);
-                    one.tried.came = Came::Inconclusive { because: because.clone() };
-                    gone = Some(because);
-                }
-            }
+            };
             tried.push(one);
             on_event(Event::Met { leg: self.name.clone(), done: number + 1, of: total });
         }
-        let Self { facts, shown, server, .. } = self;
-        Ok(Seen { tried, control: control.backend, facts, shown, server, controls })
+        self.hear_late_answers(&mut tried).await;
+        let front = match &self.front {
+            Some((call, clients)) => listener::look(call, clients.as_ref()).await?,
+            None => listener::Facts::default(),
+        };
+        let Self { facts, shown, server, controls, .. } = self;
+        Ok(Seen { tried, control: control.backend, facts, shown, server, controls, front })
+    }
+
+    /// Meets one behaviour, again if the gateway did not dial for it. Says also why nothing more can be met, where that is so.
+    async fn meet_between_controls(
+        &mut self,
+        behaviour: Composed,
+        sound: &Composed,
+    ) -> Result<(Timed, Option<String>), AuditError> {
+        let mut one = self.meet(&behaviour).await?;
+        for _ in 1..TRIES {
+            if !one.has_not_dialled() {
+                break;
+            }
+            self.stand_in.play(sound).await?;
+            if self.recover().await.is_err() {
+                break;
+            }
+            one = self.meet(&behaviour).await?;
+        }
+        self.stand_in.play(sound).await?;
+        let Err(because) = self.recover().await else { return Ok((one, None)) };
+        let because = format!("no sound call came through after {}: {because}", behaviour.name);
+        Ok((Timed::inconclusive(behaviour, because.clone()), Some(because)))
+    }
+
+    fn out_of_time(&self) -> String {
+        let pause = self.facts.pause_ms.div_ceil(1000);
+        format!(
+            "no time was left after {} s: after a failure the gateway does not dial for up to {pause} s; --thorough waits",
+            self.limits.leg.as_secs()
+        )
     }
 
     /// Whether connections are kept, and sessions resumed.
     async fn read_connections(&mut self, sound: &Composed) -> Result<(), AuditError> {
         let first = self.read;
         for _ in 0..CALLS_TO_REUSE {
-            let nonce = self.nonce();
-            self.caller.call(nonce).await;
+            self.calls.answer().await;
         }
         self.stand_in.hang_up().await;
         let seen = self.stand_in.written_since(first);
@@ -209,46 +256,50 @@ impl Leg {
         }
         let tickets = catalogue().backend("tickets").map_err(FleetError::from)?;
         self.stand_in.play(&tickets).await?;
-        let mut resumed = None;
         for number in 0..CALLS_TO_REUSE {
-            let met = self.call().await;
+            let met = self.call(false).await;
             if met.through && number > 0 {
                 let again = met.backend.iter().any(|saw| saw.resumed);
-                resumed = Some(again || resumed == Some(true));
+                self.facts.resumes = Some(again || self.facts.resumes == Some(true));
             }
-            if resumed == Some(true) {
+            if self.facts.resumes == Some(true) {
                 break;
             }
         }
-        self.facts.resumes = resumed;
         self.stand_in.play(sound).await?;
         Ok(())
     }
 
     /// Calls the sound backend until it answers, for as long as the limit says; why it does not, otherwise.
-    async fn recover(&mut self, sound: &Composed) -> Result<(), String> {
+    async fn recover(&mut self) -> Result<(), String> {
         let mut turns = wait::pace(self.limits.look);
-        let deadline = Instant::now() + self.limits.recover;
+        let begun = Instant::now();
         loop {
-            let met = self.call().await;
+            turns.tick().await;
+            let met = self.call(false).await;
             if met.through {
+                self.controls += 1;
+                self.facts.pause_ms = self.facts.pause_ms.max(millis(begun.elapsed()));
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            if begun.elapsed() >= self.limits.recover {
                 return Err(why(&met, &self.named));
             }
             if let Some(Revive(revive)) = self.revive.as_ref().filter(|_| met.backend.is_empty()) {
                 revive();
             }
-            debug_assert_eq!(self.stand_in.plays(), sound.name);
-            turns.tick().await;
         }
     }
 
     async fn meet(&mut self, behaviour: &Composed) -> Result<Timed, AuditError> {
+        let may_be_late = !COUNTED.contains(&behaviour.name.as_str());
+        if !may_be_late {
+            // What is still tried for an earlier call would be counted too.
+            self.calls.all_answered().await;
+        }
         self.stand_in.play(behaviour).await?;
-        let met = self.call().await;
-        let duration_ms = crate::limits::millis(met.called.took);
+        let met = self.call(may_be_late).await;
+        let duration_ms = millis(met.called.took);
         let came = came(&met, behaviour);
         let gateway_causes = self.read_log(&met.said);
         let mut evidence = Evidence {
@@ -263,40 +314,55 @@ impl Leg {
             evidence.client_saw.answered_by = Some(Responder::Backend);
         }
         let observed = Some(Diagnosis::of(&evidence, false));
-        Ok(Timed { tried: Tried { backend: behaviour.clone(), came, observed, evidence }, duration_ms })
+        let tried = Tried { backend: behaviour.clone(), came, observed, evidence };
+        Ok(Timed { tried, duration_ms, late: met.late })
     }
 
     /// What the lines mean, if the gateway is one of those that are shipped.
-    fn read_log(&self, said: &[String]) -> Vec<tls_gauntlet_scenarios::Cause> {
+    fn read_log(&self, said: &[String]) -> Vec<Cause> {
         if said.is_empty() {
             return Vec::new();
         }
-        let gateway =
-            self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
+        let gateway = self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
         let causes = gateway.map(|gateway| said.iter().flat_map(|line| gateway.causes(line)).collect());
         causes.unwrap_or_default()
     }
 
-    /// Calls once, ends every connection, and reads what was seen.
-    async fn call(&mut self) -> Met {
+    /// Calls once, ends every connection, and reads what was seen. A call whose connections have all been given up without a
+    /// request, and that the gateway does not answer, may be left to be answered later: the gateway waits before it tries again.
+    async fn call(&mut self, may_be_late: bool) -> Met {
         let before = self.stand_in.written_since(self.read);
         self.facts.without_request += before.iter().filter(|one| is_idle(one.without_hello())).count();
         self.read += before.len();
         if let Some(log) = &mut self.log {
             log.new_lines();
         }
-        let nonce = self.nonce();
-        let called = self.caller.call(nonce).await;
+        let (nonce, called) = if may_be_late {
+            let given_up = given_up(&self.stand_in, self.read, self.limits.patience);
+            self.calls.answer_unless(given_up).await
+        } else {
+            let (nonce, called) = self.calls.answer().await;
+            (nonce, Some(called))
+        };
+        let late = called.is_none().then_some(nonce);
+        let called = called.unwrap_or_default();
         if called.server.is_some() && called.saw.answered_by != Some(Responder::Backend) {
             self.server.clone_from(&called.server);
         }
-        if !called.saw.sees_success() {
+        if !called.saw.sees_success() && late.is_none() {
             self.settle().await;
         }
         let status_asked = self.stand_in.status_asked();
         self.stand_in.hang_up().await;
         let written = self.stand_in.written_since(self.read);
         self.read += written.len();
+        let said = self.log.as_mut().map(Log::new_lines).unwrap_or_default();
+        let (backend, through) = self.own(written, nonce, &called);
+        Met { called, late, backend, status_asked, said, through }
+    }
+
+    /// The connections that belong to a call, and whether its request came through.
+    fn own(&mut self, written: Vec<Written>, nonce: Nonce, called: &Called) -> (Vec<BackendSaw>, bool) {
         if self.shown.is_empty()
             && let Some(shown) = written.iter().find(|one| !one.client_chain.is_empty())
         {
@@ -308,22 +374,32 @@ impl Leg {
             None => !(self.facts.nonce_arrives && saw.requests > 0),
         };
         let mut backend: Vec<_> = written.into_iter().map(|one| one.saw()).filter(is_ours).collect();
-        let has_request = backend.iter().any(|saw| saw.requests > 0);
-        let through = called.saw.sees_success() && has_request;
+        let through = called.saw.sees_success() && backend.iter().any(|saw| saw.requests > 0);
         if through {
             // A connection without a request beside one that has it was opened for another reason.
             let total = backend.len();
             backend.retain(|saw| !is_idle(saw));
             self.facts.without_request += total - backend.len();
         }
-        let said = self.log.as_mut().map(Log::new_lines).unwrap_or_default();
-        Met { called, backend, status_asked, said, through }
+        (backend, through)
+    }
+
+    /// Puts the answers that came later to the behaviours that they belong to. A gateway that tried again met a sound backend,
+    /// and its success says nothing of the behaviour.
+    async fn hear_late_answers(&mut self, tried: &mut [Timed]) {
+        for (nonce, called) in self.calls.late_answers().await {
+            let of_it = tried.iter_mut().find(|one| one.late == Some(nonce));
+            if let Some(one) = of_it.filter(|_| !called.saw.sees_success()) {
+                one.duration_ms = millis(called.took);
+                one.tried.evidence.client_saw = called.saw;
+            }
+        }
     }
 
     /// Waits for what is still on its way to the stand-in after a call that failed.
     async fn settle(&mut self) {
         let read = self.read;
-        let nothing = || self.stand_in.live() == 0 && self.stand_in.written_since(read).is_empty();
+        let nothing = || self.stand_in.live() == 0 && *self.stand_in.entries().borrow() <= read;
         if nothing() {
             // The gateway may not have dialled at all.
             let come = || std::future::ready((!nothing()).then_some(()));
@@ -334,14 +410,40 @@ impl Leg {
         let _ = wait::until(self.limits.settle, "the end of every connection", over).await;
     }
 
-    fn nonce(&mut self) -> Nonce {
-        self.calls += 1;
-        Nonce(self.calls)
-    }
-
     /// Where the stand-in listens.
     pub(super) const fn address(&self) -> std::net::SocketAddr {
         self.stand_in.address()
+    }
+}
+
+impl Timed {
+    fn inconclusive(behaviour: Composed, because: String) -> Self {
+        let tried = Tried::of(behaviour, Came::Inconclusive { because });
+        Self { tried, duration_ms: 0, late: None }
+    }
+
+    fn has_not_dialled(&self) -> bool {
+        matches!(self.tried.came, Came::Inconclusive { .. }) && self.tried.evidence.backend_saw.is_empty()
+    }
+}
+
+/// Comes true when connections came after the first `read`, all have ended without a request, and for some time there was
+/// no other.
+async fn given_up(stand_in: &StandIn, read: usize, patience: std::time::Duration) {
+    let mut turns = wait::pace(std::time::Duration::from_millis(10));
+    let mut since = (0, Instant::now());
+    loop {
+        turns.tick().await;
+        let count = *stand_in.entries().borrow();
+        if stand_in.live() > 0 || count <= read || count != since.0 {
+            since = (count, Instant::now());
+        } else if since.1.elapsed() >= patience {
+            if stand_in.written_since(read).iter().all(|one| one.without_hello().requests == 0) {
+                return;
+            }
+            // The request is at the backend: there will be an answer to it.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -350,35 +452,17 @@ fn is_idle(saw: &BackendSaw) -> bool {
     saw.requests == 0 && saw.cause.is_none() && saw.alert_received.is_none()
 }
 
-fn has_not_dialled(one: &Timed) -> bool {
-    matches!(one.tried.came, Came::Inconclusive { .. }) && one.tried.evidence.backend_saw.is_empty()
-}
-
 /// What the witnesses of one call say. The controls around it are still to come.
 fn came(met: &Met, behaviour: &Composed) -> Came {
-    let saw = &met.called.saw;
     if met.through {
         return Came::Through;
     }
-    let refuses_connections = behaviour.profile.fault_at(tls_gauntlet_scenarios::FaultPhase::Accept)
-        == Some(tls_gauntlet_scenarios::FaultAction::RefuseConnection);
-    if met.backend.is_empty() && !refuses_connections {
-        let because = match (saw.status, saw.phase) {
-            (Some(status), _) if (200..300).contains(&status) => {
-                format!("the answer ({status}) did not come from here: it is cached, or of another server")
-            }
-            (Some(status), _) => format!("the gateway answered {status} without a connection to the backend"),
-            (None, Phase::Connect) => "the gateway could not be called".to_owned(),
-            (None, _) => "the gateway gave no answer, and opened no connection to the backend".to_owned(),
-        };
-        return Came::Inconclusive { because };
+    let refuses_connections =
+        behaviour.profile.fault_at(FaultPhase::Accept) == Some(FaultAction::RefuseConnection);
+    match not_dialled(met) {
+        Some(because) if !refuses_connections => Came::Inconclusive { because },
+        _ => Came::Stopped,
     }
-    if saw.status.is_none() && saw.ended == Some(Ended::TimedOut) && saw.phase == Phase::Handshake {
-        return Came::Inconclusive {
-            because: "the gateway did not finish its caller's handshake".to_owned(),
-        };
-    }
-    Came::Stopped
 }
 
 /// The shipped gateway that signs its answers like this.

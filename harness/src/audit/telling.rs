@@ -1,6 +1,6 @@
 //! Why a sound call does not come through, and what to do about it.
 
-use tls_gauntlet_scenarios::{Alert, Phase};
+use tls_gauntlet_scenarios::{Alert, Ended, Phase};
 
 use super::leg::Met;
 
@@ -13,6 +13,25 @@ pub(super) struct Named {
     pub(super) backend: String,
     /// Where the stand-in listens.
     pub(super) held: String,
+}
+
+/// Why nothing can be said of a call for which the gateway did not dial, or did not take its caller in.
+pub(super) fn not_dialled(met: &Met) -> Option<String> {
+    let saw = &met.called.saw;
+    if saw.status.is_none() && saw.ended == Some(Ended::TimedOut) && saw.phase == Phase::Handshake {
+        return Some("the gateway did not finish its caller's handshake".to_owned());
+    }
+    if !met.backend.is_empty() {
+        return None;
+    }
+    Some(match (saw.status, saw.phase) {
+        (Some(status), _) if (200..300).contains(&status) => {
+            format!("the answer ({status}) did not come from here: it is cached, or of another server")
+        }
+        (Some(status), _) => format!("the gateway answered {status} without a connection to the backend"),
+        (None, Phase::Connect) => "the gateway could not be called".to_owned(),
+        (None, _) => "the gateway gave no answer, and opened no connection to the backend".to_owned(),
+    })
 }
 
 /// One sentence for a call that did not come through to a sound backend, with the remedy.

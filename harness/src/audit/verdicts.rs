@@ -1,7 +1,7 @@
 //! The verdicts of an audit: what was seen of a leg, held against the policy, as cells of a run record.
 
 use openssl::{asn1::Asn1Time, x509::X509};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use tls_gauntlet_scenarios::{
     CellId, VerdictKind,
     policy::{self, Finding, Level},
@@ -9,6 +9,7 @@ use tls_gauntlet_scenarios::{
 };
 
 use super::{
+    Exception,
     leg::{Seen, Timed, gateway_of},
     telling::Named,
 };
@@ -32,17 +33,27 @@ pub(super) struct Judged {
 }
 
 /// Judges what was seen of a leg.
-pub(super) fn of(name: &str, named: &Named, seen: Seen, now: OffsetDateTime) -> Judged {
-    let Seen { tried, control, mut facts, shown, server, controls } = seen;
+pub(super) fn of(
+    name: &str,
+    named: &Named,
+    seen: Seen,
+    exceptions: &[Exception],
+    now: OffsetDateTime,
+) -> Judged {
+    let Seen { tried, control, mut facts, shown, server, controls, front } = seen;
     facts.shown = shown_certificate(&shown, now);
     let program = server.as_deref().and_then(gateway_of);
     let outcomes: Vec<Tried> = tried.iter().map(|one| one.tried.clone()).collect();
     let posture = Posture::of(&outcomes, &control, &facts);
-    let mut findings = policy::findings(&outcomes);
+    let mut findings = policy::findings(&outcomes, &facts);
+    findings.extend(front.findings);
     if let Some(program) = program {
         for finding in &mut findings {
             finding.set.retain(|(gateway, _)| gateway == program);
         }
+    }
+    for finding in &mut findings {
+        except(finding, name, exceptions, now.date());
     }
     let behaviours = tried.len();
     let cells = tried.into_iter().map(|one| cell(name, one, &findings)).collect();
@@ -55,6 +66,7 @@ pub(super) fn of(name: &str, named: &Named, seen: Seen, now: OffsetDateTime) -> 
         server,
         findings,
         posture,
+        listener: front.lines,
         not_audited: None,
     };
     let gateway = GatewayFacts {
@@ -66,8 +78,22 @@ pub(super) fn of(name: &str, named: &Named, seen: Seen, now: OffsetDateTime) -> 
     Judged { cells, leg, gateway }
 }
 
+/// Notes that a finding is put up with, or that it no longer is.
+fn except(finding: &mut Finding, leg: &str, exceptions: &[Exception], today: Date) {
+    let is_about = |one: &&Exception| {
+        one.rule == finding.rule && one.leg.as_ref().is_none_or(|only| only == leg)
+    };
+    let Some(last) = exceptions.iter().filter(is_about).max_by_key(|one| one.until) else { return };
+    let Exception { reason, until, .. } = last;
+    if *until >= today {
+        finding.excepted = Some(format!("until {until}: {reason}"));
+    } else {
+        finding.seen = format!("{}; the exception ended on {until} ({reason})", finding.seen);
+    }
+}
+
 fn cell(leg: &str, one: Timed, findings: &[Finding]) -> CellRecord {
-    let Timed { tried, duration_ms } = one;
+    let Timed { tried, duration_ms, .. } = one;
     let Tried { backend, came, observed, evidence } = tried;
     let (verdict, because) = verdict(&backend.name, &came, findings);
     let id = CellId {

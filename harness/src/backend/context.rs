@@ -200,7 +200,7 @@ pub(super) fn server_with(
             DemandTime::AfterRequest => SslVerifyMode::NONE,
         };
         let goes_on = settings.refuses_after_handshake || settings.takes_any_client;
-        shown::install(&mut context, mode, goes_on, pki)?;
+        shown::install(&mut context, mode, (goes_on, settings.takes_any_client), pki)?;
     }
     if let Some(policy) = settings.server_name {
         look_at_server_name(&mut context, policy, settings, (pki, &held.client_roots), names)?;

@@ -232,6 +232,11 @@ impl Fleet {
         Ok(())
     }
 
+    /// Where and how it listens.
+    pub(crate) const fn options(&self) -> &FleetOptions {
+        &self.options
+    }
+
     /// What its certificates are made out to.
     pub(crate) fn names(&self) -> &[Name] {
         &self.options.names

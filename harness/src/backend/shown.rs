@@ -9,7 +9,7 @@ use openssl::{
     ex_data::Index,
     hash::MessageDigest,
     ssl::{Ssl, SslContextBuilder, SslVerifyMode},
-    x509::{X509, X509NameRef, X509Ref, X509StoreContext, X509StoreContextRef},
+    x509::{X509, X509NameRef, X509Ref, X509StoreContext, X509StoreContextRef, X509VerifyResult},
 };
 use tls_gauntlet_certs::{Error, Pki, hex};
 use tls_gauntlet_scenarios::ClientCertificate;
@@ -27,11 +27,11 @@ impl Shown {
 }
 
 /// Notes what clients show, good or bad: OpenSSL itself forgets a certificate that it refuses. `goes_on` leaves the
-/// refusal to others.
+/// refusal to others, and where any will do there is none.
 pub(super) fn install(
     context: &mut SslContextBuilder,
     mode: SslVerifyMode,
-    goes_on: bool,
+    (goes_on, takes_any): (bool, bool),
     pki: &Pki,
 ) -> Result<(), Error> {
     let leaf = pki.client(ClientCertificate::Revoked)?;
@@ -42,6 +42,9 @@ pub(super) fn install(
         let flaw = if accepted { flaw(verification, &revoked) } else { None };
         if let Some(flaw) = flaw {
             verification.set_error(ffi::verify_result(flaw));
+        }
+        if takes_any {
+            verification.set_error(X509VerifyResult::OK);
         }
         (accepted && flaw.is_none()) || goes_on
     });

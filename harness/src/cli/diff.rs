@@ -13,8 +13,8 @@ use super::{
     streams,
 };
 use crate::{
-    record::{self, ChangeKind},
-    report::{Detail, changes, scan_changes},
+    record::{self, Change, ChangeKind, LegChange},
+    report::{Detail, audit, changes, scan_changes},
     scan::{self, Trend},
 };
 
@@ -49,6 +49,9 @@ fn of_records(before: &Path, after: &Path, json: bool) -> Result<ExitCode, Failu
     match (records::of_any_kind(before)?, records::of_any_kind(after)?) {
         (Record::Run(before), Record::Run(after)) => {
             let all = record::compare(&before, &after);
+            if !(before.legs.is_empty() && after.legs.is_empty()) {
+                return of_audits(&record::compare_legs(&before, &after), &all, json);
+            }
             print(json, &all, |look| changes::render(&all, look))?;
             Ok(ExitCode::from(u8::from(all.iter().any(|change| change.kind == ChangeKind::Broke))))
         }
@@ -63,6 +66,15 @@ fn of_records(before: &Path, after: &Path, json: bool) -> Result<ExitCode, Failu
             after.display()
         )),
     }
+}
+
+/// What changed in the postures and findings first, then cell by cell.
+fn of_audits(legs: &[LegChange], cells: &[Change], json: bool) -> Result<ExitCode, Failure> {
+    let both = serde_json::json!({ "legs": legs, "cells": cells });
+    print(json, &both, |look| format!("{}{}", audit::changes(legs, look), changes::render(cells, look)))?;
+    let broke = legs.iter().any(|change| change.broke)
+        || cells.iter().any(|change| change.kind == ChangeKind::Broke);
+    Ok(ExitCode::from(u8::from(broke)))
 }
 
 /// Prints changes, in words or as JSON.

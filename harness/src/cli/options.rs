@@ -10,7 +10,12 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::failure::Failure;
+use toml::Spanned;
+
+use super::{
+    audit::{ExceptionSettings, LegSettings},
+    failure::Failure,
+};
 
 /// Declares groups of options, which commands flatten into their arguments, and [`Settings`], which has all of them.
 ///
@@ -59,6 +64,11 @@ macro_rules! options {
                 #[serde(rename = $key)]
                 pub(super) $option: $type,
             )*)*
+            /// The legs that `gauntlet audit` looks at where it is given none.
+            pub(super) leg: Vec<LegSettings>,
+            /// What an audit finds and is put up with for a while.
+            #[schemars(with = "Vec<ExceptionSettings>")]
+            pub(super) exception: Vec<Spanned<ExceptionSettings>>,
         }
 
         /// The table of the book, in Markdown.

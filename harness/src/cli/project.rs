@@ -7,14 +7,19 @@ use std::{
 
 use clap::Args;
 use tls_gauntlet_scenarios::catalogue;
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::{
+    audit::{ExceptionSettings, LegSettings},
     failure::{Failure, input_error},
     options::{Settings, Written},
     reports, selection, streams,
 };
 use crate::{
+    audit::Exception,
     place::{mistake, position},
     upwards,
 };
@@ -106,7 +111,21 @@ impl Project {
         self.below(Path::new(name)).display().to_string()
     }
 
-    fn below(&self, path: &Path) -> PathBuf {
+    /// The legs of an audit.
+    pub(super) fn legs(&self) -> &[LegSettings] {
+        &self.settings.leg
+    }
+
+    /// What is put up with, each with a rule that is known and a last day.
+    pub(super) fn exceptions(&self) -> Result<Vec<Exception>, Failure> {
+        let read = |one: &Spanned<ExceptionSettings>| {
+            let place = |error: Failure| at(&self.path, &self.text, one.span().start, &error.to_string());
+            one.as_ref().read().map_err(place)
+        };
+        self.settings.exception.iter().map(read).collect()
+    }
+
+    pub(super) fn below(&self, path: &Path) -> PathBuf {
         self.folder().join(path)
     }
 

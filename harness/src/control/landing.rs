@@ -28,6 +28,9 @@ GET  /backends               what there is, and where
 GET  /backends/NAME          one of them
 PUT  /backends/NAME          starts one more, also a composition: tls12-only+expired-leaf
 POST /backends/NAME/script   faults for its next connections
+GET  /stand-ins              ports that play one backend after another, and what each plays
+POST /stand-ins/PORT         plays a backend there from now on, for a gateway that dials this port: backend, name
+GET  /stand-ins/PORT         what it plays, and what it saw; DELETE gives the port back
 GET  /certs                  the names of the files below
 GET  /certs/FILE             roots, revocation lists and client certificates: ca.pem, crl.pem, client-good.pfx (password: gauntlet)
 GET  /ledger                 what the backends saw: ?nonce= ?since= ?backend= ?wait_ms=

@@ -28,7 +28,7 @@ use super::{
     guard, landing,
     prospect::Prospect,
     query::{EXACT, Wanted, number},
-    script, stream,
+    script, stand_ins, stream,
     told::Told,
 };
 use crate::{
@@ -56,6 +56,8 @@ pub(super) fn router(state: Arc<Shared>) -> Router {
         .route("/backends", get(backends))
         .route("/backends/{name}", get(backend).put(add))
         .route("/backends/{name}/script", post(follow_script))
+        .route("/stand-ins", get(all_stand_ins))
+        .route("/stand-ins/{port}", get(stand_in).post(play).delete(release))
         .route("/certs", get(|| async { json(StatusCode::OK, &certificates::names()) }))
         .route("/certs/{file}", get(certificate))
         .route("/ledger", get(ledger))
@@ -142,6 +144,31 @@ async fn follow_script(
     let backend = named(fleet.backends(), &name)?;
     backend.script(faults).await.map_err(|error| Problem::internal(&error))?;
     Ok(json(StatusCode::OK, &state.told(backend, &host(&headers))))
+}
+
+async fn all_stand_ins(State(state): Asked) -> Response {
+    json(StatusCode::OK, &stand_ins::list(&state).await)
+}
+
+async fn stand_in(State(state): Asked, port: Segment) -> Result<Response, Problem> {
+    Ok(json(StatusCode::OK, &stand_ins::show(&state, self::port(port)?).await?))
+}
+
+async fn play(State(state): Asked, port: Segment, body: Body) -> Result<Response, Problem> {
+    let port = self::port(port)?;
+    let part = http::whole(body, REQUEST_BODY, Limits::default().peer).await?;
+    let (status, told) = stand_ins::play(&state, port, &part).await?;
+    Ok(json(status, &told))
+}
+
+async fn release(State(state): Asked, port: Segment) -> Result<Response, Problem> {
+    Ok(json(StatusCode::OK, &stand_ins::release(&state, self::port(port)?).await?))
+}
+
+fn port(segment: Segment) -> Result<u16, Problem> {
+    let Path(port) = segment?;
+    let port = number("port", &port, u64::from(u16::MAX))?;
+    u16::try_from(port).map_err(Problem::bad_request)
 }
 
 async fn certificate(State(state): Asked, headers: HeaderMap, name: Segment) -> Result<Response, Problem> {

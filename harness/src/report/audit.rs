@@ -10,7 +10,7 @@ use super::{
     paint::{BAD, FAINT, GOOD, ODD, Paint, STRONG},
     text::{count, printable, seconds, wrap},
 };
-use crate::record::{LegRecord, RunRecord};
+use crate::record::{LegChange, LegRecord, RunRecord};
 
 /// Where the text of a line begins, behind its label.
 const INDENT: usize = 24;
@@ -27,6 +27,29 @@ pub fn render(record: &RunRecord, look: &Look) -> String {
         lines.extend(screen.leg(leg, record.duration_ms));
         if look.detail == Detail::Full {
             lines.extend(screen.behaviours(record, leg));
+        }
+        lines.push(String::new());
+    }
+    lines.join("\n")
+}
+
+/// What changed between two audits, one line for each topic of each leg.
+#[must_use]
+pub fn changes(changes: &[LegChange], look: &Look) -> String {
+    let screen = Screen { paint: Paint { colour: look.colour }, width: look.width };
+    let mut lines = Vec::new();
+    let mut legs: Vec<&str> = changes.iter().map(|change| change.leg.as_str()).collect();
+    legs.dedup();
+    for leg in legs {
+        lines.push(screen.paint.put(STRONG, &printable(leg)));
+        for change in changes.iter().filter(|change| change.leg == leg) {
+            let text = match (&change.before, &change.after) {
+                (Some(before), Some(after)) => format!("{before} -> {after}"),
+                (None, Some(after)) => format!("now: {after}"),
+                (Some(before), None) => format!("no longer: {before}"),
+                (None, None) => continue,
+            };
+            lines.extend(screen.line(&change.topic, &text));
         }
         lines.push(String::new());
     }
@@ -66,6 +89,13 @@ impl Screen {
             let text =
                 format!("{}: no setting that Gauntlet knows explains what was seen", some(unexplained));
             lines.extend(self.line("as seen", &text));
+        }
+        if !leg.listener.is_empty() {
+            lines.push(String::new());
+            lines.push(self.paint.put(STRONG, "What its clients meet"));
+            for line in &leg.listener {
+                lines.extend(self.line(&line.topic, &line.says));
+            }
         }
         if !leg.posture.open.is_empty() {
             lines.push(String::new());

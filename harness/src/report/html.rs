@@ -4,6 +4,7 @@
 //! sheet that are in it, by their digests. What comes from a record reaches the page escaped, or as text.
 
 mod cells;
+mod legs;
 mod sequence;
 mod tables;
 
@@ -48,6 +49,7 @@ pub fn render(record: &RunRecord) -> String {
         verdicts => tables::verdicts(record),
         legend => tables::legend(record),
         since => tables::since(record),
+        legs => legs::shown(record),
         compared => record.baseline.is_some(),
         findings => tables::findings(record),
         suites => tables::suites(record),

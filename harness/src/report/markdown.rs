@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use tls_gauntlet_scenarios::VerdictKind;
+use tls_gauntlet_scenarios::{VerdictKind, policy::Finding};
 
 use super::{
     changes::from_to,
     matrix::gravity,
     text::{count, printable, seconds},
 };
-use crate::record::{CellRecord, Change, ChangeKind, RunRecord};
+use crate::record::{CellRecord, Change, ChangeKind, LegRecord, RunRecord};
 
 /// How many cells a list names; a comment holds 65,536 characters on GitHub, and a reader fewer.
 const LISTED: usize = 20;
@@ -18,6 +18,7 @@ const LISTED: usize = 20;
 #[must_use]
 pub fn render(record: &RunRecord) -> String {
     let mut text = format!("## Gauntlet: {}\n\n", state(record));
+    record.legs.iter().for_each(|one| leg(one, &mut text));
     tallies(record, &mut text);
     for trouble in record.partial.iter().chain(&record.trouble) {
         let _ = writeln!(text, "{}\n", plain(trouble));
@@ -75,6 +76,35 @@ fn state(record: &RunRecord) -> &'static str {
         1 => "**failed**",
         _ => "**broken**",
     }
+}
+
+/// What an audit says of a leg: what is wrong and what mends it, then what it does.
+fn leg(leg: &LegRecord, text: &mut String) {
+    let _ = writeln!(text, "### {} → {}\n", code(&leg.url), code(&leg.backend));
+    if leg.findings.is_empty() {
+        text.push_str("Nothing is wrong by the policy *sound*.\n");
+    }
+    for finding in &leg.findings {
+        let mark = if finding.fails() { "❌" } else { "⚠️" };
+        let Finding { says, level, clause, seen, .. } = finding;
+        let _ = writeln!(text, "- {mark} {} ({level}, {}). {}", plain(says), plain(clause), plain(seen));
+        for (gateway, set) in &finding.set {
+            let _ = writeln!(text, "  <br>{}: {}", plain(gateway), code(set));
+        }
+        for (word, of) in [("stands in", &finding.stands), ("excepted", &finding.excepted)] {
+            if let Some(of) = of {
+                let _ = writeln!(text, "  <br>{word} {}", plain(of));
+            }
+        }
+    }
+    let _ = writeln!(text, "\n<details><summary>What the leg does</summary>\n\n| | |\n|---|---|");
+    for line in leg.posture.lines.iter().chain(&leg.listener) {
+        let _ = writeln!(text, "| {} | {} |", plain(&line.topic), plain(&line.says));
+    }
+    for open in &leg.posture.open {
+        let _ = writeln!(text, "| not found out | {} |", plain(open));
+    }
+    text.push_str("\n</details>\n\n");
 }
 
 /// A row for each gateway, a column for each verdict that was given.

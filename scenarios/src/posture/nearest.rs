@@ -33,6 +33,8 @@ type Knob = (&'static str, Vec<fn(&mut Draft)>);
 /// The settings under which the model explains most of the outcomes.
 #[must_use]
 pub fn nearest(tried: &[Tried], hello: &ClientHelloFacts, facts: &LegFacts) -> Nearest {
+    let tried: Vec<Tried> = tried.iter().filter(|one| !is_too_deep(one, tried)).cloned().collect();
+    let tried = tried.as_slice();
     let mut draft = first(hello, facts);
     let mut untold = Vec::new();
     // One setting opens the way to behaviours that depend on another, so it takes two rounds.
@@ -47,6 +49,16 @@ pub fn nearest(tried: &[Tried], hello: &ClientHelloFacts, facts: &LegFacts) -> N
     let unexplained = tried.iter().filter(|one| agrees(&draft, one) == Some(false));
     let unexplained = unexplained.map(|one| one.backend.name.clone()).collect();
     Nearest { upstream: draft.upstream, untold, unexplained }
+}
+
+/// Whether a chain was refused for its depth, of which the model has no setting: where lists were wanted, a revoked
+/// certificate would be refused as well.
+fn is_too_deep(one: &Tried, tried: &[Tried]) -> bool {
+    const DEEP: &[&str] = &["chain-10-deep", "chain-50-deep", "reversed-chain"];
+    let came = |name: &str| tried.iter().find(|one| one.backend.name == name).map(|one| &one.came);
+    let has_limit =
+        came("chain-10-deep") == Some(&Came::Stopped) && came("revoked-by-crl") == Some(&Came::Through);
+    has_limit && one.came == Came::Stopped && DEEP.contains(&one.backend.name.as_str())
 }
 
 /// What the ClientHello and the facts of the leg say by themselves.
