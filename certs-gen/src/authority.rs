@@ -45,7 +45,12 @@ impl Authority {
     }
 
     /// Makes what is below an authority of somebody's.
-    pub(crate) fn adopt(title: &str, seed: u64, now: OffsetDateTime, authority: &Identity) -> Result<Self, Error> {
+    pub(crate) fn adopt(
+        title: &str,
+        seed: u64,
+        now: OffsetDateTime,
+        authority: &Identity,
+    ) -> Result<Self, Error> {
         let root = Link::adopted(authority)?;
         let made = Self::above(root, title, authority.subject(), seed, now)?;
         made.holds()?;
@@ -72,7 +77,13 @@ impl Authority {
         }
     }
 
-    fn above(root: Link, title: &str, root_name: &str, seed: u64, now: OffsetDateTime) -> Result<Self, Error> {
+    fn above(
+        root: Link,
+        title: &str,
+        root_name: &str,
+        seed: u64,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
         let serials = Serials::new(seed, now);
         let below = |name, constraints| {
             let name = format!("Gauntlet {title} {name} {seed:08x}");
@@ -174,7 +185,9 @@ impl Link {
         let certificate = authority.leaf().clone();
         let key = Key::adopted(authority.key()).ok_or_else(|| refuse("its key is neither RSA nor ECDSA"))?;
         if certificate.pathlen() == Some(0) {
-            return Err(refuse("its path length is 0, so that no intermediate can be below it; give the one above it"));
+            return Err(refuse(
+                "its path length is 0, so that no intermediate can be below it; give the one above it",
+            ));
         }
         let read = Error::openssl("read an authority");
         let spelled = certificate.subject_name().to_der().map_err(read)?;

@@ -39,8 +39,8 @@ use tls_gauntlet_certs::{Name, Pki};
 use tls_gauntlet_scenarios::posture::{Pass, asked};
 
 pub use caller::CallSettings;
-pub use log::LogSource;
 use leg::Leg;
+pub use log::LogSource;
 
 use crate::{
     backend::{ClientsTaken, FleetError, FleetOptions},
@@ -267,7 +267,8 @@ impl Audit {
     /// # Errors
     /// [`AuditError`] if a port cannot be had, or a certificate cannot be made.
     pub async fn hold(request: AuditRequest) -> Result<Self, AuditError> {
-        let AuditRequest { legs, pass, clients, listener, client_issuer, exceptions, limits, now, seed } = request;
+        let AuditRequest { legs, pass, clients, listener, client_issuer, exceptions, limits, now, seed } =
+            request;
         let limits_of_fleet = Limits { settle: limits.settle, ..Limits::default() };
         let options = FleetOptions { clients, limits: limits_of_fleet, ..FleetOptions::default() };
         let mut held = Vec::with_capacity(legs.len());

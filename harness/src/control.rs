@@ -115,17 +115,16 @@ impl Control {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (names, chronicle) = (fleet.names().to_vec(), Chronicle::begin(now));
-        let state =
-            Arc::new(State {
-                fleet: RwLock::new(fleet),
-                front,
-                chronicle,
-                names,
-                secret,
-                token,
-                files,
-                stand_ins: StandIns::default(),
-            });
+        let state = Arc::new(State {
+            fleet: RwLock::new(fleet),
+            front,
+            chronicle,
+            names,
+            secret,
+            token,
+            files,
+            stand_ins: StandIns::default(),
+        });
         let mut server = JoinSet::new();
         server.spawn(http::serve(listener, operations::router(Arc::clone(&state)), Limits::default().peer));
         Ok(Self { address, state, _server: server })

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use shard::{ShardFacts, split_digest};
 use tls_gauntlet_scenarios::{
     BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind,
-    policy::Finding, posture::{Line, Posture},
+    policy::Finding,
+    posture::{Line, Posture},
 };
 
 /// The number of the schema; it changes when a field is renamed or removed.

@@ -266,7 +266,9 @@ const RENEWED_BEFORE: i64 = 14;
 /// What is wrong with the dates of a certificate that is shown to backends.
 fn ends(shown: &ShownCertificate) -> Option<Finding> {
     let (level, says) = match shown.days_left {
-        ..0 => (Level::Must, "shows backends a certificate that has ended: a backend that checks it refuses it"),
+        ..0 => {
+            (Level::Must, "shows backends a certificate that has ended: a backend that checks it refuses it")
+        }
         0..RENEWED_BEFORE => (Level::Should, "shows backends a certificate that is about to end"),
         _ => return None,
     };

@@ -368,7 +368,9 @@ impl Reading<'_> {
         const AT_ONCE_MS: u64 = 700;
         let seconds = self.facts.pause_ms.div_ceil(1000);
         (self.facts.pause_ms > AT_ONCE_MS).then(|| {
-            format!("does not dial for up to {seconds} s (a health check, a passive check or a circuit breaker)")
+            format!(
+                "does not dial for up to {seconds} s (a health check, a passive check or a circuit breaker)"
+            )
         })
     }
 

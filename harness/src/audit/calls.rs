@@ -28,7 +28,10 @@ impl Calls {
     }
 
     /// Calls, and waits for the answer unless this comes true before it.
-    pub(super) async fn answer_unless(&mut self, given_up: impl Future<Output = ()>) -> (Nonce, Option<Called>) {
+    pub(super) async fn answer_unless(
+        &mut self,
+        given_up: impl Future<Output = ()>,
+    ) -> (Nonce, Option<Called>) {
         let nonce = self.begin();
         tokio::select! {
             biased;

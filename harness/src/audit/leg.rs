@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::{
     AuditError, AuditLimits, Event, LegRequest, OnEvent, Revive,
-    calls::Calls,
     caller::{CallSettings, Called, Caller},
+    calls::Calls,
     listener,
     log::Log,
     telling::{Named, not_dialled, why},
@@ -323,7 +323,8 @@ impl Leg {
         if said.is_empty() {
             return Vec::new();
         }
-        let gateway = self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
+        let gateway =
+            self.server.as_deref().and_then(gateway_of).and_then(|name| Gateway::resolve(name).ok());
         let causes = gateway.map(|gateway| said.iter().flat_map(|line| gateway.causes(line)).collect());
         causes.unwrap_or_default()
     }

@@ -93,7 +93,10 @@ impl Facts {
         if let Some(leaf) = target.certificates.first().and_then(|chain| chain.certificates.first()) {
             let subject = if leaf.subject.is_empty() { "no subject" } else { &leaf.subject };
             let until = leaf.not_after.date();
-            self.say("certificate", format!("{subject} ({}; until {until}; issued by {})", leaf.key, leaf.issuer));
+            self.say(
+                "certificate",
+                format!("{subject} ({}; until {until}; issued by {})", leaf.key, leaf.issuer),
+            );
         }
         let problem = target.certificates.first().and_then(|chain| chain.problems.first());
         if let Some(problem) = problem.filter(|_| !is_insecure) {
@@ -111,7 +114,8 @@ impl Facts {
         let versions: Vec<TlsVersion> = target.versions.iter().map(|facts| facts.version).collect();
         let suites: usize = target.versions.iter().map(|facts| facts.ciphers.len()).sum();
         self.say("accepts", format!("{}; {suites} cipher suites in all", words(&versions)));
-        let old: Vec<TlsVersion> = versions.into_iter().filter(|version| *version < TlsVersion::Tls12).collect();
+        let old: Vec<TlsVersion> =
+            versions.into_iter().filter(|version| *version < TlsVersion::Tls12).collect();
         if !old.is_empty() {
             let says = "speaks versions of TLS with clients that must not be used";
             self.find("listener-versions", (Level::Must, "RFC 8996, RFC 7568"), says, words(&old));
@@ -127,7 +131,8 @@ impl Facts {
         };
         let (broken, weak) = (such(&is_broken), such(&|name| is_weak(name) && !is_broken(name)));
         if !broken.is_empty() {
-            let says = "takes cipher suites of clients without encryption, without authentication, or with RC4";
+            let says =
+                "takes cipher suites of clients without encryption, without authentication, or with RC4";
             self.find("listener-broken-suites", (Level::Must, "RFC 9325 4.1"), says, broken.join(", "));
         }
         if !weak.is_empty() {
@@ -137,9 +142,14 @@ impl Facts {
     }
 
     /// Calls once with each flawed certificate, and with a sound one, without which nothing is said.
-    async fn call_as_flawed_clients(&mut self, call: &CallSettings, clients: &Pki) -> Result<(), CannotSetUp> {
+    async fn call_as_flawed_clients(
+        &mut self,
+        call: &CallSettings,
+        clients: &Pki,
+    ) -> Result<(), CannotSetUp> {
         if !gets_in(call, clients, ClientCertificate::Good).await? {
-            let says = "a sound certificate of --client-issuer is refused: the gateway trusts another authority";
+            let says =
+                "a sound certificate of --client-issuer is refused: the gateway trusts another authority";
             self.say("client certificates", says.to_owned());
             return Ok(());
         }
@@ -159,9 +169,14 @@ impl Facts {
     }
 }
 
-async fn gets_in(call: &CallSettings, clients: &Pki, certificate: ClientCertificate) -> Result<bool, CannotSetUp> {
+async fn gets_in(
+    call: &CallSettings,
+    clients: &Pki,
+    certificate: ClientCertificate,
+) -> Result<bool, CannotSetUp> {
     let identity = clients.client(certificate).map_err(CannotSetUp::because("the client certificate"))?;
-    let caller = Caller::new(CallSettings { identity: Some(identity), ..call.clone() }, Limits::default().scan_step)?;
+    let caller =
+        Caller::new(CallSettings { identity: Some(identity), ..call.clone() }, Limits::default().scan_step)?;
     Ok(caller.call(Nonce(0)).await.saw.sees_success())
 }
 

@@ -43,14 +43,10 @@ impl Log {
     /// Opens the log; what is in it already is no evidence.
     pub(super) fn open(source: &LogSource) -> Result<Self, AuditError> {
         match source {
-            LogSource::File(path) => Self::file(path).map_err(|source| AuditError::Log {
-                log: format!("the log {}", path.display()),
-                source,
-            }),
-            LogSource::Command(command) => Self::command(command).map_err(|source| AuditError::Log {
-                log: format!("the output of `{command}`"),
-                source,
-            }),
+            LogSource::File(path) => Self::file(path)
+                .map_err(|source| AuditError::Log { log: format!("the log {}", path.display()), source }),
+            LogSource::Command(command) => Self::command(command)
+                .map_err(|source| AuditError::Log { log: format!("the output of `{command}`"), source }),
         }
     }
 

@@ -80,9 +80,8 @@ pub(super) fn of(
 
 /// Notes that a finding is put up with, or that it no longer is.
 fn except(finding: &mut Finding, leg: &str, exceptions: &[Exception], today: Date) {
-    let is_about = |one: &&Exception| {
-        one.rule == finding.rule && one.leg.as_ref().is_none_or(|only| only == leg)
-    };
+    let is_about =
+        |one: &&Exception| one.rule == finding.rule && one.leg.as_ref().is_none_or(|only| only == leg);
     let Some(last) = exceptions.iter().filter(is_about).max_by_key(|one| one.until) else { return };
     let Exception { reason, until, .. } = last;
     if *until >= today {

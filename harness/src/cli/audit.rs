@@ -92,7 +92,8 @@ pub(super) fn audit(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     arguments.reports.fill(&project)?;
     let exceptions = project.exceptions()?;
     let reports = Reports::chosen(&arguments.reports)?;
-    if !arguments.url.is_empty() && arguments.url.iter().all(|argument| rehearsal::is_configuration(argument)) {
+    if !arguments.url.is_empty() && arguments.url.iter().all(|argument| rehearsal::is_configuration(argument))
+    {
         reports.prepare()?;
         let Arguments { url, rehearsal, thorough, reports: ReportOptions { quiet, .. }, .. } = &arguments;
         return rehearsal::rehearse(url, rehearsal, *thorough, &reports, *quiet);
@@ -101,8 +102,7 @@ pub(super) fn audit(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     reports.prepare()?;
     let now = clock::now();
     let pki = Arc::new(own_authorities(&arguments, now)?);
-    let legs: Vec<LegRequest> =
-        named.iter().map(|leg| leg.request(&pki)).collect::<Result<_, Failure>>()?;
+    let legs: Vec<LegRequest> = named.iter().map(|leg| leg.request(&pki)).collect::<Result<_, Failure>>()?;
     let clients = match &arguments.client_ca {
         Some(file) => ClientsTaken::Of(certificates("--client-ca", file)?),
         None => ClientsTaken::Any,
@@ -172,7 +172,9 @@ fn failure(error: AuditError) -> Failure {
     match error {
         AuditError::Log { .. } | AuditError::StandIn(FleetError::Unknown(_)) => Failure::input(error),
         AuditError::StandIn(FleetError::Bind { address, source, .. }) => {
-            work_error!("cannot listen on {address}: {source}; stop what holds the port, or choose another --bind")
+            work_error!(
+                "cannot listen on {address}: {source}; stop what holds the port, or choose another --bind"
+            )
         }
         AuditError::StandIn(_)
         | AuditError::Caller(_)
@@ -242,7 +244,10 @@ fn write_lists(pki: &Pki, folder: &Path) -> Result<PathBuf, Failure> {
 /// What the gateway has to be told, in lines that can be pasted.
 fn told(places: &[(Name, std::net::IpAddr)], pki: &Path, lists: &Path, trusted: bool) -> String {
     let whole = |path: PathBuf| path.canonicalize().unwrap_or(path).display().to_string();
-    let mut lines = vec!["Nothing of the gateway is changed; it has to find Gauntlet where it looks for its backend:".to_owned()];
+    let mut lines = vec![
+        "Nothing of the gateway is changed; it has to find Gauntlet where it looks for its backend:"
+            .to_owned(),
+    ];
     if !trusted {
         let root = whole(pki.join("server-root.pem"));
         lines.push(format!("  trust    {root}   (one more certificate in its file of trusted roots)"));

@@ -72,8 +72,8 @@ fn of_records(before: &Path, after: &Path, json: bool) -> Result<ExitCode, Failu
 fn of_audits(legs: &[LegChange], cells: &[Change], json: bool) -> Result<ExitCode, Failure> {
     let both = serde_json::json!({ "legs": legs, "cells": cells });
     print(json, &both, |look| format!("{}{}", audit::changes(legs, look), changes::render(cells, look)))?;
-    let broke = legs.iter().any(|change| change.broke)
-        || cells.iter().any(|change| change.kind == ChangeKind::Broke);
+    let broke =
+        legs.iter().any(|change| change.broke) || cells.iter().any(|change| change.kind == ChangeKind::Broke);
     Ok(ExitCode::from(u8::from(broke)))
 }
 

@@ -70,7 +70,9 @@ pub(super) async fn release(state: &State, port: u16) -> Result<Value, Problem> 
 /// Plays a backend on a port from the next connection on; holds the port first if need be. Port 0 is any that is free.
 pub(super) async fn play(state: &State, port: u16, body: &[u8]) -> Result<(StatusCode, Value), Problem> {
     let part: Part = serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!("{error}; write {{\"backend\": \"expired-leaf\", \"name\": \"orders.internal\"}}"))
+        Problem::bad_request(format!(
+            "{error}; write {{\"backend\": \"expired-leaf\", \"name\": \"orders.internal\"}}"
+        ))
     })?;
     let backend = catalogue().backend(&part.backend).map_err(|error| match error {
         UnknownName::NotFound { .. } | UnknownName::Option(_) => Problem::not_found(error),
@@ -98,7 +100,10 @@ async fn hold(
     name: Option<&str>,
 ) -> Result<u16, Problem> {
     if all.len() >= MOST {
-        return Err(Problem::new(StatusCode::CONFLICT, format!("there are {MOST} stand-ins; that is the most")));
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("there are {MOST} stand-ins; that is the most"),
+        ));
     }
     let (pki, options) = {
         let fleet = state.fleet.read().await;

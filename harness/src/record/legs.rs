@@ -40,7 +40,8 @@ pub fn compare_legs(before: &RunRecord, after: &RunRecord) -> Vec<LegChange> {
     for name in names {
         let (found, topics) = said(before, name);
         let (finds, says) = said(after, name);
-        let mut compare = |before: &BTreeMap<String, (String, bool)>, after: &BTreeMap<String, (String, bool)>| {
+        let mut compare = |before: &BTreeMap<String, (String, bool)>,
+                           after: &BTreeMap<String, (String, bool)>| {
             let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
             keys.sort();
             keys.dedup();

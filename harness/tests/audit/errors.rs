@@ -69,7 +69,10 @@ fn a_rule_that_is_not_known() {
     let exception = "[[exception]]\nrule = \"revokation\"\nreason = \"x\"\nuntil = 2099-01-01\n";
     fs::write(folder.path().join("gauntlet.toml"), exception).unwrap();
     let (code, said) = audited(folder.path(), &["http://127.0.0.1:1/", "--backend", "a.test:443"]);
-    assert!(said.contains("gauntlet.toml:1:1: unknown rule \"revokation\"; did you mean \"revocation\"?"), "{said}");
+    assert!(
+        said.contains("gauntlet.toml:1:1: unknown rule \"revokation\"; did you mean \"revocation\"?"),
+        "{said}"
+    );
     assert_eq!(code, 2);
 }
 
@@ -102,8 +105,14 @@ fn free_port() -> u16 {
 }
 
 #[rstest]
-#[case::no_route("404 Not Found", "answers 404 by itself: no route of the gateway fits; check path, --method and --host")]
-#[case::redirect("302 Found\r\nlocation: https://login.test/", "redirects (302) to https://login.test/; call that URL")]
+#[case::no_route(
+    "404 Not Found",
+    "answers 404 by itself: no route of the gateway fits; check path, --method and --host"
+)]
+#[case::redirect(
+    "302 Found\r\nlocation: https://login.test/",
+    "redirects (302) to https://login.test/; call that URL"
+)]
 #[case::login("401 Unauthorized", "wants the caller to be known (401); pass --header")]
 #[case::cached("200 OK", "but the request did not come here")]
 #[case::down("503 Service Unavailable", "does not lead there yet, or the gateway holds it to be down")]

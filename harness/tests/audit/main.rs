@@ -57,13 +57,17 @@ async fn audited(plan: &Plan, program: &Path, setups: &[&Setup]) -> RunRecord {
         name: None,
         also: Vec::new(),
         revive: None,
-        call: CallSettings::get(format!("http://{}/{}", port.address(), setup.name).parse().unwrap(), port.address()),
+        call: CallSettings::get(
+            format!("http://{}/{}", port.address(), setup.name).parse().unwrap(),
+            port.address(),
+        ),
         backend: format!("{}:443", plan.host).parse().unwrap(),
         bind: "127.0.0.1:0".parse().unwrap(),
         pki: Arc::clone(&pki),
         log: None,
     };
-    let request = AuditRequest { limits: limits(), ..AuditRequest::quick(setups.iter().map(leg).collect(), now) };
+    let request =
+        AuditRequest { limits: limits(), ..AuditRequest::quick(setups.iter().map(leg).collect(), now) };
     let mut audit = Audit::hold(request).await.unwrap();
     audit.prepare().await.unwrap();
     let backends: Vec<u16> = audit.addresses().iter().map(std::net::SocketAddr::port).collect();
@@ -74,7 +78,8 @@ async fn audited(plan: &Plan, program: &Path, setups: &[&Setup]) -> RunRecord {
     }
     let record = audit.run(&|_| {}).await.unwrap();
     if let Ok(to) = std::env::var("GAUNTLET_SHOW") {
-        std::fs::write(to, console::render(&record, &Look { detail: Detail::Full, ..Look::default() })).unwrap();
+        std::fs::write(to, console::render(&record, &Look { detail: Detail::Full, ..Look::default() }))
+            .unwrap();
     }
     record
 }
@@ -97,12 +102,16 @@ fn differences(gateway: &str, setup: &Setup, leg: &LegRecord) -> Vec<String> {
     // What depends on the version of the program has a question mark.
     let may_be = |rule: &&str| setup.findings.iter().any(|one| one.strip_suffix('?') == Some(*rule));
     found.retain(|rule| !may_be(rule));
-    let mut expected: Vec<&str> = setup.findings.iter().map(String::as_str).filter(|rule| !rule.ends_with('?')).collect();
+    let mut expected: Vec<&str> =
+        setup.findings.iter().map(String::as_str).filter(|rule| !rule.ends_with('?')).collect();
     expected.sort_unstable();
     let name = format!("{gateway}/{}", setup.name);
     if found != expected {
-        let seen: Vec<String> =
-            leg.findings.iter().map(|finding| format!("\n      {}: {}", finding.rule, finding.seen)).collect();
+        let seen: Vec<String> = leg
+            .findings
+            .iter()
+            .map(|finding| format!("\n      {}: {}", finding.rule, finding.seen))
+            .collect();
         wrong.push(format!("{name}: found {found:?}, set were {expected:?}{}", seen.concat()));
     }
     for (topic, says) in &setup.says {

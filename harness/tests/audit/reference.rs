@@ -69,8 +69,10 @@ async fn the_posture_names_each_upstream_of_the_catalogue() {
     let now = now();
     let pki = Arc::new(Pki::new(0, now).unwrap());
     // One that comes after another shares its port, and an audit has one leg for each.
-    let upstreams: Vec<(&str, &UpstreamProfile)> =
-        catalogue().upstreams().filter(|(_, upstream)| upstream.after.is_none() && takes_a_sound_one(upstream)).collect();
+    let upstreams: Vec<(&str, &UpstreamProfile)> = catalogue()
+        .upstreams()
+        .filter(|(_, upstream)| upstream.after.is_none() && takes_a_sound_one(upstream))
+        .collect();
     let any = "127.0.0.1:1".parse().unwrap();
     let leg = |_| LegRequest {
         name: None,
@@ -82,7 +84,11 @@ async fn the_posture_names_each_upstream_of_the_catalogue() {
         pki: Arc::clone(&pki),
         log: None,
     };
-    let request = AuditRequest { listener: false, limits: limits(), ..AuditRequest::quick(upstreams.iter().map(leg).collect(), now) };
+    let request = AuditRequest {
+        listener: false,
+        limits: limits(),
+        ..AuditRequest::quick(upstreams.iter().map(leg).collect(), now)
+    };
     let mut audit = Audit::hold(request).await.unwrap();
 
     let listeners = vec![("default".to_owned(), catalogue().listener("default").unwrap().clone())];

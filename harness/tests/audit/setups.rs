@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-
     path::{Path, PathBuf},
 };
 
@@ -57,7 +56,8 @@ fn host() -> String {
 impl Plan {
     pub(crate) fn of(gateway: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/audit/setups/{gateway}.toml"));
-        toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        toml::from_str(&fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// The program, if it is installed.
@@ -67,7 +67,10 @@ impl Plan {
     }
 
     pub(crate) fn arguments(&self, dir: &Path) -> Vec<String> {
-        self.start.iter().map(|argument| rendered(argument, &context! { dir => dir.display().to_string() })).collect()
+        self.start
+            .iter()
+            .map(|argument| rendered(argument, &context! { dir => dir.display().to_string() }))
+            .collect()
     }
 
     /// Writes the files of a process with these legs.

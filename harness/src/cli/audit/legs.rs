@@ -183,7 +183,11 @@ impl ExceptionSettings {
         let known: Vec<&str> = policy::rules().collect();
         if !known.contains(&self.rule.as_str()) {
             let hint = nearest::hint(&self.rule, known.iter().copied());
-            return Err(input_error!("unknown rule \"{}\"{hint} (known are {})", self.rule, known.join(", ")));
+            return Err(input_error!(
+                "unknown rule \"{}\"{hint} (known are {})",
+                self.rule,
+                known.join(", ")
+            ));
         }
         let day = self.until.date.and_then(|day| {
             let month = Month::try_from(day.month).ok()?;
@@ -227,8 +231,10 @@ fn call(arguments: &LegArguments, url: &str) -> Result<CallSettings, Failure> {
         None => resolved(host.trim_start_matches('[').trim_end_matches(']'), uri.port_u16().unwrap_or(port))?,
     };
     let headers = arguments.header.iter().map(|header| {
-        let split = header.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
-        split.ok_or_else(|| input_error!("--header \"{header}\" has no colon; write it as in \"accept: */*\""))
+        let split =
+            header.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+        split
+            .ok_or_else(|| input_error!("--header \"{header}\" has no colon; write it as in \"accept: */*\""))
     });
     let method = arguments.method.as_deref().unwrap_or("GET");
     let identity = arguments.client_cert.as_deref().map(|file| identity("--client-cert", file, None, ""));
