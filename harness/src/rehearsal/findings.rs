@@ -22,7 +22,6 @@ const SETTINGS: &[(&str, &[Setting])] = &[
     ("tls13", &[Setting::Versions]),
     ("broken-suites", &[Setting::Ciphers]),
     ("weak-suites", &[Setting::Ciphers]),
-    ("weak-certificates", &[Setting::Ciphers]),
     ("common-name", &[Setting::CheckedName]),
     ("revocation", &[Setting::RevocationList]),
 ];
@@ -63,7 +62,9 @@ fn place(finding: &mut Finding, leg: &Leg, configuration: &Configuration, places
         wanted.push(Setting::Trust);
     }
     let set: Vec<String> = wanted.iter().filter_map(|setting| configuration.remedy(leg, *setting)).collect();
-    if !set.is_empty() {
+    if set.is_empty() {
+        finding.set.retain(|(gateway, _)| gateway == configuration.kind.name());
+    } else {
         finding.set = vec![(configuration.kind.name().to_owned(), set.join(" "))];
     }
 }

@@ -12,8 +12,8 @@ use rustix::mount::mount_bind;
 use tls_gauntlet_certs::{CrlKind, Identity, Name, Pki, crls_pem};
 use tls_gauntlet_scenarios::{ClientCertificate, ServerCertificate};
 
-use super::Place;
-use crate::configuration::{Configuration, IdentityFiles, NamedFile, Role, Setting};
+use super::{Place, program::CADDY_DATA};
+use crate::configuration::{Configuration, IdentityFiles, Kind, NamedFile, Role, Setting};
 
 /// Where systems keep the roots that every program trusts.
 const SYSTEM_STORES: [&str; 4] = [
@@ -77,6 +77,8 @@ pub(super) fn put_in_place(places: &[Place]) -> Result<(), NotWritten> {
 
 /// Writes everything that the TLS settings of a configuration name, but for revocation lists.
 pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced, NotWritten> {
+    // First, because what the configuration names may lie in the same folder.
+    system_store(pki.server_root())?;
     let mut replaced = Replaced::default();
     for listener in &configuration.listeners {
         let hosts: Vec<&str> = listener.names.iter().map(|name| name.value.as_str()).collect();
@@ -85,6 +87,9 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
             identity_files(&identity, &certificate.value, key.as_ref().map(|key| key.value.as_str()))?;
             replaced.note(Role::ServerCertificate, &certificate.value);
         }
+    }
+    if configuration.kind == Kind::Caddy {
+        automatic(configuration, pki)?;
     }
     let ours = pki.client(ClientCertificate::Good)?;
     for leg in &configuration.legs {
@@ -106,8 +111,23 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
         }
         replaced.note(*role, path);
     }
-    system_store(pki.server_root())?;
     Ok(replaced)
+}
+
+/// The certificates that Caddy has from an authority of the Internet, where it keeps them: in the world there is none.
+fn automatic(configuration: &Configuration, pki: &Pki) -> Result<(), NotWritten> {
+    let folder = format!("{CADDY_DATA}/caddy/certificates/acme-v02.api.letsencrypt.org-directory");
+    let listeners = configuration.listeners.iter().filter(|listener| listener.tls && listener.identities.is_empty());
+    for host in listeners.flat_map(|listener| &listener.names).map(|name| name.value.as_str()) {
+        let Ok(name) = host.parse::<Name>() else { continue };
+        let identity = pki.server(ServerCertificate::Good, &[name])?;
+        // Caddy's own spelling of a wildcard.
+        let host = host.replace('*', "wildcard_");
+        let path = format!("{folder}/{host}/{host}");
+        identity_files(&identity, &format!("{path}.crt"), Some(&format!("{path}.key")))?;
+        file(&format!("{path}.json"), format!("{{\"sans\": [\"{host}\"], \"issuer_data\": null}}").as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Writes the revocation lists that a configuration names: every certificate for revocation that was made until now is on them.

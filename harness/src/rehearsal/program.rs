@@ -111,11 +111,13 @@ pub(super) struct Gateway {
 struct Said(Arc<Mutex<VecDeque<String>>>);
 
 impl Said {
+    /// Reads to the end, so that the program never waits for a reader; with GAUNTLET_SHOW set, shows it.
     fn keep(&self, from: impl AsyncRead + Unpin + Send + 'static) {
         let kept = self.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(from).lines();
             while let Ok(Some(line)) = lines.next_line().await {
+                if std::env::var_os("GAUNTLET_SHOW").is_some() { eprintln!("SAID {line}"); }
                 let mut kept = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() == LAST_WORDS {
                     kept.pop_front();
@@ -188,8 +190,8 @@ impl Gateway {
     pub(super) fn revive(&self) -> Option<Revive> {
         let signal = match self.kind {
             Kind::Nginx => Signal::HUP,
-            // A signal would end them, or lose what they know of other legs.
-            Kind::Caddy | Kind::Envoy | Kind::Haproxy | Kind::Httpd | Kind::Traefik => return None,
+            Kind::Haproxy => Signal::USR2,
+            Kind::Caddy | Kind::Envoy | Kind::Httpd | Kind::Traefik => return None,
         };
         let process = self.inhabitant.program.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))?;
         Some(Revive(Arc::new(move || {
