@@ -68,6 +68,19 @@ fn every_name_has_an_address_of_its_own() {
 }
 
 #[test]
+fn a_resolver_answers_from_the_address_that_was_asked() {
+    // A connected socket takes no datagram from elsewhere.
+    let script = r#"timeout 5 python3 -c '
+import socket
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.connect(("10.0.0.2", 53))
+asked.send(b"\0\7\1\0\0\1\0\0\0\0\0\0\6orders\0\0\1\0\1")
+print("answered", len(asked.recv(512)))'"#;
+    let Some(said) = said(script) else { return };
+    assert!(said.contains("answered "), "{said}");
+}
+
+#[test]
 fn no_address_is_anybody_elses() {
     // Where nothing listens, the answer comes from this machine, at once: "refused", and no time-out.
     let script = "for to in 8.8.8.8/443 10.1.2.3/22 198.51.100.7/80; do \

@@ -111,13 +111,11 @@ pub(super) struct Gateway {
 struct Said(Arc<Mutex<VecDeque<String>>>);
 
 impl Said {
-    /// Reads to the end, so that the program never waits for a reader; with GAUNTLET_SHOW set, shows it.
     fn keep(&self, from: impl AsyncRead + Unpin + Send + 'static) {
         let kept = self.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(from).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                if std::env::var_os("GAUNTLET_SHOW").is_some() { eprintln!("SAID {line}"); }
                 let mut kept = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() == LAST_WORDS {
                     kept.pop_front();

@@ -98,7 +98,8 @@ impl Inhabitant {
         pipes.is_ready().await?;
         // A resolver at 127.0.0.1 or 127.0.0.53 is one of many machines; it answers before the program can ask.
         let resolver = namespace.bind_udp((Ipv4Addr::UNSPECIFIED, 53).into()).await;
-        names.answer_at(resolver.or_cannot(|| "answer name look-ups".to_owned())?);
+        let answered = resolver.and_then(|resolver| names.answer_at(resolver));
+        answered.or_cannot(|| "answer name look-ups".to_owned())?;
         Ok(Self { program, address: network::far(number), namespace, pipes: Some(pipes) })
     }
 

@@ -2,16 +2,17 @@
 //! the address that was dialled.
 
 use std::{
-    io,
+    io::{self, IoSliceMut},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use simple_dns::{
     CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord, TYPE,
     rdata::{A, RData},
 };
-use tokio::net::UdpSocket;
+use tokio::{io::Interest, net::UdpSocket};
 
 /// The network for benchmarks, which no host of a configuration has (RFC 2544, RFC 6890): 198.18.0.0/15.
 const NETWORK: u32 = 0xc612_0000;
@@ -43,7 +44,7 @@ impl Names {
                 53,
             ))
             .await)?,
-        );
+        )?;
         Ok(names)
     }
 
@@ -74,18 +75,33 @@ impl Names {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).asked.clone()
     }
 
-    /// Answers what arrives at this socket.
-    pub(super) fn answer_at(&self, socket: UdpSocket) {
+    /// Answers what arrives at this socket, from the address that was asked: a client takes an answer from no other
+    /// (RFC 5452 9.1).
+    pub(super) fn answer_at(&self, socket: UdpSocket) -> io::Result<()> {
         let names = self.clone();
+        let state = UdpSocketState::new((&socket).into())?;
         tokio::spawn(async move {
             let mut question = [0; DATAGRAM];
-            while let Ok((length, from)) = socket.recv_from(&mut question).await {
-                if let Some(answer) = names.answer(&question[..length]) {
-                    // A datagram may be lost anywhere; its sender asks again.
-                    let _lost = socket.send_to(&answer, from).await;
+            let mut meta = RecvMeta::default();
+            loop {
+                let mut buffers = [IoSliceMut::new(&mut question)];
+                let read = || state.recv((&socket).into(), &mut buffers, std::slice::from_mut(&mut meta));
+                if socket.async_io(Interest::READABLE, read).await.is_err() {
+                    continue;
                 }
+                let Some(answer) = names.answer(&question[..meta.len.min(DATAGRAM)]) else { continue };
+                let reply = Transmit {
+                    destination: meta.addr,
+                    ecn: None,
+                    contents: &answer,
+                    segment_size: None,
+                    src_ip: meta.dst_ip,
+                };
+                // A datagram may be lost anywhere; its sender asks again.
+                let _lost = state.send((&socket).into(), &reply);
             }
         });
+        Ok(())
     }
 
     /// The answer to one datagram; none to what is no question.
