@@ -9,6 +9,7 @@ mod findings;
 mod legs;
 mod material;
 mod program;
+mod writable;
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 

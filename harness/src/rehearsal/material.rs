@@ -12,7 +12,7 @@ use rustix::mount::mount_bind;
 use tls_gauntlet_certs::{CrlKind, Identity, Name, Pki, crls_pem};
 use tls_gauntlet_scenarios::{ClientCertificate, ServerCertificate};
 
-use super::{Place, program::CADDY_DATA};
+use super::{Place, program::CADDY_DATA, writable};
 use crate::configuration::{Configuration, IdentityFiles, Kind, NamedFile, Role, Setting};
 
 /// Where systems keep the roots that every program trusts.
@@ -69,7 +69,7 @@ impl fmt::Display for Replaced {
 pub(super) fn put_in_place(places: &[Place]) -> Result<(), NotWritten> {
     for Place { production, here } in places {
         let failed = |source| NotWritten::File { path: production.display().to_string(), source };
-        fs::create_dir_all(production).map_err(failed)?;
+        writable::folder(production).map_err(failed)?;
         mount_bind(here, production).map_err(|error| failed(error.into()))?;
     }
     Ok(())
@@ -189,6 +189,7 @@ fn authorities(path: &Path, root: &X509) -> Result<(), NotWritten> {
     if !path.is_dir() {
         return file(&path.display().to_string(), &root.to_pem()?);
     }
+    writable::folder(path).map_err(|source| NotWritten::File { path: path.display().to_string(), source })?;
     empty(path);
     let name = path.join("gauntlet.pem");
     file(&name.display().to_string(), &root.to_pem()?)?;
@@ -246,7 +247,7 @@ fn file(path: &str, content: &[u8]) -> Result<(), NotWritten> {
     let failed = |source| NotWritten::File { path: path.to_owned(), source };
     let target = PathBuf::from(path);
     if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        writable::folder(folder).map_err(failed)?;
     }
     // A link would lead to another file, which may be missing.
     match fs::remove_file(&target) {

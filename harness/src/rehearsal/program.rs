@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-use super::{Rehearsal, RehearsalError};
+use super::{Rehearsal, RehearsalError, writable};
 use crate::{
     audit::Revive,
     configuration::{Configuration, Disk, Files, Kind, Listener},
@@ -221,9 +221,9 @@ const fn defaults(kind: Kind) -> &'static [(&'static str, &'static str)] {
         Kind::Httpd => &[
             ("APACHE_RUN_USER", "www-data"),
             ("APACHE_RUN_GROUP", "www-data"),
-            ("APACHE_PID_FILE", "/var/run/apache2/apache2.pid"),
-            ("APACHE_RUN_DIR", "/var/run/apache2"),
-            ("APACHE_LOCK_DIR", "/var/lock/apache2"),
+            ("APACHE_PID_FILE", "/run/apache2/apache2.pid"),
+            ("APACHE_RUN_DIR", "/run/apache2"),
+            ("APACHE_LOCK_DIR", "/run/lock/apache2"),
             ("APACHE_LOG_DIR", "/var/log/apache2"),
         ],
         Kind::Caddy => &[("XDG_DATA_HOME", CADDY_DATA)],
@@ -231,17 +231,18 @@ const fn defaults(kind: Kind) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Folders and users that the vendor's package makes, and that are missing where only the program is installed.
+/// Folders and users that the vendor's package makes, and that are missing where only the program is installed. What programs
+/// keep in them from one start to the next is nothing that a rehearsal needs, and may belong to another user.
 fn furnish(kind: Kind, configuration: &[String]) {
     let folders: &[&str] = match kind {
-        Kind::Nginx => &["/var/log/nginx", "/var/lib/nginx", "/var/cache/nginx", "/run"],
+        Kind::Nginx => &["/var/log/nginx", "/var/lib/nginx", "/var/cache/nginx"],
         Kind::Haproxy => &["/run/haproxy", "/var/lib/haproxy"],
-        Kind::Httpd => &["/var/run/apache2", "/var/lock/apache2", "/var/log/apache2", "/var/www/html"],
+        Kind::Httpd => &["/run/apache2", "/run/lock/apache2", "/var/log/apache2", "/run/httpd", "/var/log/httpd"],
         Kind::Caddy | Kind::Envoy | Kind::Traefik => &[],
     };
     for folder in folders {
         // Without one of them the program says itself what it lacks.
-        let _said_by_the_program = fs::create_dir_all(folder);
+        let _said_by_the_program = writable::emptied(Path::new(folder));
     }
     for file in configuration {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -249,21 +250,27 @@ fn furnish(kind: Kind, configuration: &[String]) {
             let mut words = line.trim().trim_end_matches(';').split_whitespace();
             match (words.next().map(str::to_ascii_lowercase).as_deref(), words.next(), words.next()) {
                 (Some("user"), Some(user), group) => {
-                    known(Path::new("/etc/passwd"), user, "x:65533:65533::/nonexistent:/usr/sbin/nologin");
-                    known(Path::new("/etc/group"), group.unwrap_or(user), "x:65533:");
+                    known("/etc/passwd", user, 7);
+                    known("/etc/group", group.unwrap_or(user), 4);
                 }
-                (Some("group"), Some(group), _) => known(Path::new("/etc/group"), group, "x:65533:"),
+                (Some("group"), Some(group), _) => known("/etc/group", group, 4),
                 _ => {}
             }
         }
     }
 }
 
-/// Adds a name to a table of users or groups, unless it is there.
-fn known(table: &Path, name: &str, entry: &str) {
+/// Adds a name to a table of users or groups, unless it is there: as the one whose identity "nobody" or "nogroup" has.
+fn known(table: &str, name: &str, fields: usize) {
     let text = fs::read_to_string(table).unwrap_or_default();
+    let first = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if is_plain && !text.lines().any(|line| line.split(':').next() == Some(name)) {
-        let _said_by_the_program = fs::write(table, format!("{}\n{name}:{entry}\n", text.trim_end()));
+    let nobody = text.lines().find(|line| matches!(first(line).as_str(), "nobody" | "nogroup"));
+    let Some(nobody) = nobody.filter(|line| line.split(':').count() == fields) else { return };
+    if is_plain && !text.lines().any(|line| first(line) == name) {
+        let entry = nobody.replacen(&first(nobody), name, 1);
+        let text = format!("{}\n{entry}\n", text.trim_end());
+        // The table may belong to another user, its folder does not.
+        let _said_by_the_program = fs::remove_file(table).and_then(|()| fs::write(table, text));
     }
 }

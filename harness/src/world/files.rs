@@ -39,7 +39,8 @@ const RESOLUTION: [(&str, &str); 3] = [
 pub(super) fn seal(scratch: &Path) -> Result<(), WorldError> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .or_cannot(|| "keep mounts to this namespace".to_owned())?;
-    mount_new("tmpfs", scratch, MountFlags::NOSUID | MountFlags::NODEV, CHANGES)?;
+    // It is not made here: its maker may have been killed since, and then nobody would remove it.
+    mount_at("tmpfs", scratch, MountFlags::NOSUID | MountFlags::NODEV, CHANGES)?;
     let mut layers = Layers { scratch, root: scratch.join("root"), mounted: mount_points()?, made: 0 };
     fs::create_dir(&layers.root).or_cannot(|| "make the new root".to_owned())?;
     mount_bind(&layers.root, &layers.root).or_cannot(|| "make the new root a mount point".to_owned())?;
@@ -49,6 +50,9 @@ pub(super) fn seal(scratch: &Path) -> Result<(), WorldError> {
     devices(&root)?;
     sockets(&root);
     names(&root)?;
+    if has_one_identity() {
+        users(&root)?;
+    }
     chdir(&root).or_cannot(|| "enter the sealed file system".to_owned())?;
     // The old root is put over the new one and taken away from there (pivot_root(2), NOTES).
     pivot_root(".", ".").or_cannot(|| "make the sealed file system the root".to_owned())?;
@@ -161,6 +165,35 @@ fn is_root_of_the_machine() -> bool {
         && fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.trim_end().ends_with("4294967295"))
 }
 
+/// Whether the map of identities has one line for one identity (user_namespaces(7)).
+fn has_one_identity() -> bool {
+    fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.split_whitespace().last() == Some("1"))
+}
+
+/// Makes every user and group the one identity that there is: a program that goes on as another user then does so in name.
+fn users(root: &Path) -> Result<(), WorldError> {
+    for (table, identities) in [("etc/passwd", 2..4), ("etc/group", 2..3)] {
+        let path = root.join(table);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let one = |line: &str| {
+            let fields = line.split(':').enumerate();
+            let fields = fields.map(|(nth, field)| if identities.contains(&nth) { "0" } else { field });
+            fields.collect::<Vec<_>>().join(":") + "\n"
+        };
+        anew(&path, &text.lines().map(one).collect::<String>())?;
+    }
+    Ok(())
+}
+
+/// Writes a file in the place of one that may belong to another user, or be a link to a folder that is not here.
+fn anew(path: &Path, text: &str) -> Result<(), WorldError> {
+    let written = match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => fs::write(path, text),
+    };
+    written.or_cannot(|| format!("write {}", path.display()))
+}
+
 /// `/proc` of the new namespace, without the settings of the machine.
 fn processes(root: &Path) -> Result<(), WorldError> {
     let proc = root.join("proc");
@@ -216,23 +249,17 @@ fn sockets(root: &Path) {
     }
 }
 
-/// Makes every program ask the world for names. The files may be links into a folder that is not here.
+/// Makes every program ask the world for names.
 fn names(root: &Path) -> Result<(), WorldError> {
-    for (name, text) in RESOLUTION {
-        let path = root.join("etc").join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(WorldError::new(format!("replace /etc/{name}"), error));
-            }
-            Ok(()) | Err(_) => {}
-        }
-        fs::write(&path, text).or_cannot(|| format!("write /etc/{name}"))?;
-    }
-    Ok(())
+    RESOLUTION.iter().try_for_each(|(name, text)| anew(&root.join("etc").join(name), text))
 }
 
 fn mount_new(kind: &str, target: &Path, flags: MountFlags, options: &str) -> Result<(), WorldError> {
     fs::create_dir_all(target).or_cannot(|| format!("make {}", target.display()))?;
+    mount_at(kind, target, flags, options)
+}
+
+fn mount_at(kind: &str, target: &Path, flags: MountFlags, options: &str) -> Result<(), WorldError> {
     let what = || format!("mount {kind} at {} ({options})", target.display());
     let options = CString::new(options).map_err(|error| WorldError::new(what(), error))?;
     mount(kind, target, kind, flags, options.as_c_str()).or_cannot(what)

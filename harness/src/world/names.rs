@@ -98,7 +98,7 @@ impl Names {
                     src_ip: meta.dst_ip,
                 };
                 // A datagram may be lost anywhere; its sender asks again.
-                let _lost = state.send((&socket).into(), &reply);
+                let _lost = state.try_send((&socket).into(), &reply);
             }
         });
         Ok(())

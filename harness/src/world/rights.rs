@@ -74,7 +74,7 @@ impl fmt::Display for Rights {
             Self::Root => "as root",
             Self::ManyIdentities => "in a user namespace",
             Self::OneIdentity => {
-                "in a user namespace with one identity (a program that changes its user fails there)"
+                "in a user namespace with one identity, which every user of the world has"
             }
         })
     }

@@ -1,14 +1,20 @@
 //! Configurations as people have them, with defects that were planted on purpose, rehearsed by `gauntlet audit CONFIG`: what
 //! is found, with file and line, is what `expected.txt` beside them says, and nothing else.
 
+mod ends;
+mod refused;
+
 use std::{
     env, fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use rstest::rstest;
 use tls_gauntlet::{gateway::Gateway, record::RunRecord, trials, world::Rights};
+
+const GAUNTLET: &str = env!("CARGO_BIN_EXE_gauntlet");
 
 /// Whether worlds can be made and the gateway is there; a test that needs more is skipped by name.
 fn can_rehearse(gateway: &str) -> bool {
@@ -31,9 +37,11 @@ fn folder(name: &str) -> PathBuf {
 
 /// Rehearses the configuration of a folder, which lies at `production` there.
 fn rehearsed(name: &str, production: &str, file: &str) -> RunRecord {
-    let folder = folder(name);
-    let mut gauntlet = Command::new(env!("CARGO_BIN_EXE_gauntlet"));
-    gauntlet.current_dir(&folder).args(["audit", "--quiet", "--format", "json", "--at"]);
+    record_of(Command::new(GAUNTLET).current_dir(folder(name)), production, file)
+}
+
+fn record_of(gauntlet: &mut Command, production: &str, file: &str) -> RunRecord {
+    gauntlet.args(["audit", "--quiet", "--format", "json", "--at"]);
     let output = gauntlet.arg(format!("{production}=.")).arg(file).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
@@ -74,4 +82,23 @@ fn every_planted_defect_is_found_and_nothing_else(
     let inconclusive = record.cells.iter().filter(|cell| cell.verdict.as_str() == "skipped");
     let inconclusive: Vec<_> = inconclusive.map(|cell| (&cell.id, &cell.because)).collect();
     assert!(inconclusive.is_empty(), "{inconclusive:?}");
+}
+
+#[test]
+fn a_user_without_rights_finds_the_same() {
+    if !can_rehearse("nginx") || Rights::of_this_process().unwrap() != Rights::Root {
+        return;
+    }
+    // The user "nobody" may not look into every folder above the tests.
+    let place = tempfile::tempdir_in("/tmp").unwrap();
+    let copied = Command::new("cp").arg("-r").arg(GAUNTLET).arg(folder("nginx")).arg(place.path()).status();
+    assert!(copied.unwrap().success());
+    let open = Command::new("chmod").args(["-R", "a+rX"]).arg(place.path()).status();
+    assert!(open.unwrap().success());
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut gauntlet = Command::new(place.path().join("gauntlet"));
+    let nginx = Gateway::resolve("nginx").unwrap().program().unwrap().to_owned();
+    gauntlet.uid(65534).gid(65534).current_dir(place.path().join("nginx")).env("GAUNTLET_NGINX", nginx);
+    let record = record_of(&mut gauntlet, "/etc/nginx", "nginx.conf");
+    assert_eq!(found(&record), fs::read_to_string(folder("nginx").join("expected.txt")).unwrap());
 }
