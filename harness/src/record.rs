@@ -6,7 +6,7 @@ mod legs;
 mod merge;
 mod shard;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use baseline::{BASELINE_SCHEMA, Baseline, Since};
 pub use compare::{Change, ChangeKind, Stand, compare};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use shard::{ShardFacts, split_digest};
 use tls_gauntlet_scenarios::{
     BackendSaw, Cause, ClientSaw, Diagnosis, Expectation, StatusSource, Verdict, VerdictKind,
-    policy::Finding,
+    policy::{self, Finding},
     posture::{Line, Posture},
 };
 
@@ -320,10 +320,11 @@ impl RunRecord {
     }
 
     /// The gateways of which this record proves nothing: not one cell passed or deviates as is known, or fewer were judged
-    /// than depend on a claim that nobody makes. A part of a run may have little for one.
+    /// than depend on a claim that nobody makes. A part of a run may have little for one,
+    /// and an audit has claims for none.
     #[must_use]
     pub fn hollow(&self) -> Vec<&str> {
-        if self.allows_unclaimed || self.shard.is_some() || self.partial.is_some() {
+        if self.allows_unclaimed || !self.legs.is_empty() || self.shard.is_some() || self.partial.is_some() {
             return Vec::new();
         }
         let is_hollow = |gateway: &&GatewayFacts| {
@@ -335,6 +336,18 @@ impl RunRecord {
             !is_told && (proven == 0 || unclaimed > proven)
         };
         self.gateways.iter().filter(is_hollow).map(|gateway| gateway.name.as_str()).collect()
+    }
+
+    /// The rules of the policy that a leg must keep and that nothing shows: whose behaviours are all inconclusive.
+    pub fn unasked(&self, leg: &LegRecord) -> impl Iterator<Item = &'static policy::Rule> {
+        let shown: BTreeSet<&str> = self
+            .cells
+            .iter()
+            .filter(|cell| cell.gateway == leg.leg && cell.verdict != VerdictKind::Skipped)
+            .map(|cell| cell.backend.as_str())
+            .collect();
+        let musts = policy::SOUND.iter().filter(|rule| rule.level == policy::Level::Must);
+        musts.filter(move |rule| !rule.backends.iter().any(|backend| shown.contains(backend)))
     }
 
     /// 0: all as expected; 1: the gateway fell short, or shorter than its baseline; 3: Gauntlet could not do its work, or not
@@ -349,7 +362,9 @@ impl RunRecord {
             3
         } else if fell_short {
             1
-        } else if any(|verdict| verdict == VerdictKind::Broken) {
+        } else if any(|verdict| verdict == VerdictKind::Broken)
+            || self.legs.iter().any(|leg| self.unasked(leg).next().is_some())
+        {
             3
         } else {
             0

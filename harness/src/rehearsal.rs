@@ -20,6 +20,8 @@ use tls_gauntlet_scenarios::posture::Pass;
 
 pub use program::{Program, arguments};
 
+use legs::Planned;
+
 use crate::{
     audit::AuditError,
     configuration::{Configuration, Kind, Unreadable},
@@ -153,6 +155,11 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
     if plan.iter().all(|leg| leg.because_not.is_some()) {
         return Err(no_leg(&configuration, &plan, &paths));
     }
+    for Planned { url, name, because_not, .. } in &plan {
+        if let Some(because) = because_not {
+            on_event(Event::Note(format!("not audited: {url} → {name}: {because}")));
+        }
+    }
     let replaced = material::write(&configuration, &pki)?;
     on_event(Event::Note(format!("made anew in the world: {replaced}")));
     let gateway = program::settle(rehearsal, &configuration, &mut world).await?;
@@ -169,7 +176,7 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
     Ok(record)
 }
 
-fn no_leg(configuration: &Configuration, plan: &[legs::Planned], paths: &[&str]) -> RehearsalError {
+fn no_leg(configuration: &Configuration, plan: &[Planned], paths: &[&str]) -> RehearsalError {
     let because = match plan {
         [] => format!("{} listeners, and no leg that leads to a backend", configuration.listeners.len()),
         plan => {

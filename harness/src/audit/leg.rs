@@ -223,6 +223,10 @@ impl Leg {
                 break;
             }
             self.stand_in.play(sound).await?;
+            // Another worker of the gateway may hold the backend to be down than the one that the control comes to.
+            if let Some(Revive(revive)) = &self.revive {
+                revive();
+            }
             if self.recover().await.is_err() {
                 break;
             }

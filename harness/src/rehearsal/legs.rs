@@ -146,7 +146,7 @@ pub(super) struct Stage {
 #[derive(Debug)]
 pub(super) struct Outcome {
     leg: Planned,
-    /// None where it is not audited, or no sound call came through.
+    /// None where no sound call came through.
     record: Option<RunRecord>,
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn audit(
     mut gateway: Gateway,
     stage: &Stage,
 ) -> Result<Vec<Outcome>, RehearsalError> {
-    let (wanted, left): (Vec<_>, Vec<_>) = plan.into_iter().partition(|leg| leg.because_not.is_none());
+    let wanted: Vec<_> = plan.into_iter().filter(|leg| leg.because_not.is_none()).collect();
     let behaviours =
         wanted.iter().map(|leg| asked(stage.rehearsal.pass(), &leg.names[0].to_string()).len()).sum();
     (stage.on_event)(Event::Planned(behaviours));
@@ -192,11 +192,10 @@ pub(super) async fn audit(
         outcomes = try_join_all(running) => outcomes.map_err(io::Error::other)?,
         ended = gateway.end() => return Err(ended),
     };
-    let mut all: Vec<Outcome> = left.into_iter().map(|leg| Outcome { leg, record: None }).collect();
-    for outcome in outcomes {
-        all.extend(outcome?);
-    }
-    Ok(all)
+    outcomes.into_iter().flat_map(|group| match group {
+        Ok(legs) => legs.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }).collect()
 }
 
 /// How the audits of a group reach the stand-in's network and the gateway's listeners.

@@ -24,7 +24,7 @@ pub fn render(record: &RunRecord, look: &Look) -> String {
     let screen = Screen { paint: Paint { colour: look.colour }, width: look.width };
     let mut lines = Vec::new();
     for leg in &record.legs {
-        lines.extend(screen.leg(leg, record.duration_ms));
+        lines.extend(screen.leg(record, leg));
         if look.detail == Detail::Full {
             lines.extend(screen.behaviours(record, leg));
         }
@@ -63,7 +63,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn leg(self, leg: &LegRecord, duration_ms: u64) -> Vec<String> {
+    fn leg(self, record: &RunRecord, leg: &LegRecord) -> Vec<String> {
         let title = format!("{} → {}", leg.url, leg.backend);
         let mut lines = vec![self.paint.put(STRONG, &printable(&title))];
         if let Some(because) = &leg.not_audited {
@@ -74,11 +74,11 @@ impl Screen {
             "{} behaviours, each between sound calls ({} came through), in {}",
             leg.behaviours,
             leg.controls,
-            seconds(duration_ms)
+            seconds(record.duration_ms)
         );
         lines.push(self.paint.put(FAINT, &facts));
         lines.push(String::new());
-        lines.extend(self.findings(leg));
+        lines.extend(self.findings(record, leg));
         lines.push(String::new());
         lines.push(self.paint.put(STRONG, "What the leg does"));
         for line in &leg.posture.lines {
@@ -111,7 +111,21 @@ impl Screen {
         lines
     }
 
-    fn findings(self, leg: &LegRecord) -> Vec<String> {
+    fn findings(self, record: &RunRecord, leg: &LegRecord) -> Vec<String> {
+        let mut lines = Vec::new();
+        let unasked: Vec<&str> = record.unasked(leg).map(|rule| rule.name).collect();
+        if !unasked.is_empty() {
+            let what = format!("nothing could be said of {}: see what could not be found out", unasked.join(", "));
+            lines.extend(self.bullet("?", &what));
+        }
+        lines.extend(self.found(leg, unasked.is_empty()));
+        lines
+    }
+
+    fn found(self, leg: &LegRecord, all_asked: bool) -> Vec<String> {
+        if leg.findings.is_empty() && !all_asked {
+            return Vec::new();
+        }
         if leg.findings.is_empty() {
             return vec![self.paint.put(GOOD, "✓ nothing is wrong by the policy \"sound\"")];
         }
