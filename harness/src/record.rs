@@ -350,6 +350,18 @@ impl RunRecord {
         musts.filter(move |rule| !rule.backends.iter().any(|backend| shown.contains(backend)))
     }
 
+    /// One sentence on the rules that a leg must keep and that nothing shows, or on a leg that was not audited at all.
+    #[must_use]
+    pub fn left_open(&self, leg: &LegRecord) -> Option<String> {
+        if let Some(because) = &leg.not_audited {
+            return Some(format!("not audited: {because}"));
+        }
+        let rules: Vec<&str> = self.unasked(leg).map(|rule| rule.name).collect();
+        (!rules.is_empty()).then(|| {
+            format!("nothing could be said of {}: see what could not be found out", rules.join(", "))
+        })
+    }
+
     /// 0: all as expected; 1: the gateway fell short, or shorter than its baseline; 3: Gauntlet could not do its work, or not
     /// all of it.
     #[must_use]

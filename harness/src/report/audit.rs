@@ -66,8 +66,8 @@ impl Screen {
     fn leg(self, record: &RunRecord, leg: &LegRecord) -> Vec<String> {
         let title = format!("{} → {}", leg.url, leg.backend);
         let mut lines = vec![self.paint.put(STRONG, &printable(&title))];
-        if let Some(because) = &leg.not_audited {
-            lines.extend(self.bullet("?", &format!("not audited: {because}")));
+        if leg.not_audited.is_some() {
+            lines.extend(record.left_open(leg).iter().flat_map(|open| self.bullet("?", open)));
             return lines;
         }
         let facts = format!(
@@ -113,12 +113,9 @@ impl Screen {
 
     fn findings(self, record: &RunRecord, leg: &LegRecord) -> Vec<String> {
         let mut lines = Vec::new();
-        let unasked: Vec<&str> = record.unasked(leg).map(|rule| rule.name).collect();
-        if !unasked.is_empty() {
-            let what = format!("nothing could be said of {}: see what could not be found out", unasked.join(", "));
-            lines.extend(self.bullet("?", &what));
-        }
-        lines.extend(self.found(leg, unasked.is_empty()));
+        let open = record.left_open(leg);
+        lines.extend(open.iter().flat_map(|open| self.bullet("?", open)));
+        lines.extend(self.found(leg, open.is_none()));
         lines
     }
 

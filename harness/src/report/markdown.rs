@@ -18,7 +18,7 @@ const LISTED: usize = 20;
 #[must_use]
 pub fn render(record: &RunRecord) -> String {
     let mut text = format!("## Gauntlet: {}\n\n", state(record));
-    record.legs.iter().for_each(|one| leg(one, &mut text));
+    record.legs.iter().for_each(|one| leg(record, one, &mut text));
     tallies(record, &mut text);
     for trouble in record.partial.iter().chain(&record.trouble) {
         let _ = writeln!(text, "{}\n", plain(trouble));
@@ -79,9 +79,11 @@ fn state(record: &RunRecord) -> &'static str {
 }
 
 /// What an audit says of a leg: what is wrong and what mends it, then what it does.
-fn leg(leg: &LegRecord, text: &mut String) {
+fn leg(record: &RunRecord, leg: &LegRecord, text: &mut String) {
     let _ = writeln!(text, "### {} → {}\n", code(&leg.url), code(&leg.backend));
-    if leg.findings.is_empty() {
+    if let Some(open) = record.left_open(leg) {
+        let _ = writeln!(text, "❔ {}\n", plain(&open));
+    } else if leg.findings.is_empty() {
         text.push_str("Nothing is wrong by the policy *sound*.\n");
     }
     for finding in &leg.findings {

@@ -10,14 +10,15 @@ use crate::{
 
 /// The legs, in their order.
 pub(super) fn shown(record: &RunRecord) -> Vec<Value> {
-    record.legs.iter().map(leg).collect()
+    record.legs.iter().map(|one| leg(record, one)).collect()
 }
 
-fn leg(leg: &LegRecord) -> Value {
+fn leg(record: &RunRecord, leg: &LegRecord) -> Value {
     let LegRecord { url, backend, behaviours, controls, posture, .. } = leg;
     context! {
         title => printable(&format!("{url} → {backend}")),
         met => format!("{} between {}", count(*behaviours, "behaviour"), count(*controls, "sound call")),
+        left_open => record.left_open(leg).map(|open| printable(&open)),
         findings => leg.findings.iter().map(finding).collect::<Vec<_>>(),
         posture => lines(&posture.lines),
         listener => lines(&leg.listener),
