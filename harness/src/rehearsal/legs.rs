@@ -192,10 +192,13 @@ pub(super) async fn audit(
         outcomes = try_join_all(running) => outcomes.map_err(io::Error::other)?,
         ended = gateway.end() => return Err(ended),
     };
-    outcomes.into_iter().flat_map(|group| match group {
-        Ok(legs) => legs.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    }).collect()
+    outcomes
+        .into_iter()
+        .flat_map(|group| match group {
+            Ok(legs) => legs.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })
+        .collect()
 }
 
 /// How the audits of a group reach the stand-in's network and the gateway's listeners.

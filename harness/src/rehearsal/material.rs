@@ -117,7 +117,8 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
 /// The certificates that Caddy has from an authority of the Internet, where it keeps them: in the world there is none.
 fn automatic(configuration: &Configuration, pki: &Pki) -> Result<(), NotWritten> {
     let folder = format!("{CADDY_DATA}/caddy/certificates/acme-v02.api.letsencrypt.org-directory");
-    let listeners = configuration.listeners.iter().filter(|listener| listener.tls && listener.identities.is_empty());
+    let listeners =
+        configuration.listeners.iter().filter(|listener| listener.tls && listener.identities.is_empty());
     for host in listeners.flat_map(|listener| &listener.names).map(|name| name.value.as_str()) {
         let Ok(name) = host.parse::<Name>() else { continue };
         let identity = pki.server(ServerCertificate::Good, &[name])?;
@@ -125,7 +126,10 @@ fn automatic(configuration: &Configuration, pki: &Pki) -> Result<(), NotWritten>
         let host = host.replace('*', "wildcard_");
         let path = format!("{folder}/{host}/{host}");
         identity_files(&identity, &format!("{path}.crt"), Some(&format!("{path}.key")))?;
-        file(&format!("{path}.json"), format!("{{\"sans\": [\"{host}\"], \"issuer_data\": null}}").as_bytes())?;
+        file(
+            &format!("{path}.json"),
+            format!("{{\"sans\": [\"{host}\"], \"issuer_data\": null}}").as_bytes(),
+        )?;
     }
     Ok(())
 }

@@ -237,7 +237,9 @@ fn furnish(kind: Kind, configuration: &[String]) {
     let folders: &[&str] = match kind {
         Kind::Nginx => &["/var/log/nginx", "/var/lib/nginx", "/var/cache/nginx"],
         Kind::Haproxy => &["/run/haproxy", "/var/lib/haproxy"],
-        Kind::Httpd => &["/run/apache2", "/run/lock/apache2", "/var/log/apache2", "/run/httpd", "/var/log/httpd"],
+        Kind::Httpd => {
+            &["/run/apache2", "/run/lock/apache2", "/var/log/apache2", "/run/httpd", "/var/log/httpd"]
+        }
         Kind::Caddy | Kind::Envoy | Kind::Traefik => &[],
     };
     for folder in folders {

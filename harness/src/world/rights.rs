@@ -73,9 +73,7 @@ impl fmt::Display for Rights {
         formatter.write_str(match self {
             Self::Root => "as root",
             Self::ManyIdentities => "in a user namespace",
-            Self::OneIdentity => {
-                "in a user namespace with one identity, which every user of the world has"
-            }
+            Self::OneIdentity => "in a user namespace with one identity, which every user of the world has",
         })
     }
 }

@@ -11,8 +11,12 @@ fn said(text: &str, more: &[&str]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("nginx.conf"), text).unwrap();
     let mut gauntlet = Command::new(GAUNTLET);
-    let output =
-        gauntlet.current_dir(folder.path()).args(["audit", "--quiet", "nginx.conf"]).args(more).output().unwrap();
+    let output = gauntlet
+        .current_dir(folder.path())
+        .args(["audit", "--quiet", "nginx.conf"])
+        .args(more)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).replace(&format!("{}/", folder.path().display()), "");
     (output.status.code(), said)
 }
