@@ -9,6 +9,11 @@ fn main() {
     let Some(public) = env::var_os("DEP_OPENSSL_INCLUDE") else {
         panic!("openssl-sys says nothing of its headers; the feature \"vendored\" is needed");
     };
+    // `ffi.c` reads structures whose layout is that of this source and of no other.
+    assert!(
+        env::var_os("DEP_OPENSSL_VENDORED").is_some(),
+        "this OpenSSL was not built from the source of openssl-src, whose internal headers are needed; unset OPENSSL_NO_VENDOR"
+    );
     let source = openssl_src::source_dir();
     cc::Build::new()
         .file("src/ffi.c")

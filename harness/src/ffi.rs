@@ -5,7 +5,7 @@
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_void},
     io,
-    os::fd::RawFd,
+    os::fd::{AsRawFd, BorrowedFd},
     ptr, slice,
     sync::Arc,
 };
@@ -15,7 +15,7 @@ use openssl::{
     error::ErrorStack,
     ex_data::Index,
     rand::rand_bytes,
-    ssl::{Ssl, SslContextBuilder, SslContextRef, SslRef, SslSessionRef, SslVerifyMode},
+    ssl::{Ssl, SslContext, SslContextBuilder, SslContextRef, SslRef, SslSession, SslVerifyMode},
     stack::StackRef,
     x509::{
         X509, X509CrlRef, X509Name, X509NameRef, X509Ref, X509StoreContextRef, X509VerifyResult,
@@ -26,6 +26,7 @@ use openssl_sys::{
     EVP_CIPHER_CTX, SSL, SSL_CTX, SSL_SESSION, X509_CRL, X509_NAME, X509_STORE, X509_STORE_CTX,
     stack_st_X509, stack_st_X509_NAME,
 };
+use tokio_openssl::SslStream;
 
 type MessageCallback = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, usize, *mut SSL, *mut c_void);
 
@@ -115,33 +116,60 @@ unsafe extern "C" fn on_message<W: Witness>(
     }
 }
 
-/// Offers to resume a session; to be called before the handshake, on a connection of the context that the session is from.
-///
-/// # Errors
-/// OpenSSL's reason.
-pub(crate) fn resume(ssl: &mut SslRef, session: &SslSessionRef) -> Result<(), ErrorStack> {
-    // SAFETY: both are live, the connection takes a reference of its own, and each dialer keeps the sessions of its own
-    // context alone. SSL_set_session(3)
-    unsafe { ssl.set_session(session) }
+/// A session, and the context that it is from: no connection of another context may offer it.
+pub(crate) struct Resumable {
+    session: SslSession,
+    of: SslContext,
+}
+
+impl Clone for Resumable {
+    fn clone(&self) -> Self {
+        Self { session: self.session.clone(), of: self.of.clone() }
+    }
+}
+
+impl Resumable {
+    /// The session that this connection has come to.
+    pub(crate) fn of(ssl: &SslRef) -> Option<Self> {
+        Some(Self::new(ssl, ssl.session()?.to_owned()))
+    }
+
+    /// A session that this connection was given.
+    pub(crate) fn new(ssl: &SslRef, session: SslSession) -> Self {
+        Self { session, of: ssl.ssl_context().to_owned() }
+    }
+
+    /// Has a connection offer it, unless that is of another context; to be called before the handshake.
+    ///
+    /// # Errors
+    /// OpenSSL's reason; none is given for a connection of another context.
+    pub(crate) fn offer(&self, ssl: &mut Ssl) -> Result<(), ErrorStack> {
+        if !ptr::eq(ssl.ssl_context().as_ptr(), self.of.as_ptr()) {
+            return Err(ErrorStack::get());
+        }
+        // SAFETY: both are live, the connection takes a reference of its own, and both are of the same context.
+        // SSL_set_session(3)
+        unsafe { ssl.set_session(&self.session) }
+    }
 }
 
 /// Makes the next handshake step a renegotiation (up to TLS 1.2). Sends nothing by itself.
 ///
 /// # Errors
 /// OpenSSL's reason, above all that the connection is TLS 1.3.
-pub(crate) fn renegotiate(ssl: &SslRef) -> Result<(), ErrorStack> {
-    // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_renegotiate(3)
-    check(unsafe { SSL_renegotiate(ssl.as_ptr()) })
+pub(crate) fn renegotiate<S>(tls: &mut SslStream<S>) -> Result<(), ErrorStack> {
+    // SAFETY: the connection is live and borrowed alone; the call sets flags and does no I/O. SSL_renegotiate(3)
+    check(unsafe { SSL_renegotiate(tls.ssl().as_ptr()) })
 }
 
 /// Makes the next handshake step a `KeyUpdate` (TLS 1.3), which may ask the peer for one. Sends nothing by itself.
 ///
 /// # Errors
 /// OpenSSL's reason, above all that the connection is not TLS 1.3.
-pub(crate) fn key_update(ssl: &SslRef, asks: bool) -> Result<(), ErrorStack> {
+pub(crate) fn key_update<S>(tls: &mut SslStream<S>, asks: bool) -> Result<(), ErrorStack> {
     // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED of `openssl/ssl.h`.
-    // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_key_update(3)
-    check(unsafe { SSL_key_update(ssl.as_ptr(), c_int::from(asks)) })
+    // SAFETY: the connection is live and borrowed alone; the call sets flags and does no I/O. SSL_key_update(3)
+    check(unsafe { SSL_key_update(tls.ssl().as_ptr(), c_int::from(asks)) })
 }
 
 /// Pads records of TLS 1.3 to multiples of this many bytes.
@@ -210,28 +238,36 @@ unsafe extern "C" fn on_ticket_key<K: TicketKeys>(
     const FULL_HANDSHAKE: c_int = 0;
     const ACCEPTED: c_int = 1;
     const ACCEPTED_RENEW: c_int = 2;
-    // SAFETY: OpenSSL hands in the connection it is working on, a name of 16 bytes and an initialisation vector of at
-    // least as many, to be written if a ticket is being made. SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
-    unsafe {
-        let Some(keys) = SslRef::from_ptr(ssl).ex_data(K::index()) else { return FULL_HANDSHAKE };
-        let (name, iv) = (slice::from_raw_parts_mut(name, 16), slice::from_raw_parts_mut(iv, 16));
-        if making == 1 {
-            name.copy_from_slice(&keys.current());
-            if rand_bytes(iv).is_err() {
-                return FAILED;
-            }
-        }
-        let mut wanted = [0; 16];
-        wanted.copy_from_slice(name);
-        if making != 1 && !keys.accepts(wanted) {
-            return FULL_HANDSHAKE;
-        }
-        let mut key = keys.key(wanted);
-        if gauntlet_key_ticket(cipher, mac, key.as_mut_ptr(), iv.as_ptr(), making) != 1 {
+    const NAME: usize = 16;
+    // SAFETY: OpenSSL hands in the connection it is working on. SSL_CTX_set_tlsext_ticket_key_evp_cb(3)
+    let Some(keys) = (unsafe { SslRef::from_ptr(ssl) }).ex_data(K::index()) else { return FULL_HANDSHAKE };
+    let wanted = if making == 1 {
+        let (current, mut random) = (keys.current(), [0; NAME]);
+        if rand_bytes(&mut random).is_err() {
             return FAILED;
         }
-        if wanted == keys.current() { ACCEPTED } else { ACCEPTED_RENEW }
+        // SAFETY: the name has 16 bytes, the initialisation vector at least as many (EVP_MAX_IV_LENGTH), and both are to be
+        // written when a ticket is made; nothing else refers to them meanwhile.
+        unsafe {
+            ptr::copy_nonoverlapping(current.as_ptr(), name, NAME);
+            ptr::copy_nonoverlapping(random.as_ptr(), iv, NAME);
+        }
+        current
+    } else {
+        let mut wanted = [0; NAME];
+        // SAFETY: the name has 16 bytes. When a ticket is read, it stands in the peer's message, and is not written.
+        unsafe { ptr::copy_nonoverlapping(name.cast_const(), wanted.as_mut_ptr(), NAME) };
+        if !keys.accepts(wanted) {
+            return FULL_HANDSHAKE;
+        }
+        wanted
+    };
+    let mut key = keys.key(wanted);
+    // SAFETY: both contexts are those that OpenSSL is working on, the key has the 64 bytes that are read, and the vector is set.
+    if unsafe { gauntlet_key_ticket(cipher, mac, key.as_mut_ptr(), iv, making) } != 1 {
+        return FAILED;
     }
+    if wanted == keys.current() { ACCEPTED } else { ACCEPTED_RENEW }
 }
 
 /// Lets a server leave the extension `renegotiation_info` (RFC 5746) out of its ServerHello.
@@ -245,9 +281,9 @@ pub(crate) fn forget_secure_renegotiation(context: &mut SslContextBuilder) {
 
 /// Lets the shutdown send this fatal alert in the place of `close_notify`, in whatever protection the connection has.
 /// Sends nothing by itself.
-pub(crate) fn prepare_alert(ssl: &SslRef, description: u8) {
-    // SAFETY: the connection is live; the call sets fields and does no I/O. `ssl3_shutdown` in `ssl/s3_lib.c`
-    unsafe { gauntlet_prepare_alert(ssl.as_ptr(), c_int::from(description)) }
+pub(crate) fn prepare_alert<S>(tls: &mut SslStream<S>, description: u8) {
+    // SAFETY: the connection is live and borrowed alone; the call sets fields and does no I/O. `ssl3_shutdown` in `ssl/s3_lib.c`
+    unsafe { gauntlet_prepare_alert(tls.ssl().as_ptr(), c_int::from(description)) }
 }
 
 /// Whether a renegotiation has been asked for and is not complete.
@@ -261,15 +297,15 @@ pub(crate) fn renegotiate_pending(ssl: &SslRef) -> bool {
 /// # Errors
 /// OpenSSL's reason, above all that the client did not offer post-handshake authentication; the connection is
 /// as good as before.
-pub(crate) fn verify_client_post_handshake(ssl: &SslRef) -> Result<(), ErrorStack> {
-    // SAFETY: the connection is live; the call sets flags and does no I/O. SSL_verify_client_post_handshake(3)
-    check(unsafe { SSL_verify_client_post_handshake(ssl.as_ptr()) })
+pub(crate) fn verify_client_post_handshake<S>(tls: &mut SslStream<S>) -> Result<(), ErrorStack> {
+    // SAFETY: the connection is live and borrowed alone; the call sets flags and does no I/O. SSL_verify_client_post_handshake(3)
+    check(unsafe { SSL_verify_client_post_handshake(tls.ssl().as_ptr()) })
 }
 
 /// Changes what is asked of the peer's certificate on a live connection, for the handshakes to come.
-pub(crate) fn set_verify(ssl: &SslRef, mode: SslVerifyMode) {
-    // SAFETY: the connection is live; without a callback the one of the context stays. SSL_set_verify(3)
-    unsafe { openssl_sys::SSL_set_verify(ssl.as_ptr(), mode.bits(), None) }
+pub(crate) fn set_verify<S>(tls: &mut SslStream<S>, mode: SslVerifyMode) {
+    // SAFETY: the connection is live and borrowed alone; without a callback the one of the context stays. SSL_set_verify(3)
+    unsafe { openssl_sys::SSL_set_verify(tls.ssl().as_ptr(), mode.bits(), None) }
 }
 
 /// Lets clients made from this context offer post-handshake authentication (TLS 1.3).
@@ -376,18 +412,18 @@ pub(crate) fn peer_authorities(ssl: &SslRef) -> Vec<X509Name> {
 ///
 /// # Errors
 /// OpenSSL's reason, above all that a name is unknown.
-pub(crate) fn set_signature_algorithms(ssl: &SslRef, names: &str) -> Result<(), ErrorStack> {
+pub(crate) fn set_signature_algorithms(ssl: &mut SslRef, names: &str) -> Result<(), ErrorStack> {
     let Ok(names) = CString::new(names) else { return Err(ErrorStack::get()) };
     let set = openssl_sys::SSL_CTRL_SET_SIGALGS_LIST;
-    // SAFETY: the connection is live, and the string is only read during the call. SSL_set1_sigalgs_list(3)
+    // SAFETY: the connection is live and borrowed alone, and the string is only read during the call. SSL_set1_sigalgs_list(3)
     let done = unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), set, 0, names.as_ptr().cast_mut().cast()) };
     check(c_int::from(done == 1))
 }
 
 /// Gives a connection another context: its next handshake shows that context's certificate.
-pub(crate) fn set_context(ssl: &SslRef, context: &SslContextRef) {
-    // SAFETY: both are live; the connection takes a reference of its own to the context. SSL_set_SSL_CTX(3)
-    unsafe { openssl_sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) };
+pub(crate) fn set_context<S>(tls: &mut SslStream<S>, context: &SslContextRef) {
+    // SAFETY: both are live, and the connection, borrowed alone, takes a reference of its own to the context. SSL_set_SSL_CTX(3)
+    unsafe { openssl_sys::SSL_set_SSL_CTX(tls.ssl().as_ptr(), context.as_ptr()) };
 }
 
 /// Whether a certificate demands TLS extensions of its server (RFC 7633): the only one in use is `status_request`.
@@ -402,11 +438,11 @@ pub(crate) fn has_tls_feature(certificate: &X509Ref) -> bool {
 ///
 /// # Errors
 /// The kernel's.
-pub(crate) fn unacknowledged(socket: RawFd) -> io::Result<usize> {
+pub(crate) fn unacknowledged(socket: BorrowedFd<'_>) -> io::Result<usize> {
     let mut bytes: c_int = 0;
-    // SAFETY: the kernel writes one int to the address it is given, and nothing on failure; SIOCOUTQ is the same
+    // SAFETY: the socket is open as long as it is borrowed; the kernel writes one int to the address it is given, and nothing on failure; SIOCOUTQ is the same
     // request as TIOCOUTQ. tcp(7)
-    if unsafe { libc::ioctl(socket, libc::TIOCOUTQ, &raw mut bytes) } == -1 {
+    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) } == -1 {
         return Err(io::Error::last_os_error());
     }
     Ok(usize::try_from(bytes).unwrap_or(0))
@@ -416,11 +452,11 @@ pub(crate) fn unacknowledged(socket: RawFd) -> io::Result<usize> {
 ///
 /// # Errors
 /// The kernel's, above all that it takes no more now.
-pub(crate) fn send_one(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn send_one(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     // MSG_EOR keeps the kernel from putting the next byte into the same segment (`tcp_skb_can_collapse_to`).
     let flags = libc::MSG_EOR | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    // SAFETY: the kernel reads at most as many bytes as there are. send(2)
-    let sent = unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len().min(1), flags) };
+    // SAFETY: the socket is open as long as it is borrowed; the kernel reads at most as many bytes as there are. send(2)
+    let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len().min(1), flags) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 

@@ -2,7 +2,8 @@
 //! out.
 //!
 //! Control characters move a cursor and change a title, bidirectional ones show text in another order than it has (CVE-2021-42574),
-//! and a pipeline obeys lines that begin with `::error::` or hold `##vso[`.
+//! and a pipeline obeys lines that begin with `::error::` or hold `##vso[`. They are spelled as JSON spells them, so that JSON stays
+//! what it was.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -23,7 +24,7 @@ pub(crate) const fn is_command(letter: char) -> bool {
     }
 }
 
-/// The text with everything spelled out that would be a command: `\u{1b}[2J`. Most text is as it was.
+/// The text with everything spelled out that would be a command: `\u001b[2J`. Most text is as it was.
 #[must_use]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if is_printable(text) {
@@ -36,7 +37,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         }
         for letter in line.chars() {
             if is_command(letter) {
-                let _ = write!(spelled, "\\u{{{:x}}}", u32::from(letter));
+                let _ = write!(spelled, "\\u{:04x}", u32::from(letter));
             } else {
                 spelled.push(letter);
             }
@@ -44,7 +45,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     }
     for command in COMMANDS {
         if spelled.contains(command) {
-            spelled = spelled.replace(command, &command.replacen("##", "#\\#", 1));
+            spelled = spelled.replace(command, &command.replacen("##", "#\\u0023", 1));
         }
     }
     Cow::Owned(spelled)
@@ -83,7 +84,7 @@ pub(crate) fn painted(text: &str) -> Cow<'_, str> {
                 let _ = write!(whole, "{ESCAPE}{numbers}m{}", printable(rest));
             }
             None => {
-                let _ = write!(whole, "\\u{{1b}}[{}", printable(part));
+                let _ = write!(whole, "\\u001b[{}", printable(part));
             }
         }
     }
@@ -111,11 +112,11 @@ mod tests {
 
     #[rstest]
     #[case("plain\n\ttext … ü", "plain\n\ttext … ü")]
-    #[case("\x1b[2J\x07", "\\u{1b}[2J\\u{7}")]
-    #[case("a\u{9b}2Jb\rc", "a\\u{9b}2Jb\\u{d}c")]
-    #[case("\u{202e}gnp.exe", "\\u{202e}gnp.exe")]
+    #[case("\x1b[2J\x07", "\\u001b[2J\\u0007")]
+    #[case("a\u{9b}2Jb\rc", "a\\u009b2Jb\\u000dc")]
+    #[case("\u{202e}gnp.exe", "\\u202egnp.exe")]
     #[case("::error::x\n  ::set-output name=a::b\na::b", "\\::error::x\n\\  ::set-output name=a::b\na::b")]
-    #[case("x ##vso[task.complete] ##[error]", "x #\\#vso[task.complete] #\\#[error]")]
+    #[case("x ##vso[task.complete] ##[error]", "x #\\u0023vso[task.complete] #\\u0023[error]")]
     fn commands_are_spelled_out(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(printable(text), shown);
         assert!(is_printable(&printable(text)));
@@ -123,15 +124,25 @@ mod tests {
 
     #[test]
     fn a_line_cannot_take_over_the_terminal() {
-        assert_eq!(line("\u{1b}[2Jgone\r\n"), "\\u{1b}[2Jgone");
+        assert_eq!(line("\u{1b}[2Jgone\r\n"), "\\u001b[2Jgone");
         assert_eq!(line("a\n::error::b\tc"), "a\\n::error::b\\tc");
+    }
+
+    /// Whatever is spelled out, JSON reads the same.
+    #[test]
+    fn json_stays_what_it_was() {
+        let text = "\u{202e}\u{85}\u{7f} ##vso[x] \\ \"quoted\"\n::error::";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let shown = printable(&json);
+        assert!(is_printable(&shown));
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), [text]);
     }
 
     #[test]
     fn our_own_colours_stay() {
-        assert_eq!(painted("\x1b[1;31mred\x1b[0m\x07"), "\x1b[1;31mred\x1b[0m\\u{7}");
-        assert_eq!(painted("\x1b[2J\x1b[31"), "\\u{1b}[2J\\u{1b}[31");
-        assert_eq!(painted("\x1b]0;title\x07"), "\\u{1b}]0;title\\u{7}");
+        assert_eq!(painted("\x1b[1;31mred\x1b[0m\x07"), "\x1b[1;31mred\x1b[0m\\u0007");
+        assert_eq!(painted("\x1b[2J\x1b[31"), "\\u001b[2J\\u001b[31");
+        assert_eq!(painted("\x1b]0;title\x07"), "\\u001b]0;title\\u0007");
     }
 
     #[test]

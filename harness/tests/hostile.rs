@@ -190,7 +190,7 @@ async fn a_run_that_is_ended_is_gone_on_with(#[case] with: &str) {
     wait::until(LIMIT, "something to be finished", || {
         let called = fs::read_to_string(&events).unwrap_or_default().matches("\"called\"").count();
         let is_kept = record(&kept).is_some_and(|record| cells(&record) > 0);
-        ready(if with == "INT" { called > 20 } else { is_kept }.then_some(()))
+        ready(if with == "INT" { called > 600 } else { is_kept }.then_some(()))
     })
     .await
     .unwrap();

@@ -79,6 +79,21 @@ fn what_is_issued_after_opening_holds_against_the_saved_roots() {
     Question { at, ..Question::server(&crossed, &server) }.must_answer(None, None);
 }
 
+/// Whatever byte of a certificate is altered, the file is named.
+#[test]
+fn an_altered_certificate_is_named() {
+    for name in ["client-root.pem", "client-branch.pem", "client-intermediate.pem"] {
+        let dir = saved();
+        let file = dir.path().join(name);
+        let mut content = fs::read(&file).unwrap();
+        let middle = content.len() / 2;
+        content[middle] = if content[middle] == b'A' { b'B' } else { b'A' };
+        fs::write(&file, content).unwrap();
+        let told = Pki::open(dir.path(), 7, NOW).unwrap_err().to_string();
+        assert!(told.starts_with(&dir.path().join("client-").display().to_string()), "{told}");
+    }
+}
+
 #[test]
 fn opening_and_saving_again_changes_nothing() {
     let (first, second) = (saved(), tempfile::tempdir().unwrap());

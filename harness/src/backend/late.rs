@@ -75,7 +75,7 @@ async fn update_keys(wanted: Option<KeyUpdate>, tls: &SharedTls) -> Demanded {
         Some(KeyUpdate::Flood) => (30, true),
     };
     for _ in 0..times {
-        if tls.with_ssl(|ssl| ffi::key_update(ssl, asks)).is_err() || tls.send_handshake().await.is_err() {
+        if tls.change_ssl(|tls| ffi::key_update(tls, asks)).is_err() || tls.send_handshake().await.is_err() {
             return Demanded::Broken;
         }
     }
@@ -83,11 +83,11 @@ async fn update_keys(wanted: Option<KeyUpdate>, tls: &SharedTls) -> Demanded {
 }
 
 async fn for_certificate(need: Need, is_tls13: bool, tls: &SharedTls, story: &Story) -> Demanded {
-    tls.with_ssl(|ssl| ffi::set_verify(ssl, verify_mode(need)));
+    tls.change_ssl(|tls| ffi::set_verify(tls, verify_mode(need)));
     if !is_tls13 {
         return renegotiate(tls, story).await;
     }
-    if tls.with_ssl(ffi::verify_client_post_handshake).is_err() {
+    if tls.change_ssl(ffi::verify_client_post_handshake).is_err() {
         return match need {
             Need::Required => Demanded::NotOffered,
             Need::Optional => Demanded::Satisfied,
@@ -99,7 +99,7 @@ async fn for_certificate(need: Need, is_tls13: bool, tls: &SharedTls, story: &St
 /// Asks again before the peer has answered, which OpenSSL does not mind as long as it has nothing to read.
 async fn storm(tls: &SharedTls, story: &Story) -> Demanded {
     for _ in 1..Renegotiation::STORM {
-        if tls.with_ssl(ffi::renegotiate).is_err() || tls.send_handshake().await.is_err() {
+        if tls.change_ssl(ffi::renegotiate).is_err() || tls.send_handshake().await.is_err() {
             return Demanded::Broken;
         }
     }
@@ -108,7 +108,7 @@ async fn storm(tls: &SharedTls, story: &Story) -> Demanded {
 
 /// Asks for a renegotiation, and waits until it is over.
 pub(super) async fn renegotiate(tls: &SharedTls, story: &Story) -> Demanded {
-    if tls.with_ssl(ffi::renegotiate).is_err() {
+    if tls.change_ssl(ffi::renegotiate).is_err() {
         return Demanded::Broken;
     }
     handshake(Late::Renegotiation, tls, story).await

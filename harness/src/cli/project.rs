@@ -150,7 +150,9 @@ impl Written for Project {
     }
 
     fn suite(&self, key: &str, name: &str) -> Result<String, Failure> {
-        self.checked(key, name, catalogue().suite(name).map_err(Failure::input))?;
+        if name != selection::ALL {
+            self.checked(key, name, catalogue().suite(name).map_err(Failure::input))?;
+        }
         Ok(name.to_owned())
     }
 

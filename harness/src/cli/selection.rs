@@ -20,7 +20,8 @@ impl SelectionOptions {
     /// The request for these cells.
     pub(super) fn put_into(&self, request: RunRequest) -> RunRequest {
         RunRequest {
-            suites: self.suite.clone(),
+            // As the help says: every suite that is for the gateway.
+            suites: if self.suite.iter().any(|name| name == ALL) { Vec::new() } else { self.suite.clone() },
             filters: self.filter.clone(),
             claims: self.claims.clone(),
             port_base: self.port_base,
@@ -29,6 +30,9 @@ impl SelectionOptions {
         }
     }
 }
+
+/// The word for every suite.
+pub(super) const ALL: &str = "all";
 
 impl CallOptions {
     /// The request for these calls.

@@ -8,21 +8,21 @@ use std::{
 use openssl::{
     error::ErrorStack,
     ex_data::Index,
-    ssl::{Ssl, SslContextBuilder, SslOptions, SslSession, SslSessionCacheMode},
+    ssl::{Ssl, SslContextBuilder, SslOptions, SslSessionCacheMode},
 };
 
-use crate::ffi;
+use crate::ffi::Resumable;
 
 /// The session that the next connection is to offer: the last one that a server has given out.
 #[derive(Clone, Default)]
-pub(crate) struct KeptSession(Arc<Mutex<Option<SslSession>>>);
+pub(crate) struct KeptSession(Arc<Mutex<Option<Resumable>>>);
 
 impl KeptSession {
     /// Lets a connection offer what is kept, and keep what it is given.
     pub(super) fn attach(&self, ssl: &mut Ssl) -> Result<(), ErrorStack> {
         let session = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(session) = session {
-            ffi::resume(ssl, &session)?;
+            session.offer(ssl)?;
         }
         ssl.set_ex_data(*index(), self.clone());
         Ok(())
@@ -42,7 +42,7 @@ pub(super) fn keep(context: &mut SslContextBuilder) {
     context.set_session_cache_mode(SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL);
     context.set_new_session_callback(|ssl, session| {
         if let Some(kept) = ssl.ex_data(*index()) {
-            *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+            *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Resumable::new(ssl, session));
         }
     });
 }

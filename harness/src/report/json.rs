@@ -1,7 +1,8 @@
 //! The run record itself, and the published schemas of everything that is written as JSON for others to read.
 
 use crate::{
-    late::LateReport, record::RunRecord, rotation::record::RotationRecord, scan::record::ScanRecord,
+    late::LateReport, printable, record::RunRecord, rotation::record::RotationRecord,
+    scan::record::ScanRecord,
 };
 
 /// The record as JSON, laid out for reading.
@@ -21,8 +22,9 @@ pub fn schemas() -> [(&'static str, String); 4] {
     ]
 }
 
-fn pretty(value: &impl serde::Serialize) -> String {
+/// Any value, laid out for reading.
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("a record has no map without text keys");
     text.push('\n');
-    text
+    printable::printable(&text).into_owned()
 }

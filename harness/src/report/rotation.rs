@@ -10,9 +10,7 @@ use crate::rotation::record::{Moment, Old, Outcome, RotationRecord};
 /// The record as JSON, laid out for reading.
 #[must_use]
 pub fn json(record: &RotationRecord) -> String {
-    let mut text = serde_json::to_string_pretty(record).expect("a record has no map without text keys");
-    text.push('\n');
-    text
+    super::json::pretty(record)
 }
 
 /// One line for each change on each gateway, and below those that went wrong, what did.

@@ -106,9 +106,7 @@ pub fn render(record: &RunRecord) -> String {
             },
         }],
     });
-    let mut text = serde_json::to_string_pretty(&sarif).expect("it has text keys only");
-    text.push('\n');
-    text
+    super::json::pretty(&sarif)
 }
 
 fn rule(rule: &Rule) -> Value {
@@ -200,7 +198,8 @@ fn message(cell: &CellRecord) -> String {
     lines.extend(steps.enumerate().map(|(nth, step)| format!("step {}: {step}", nth + 1)));
     lines.push(format!("again: {}", cell.reproduce));
     // Single braces are for placeholders (SARIF 2.1.0 3.11.5).
-    lines.join("\n").replace('{', "{{").replace('}', "}}")
+    // And what would be a link (3.11.6) leads nowhere.
+    lines.join("\n").replace('{', "{{").replace('}', "}}").replace("](", "]\\(")
 }
 
 /// A fingerprint of cell and verdict that does not depend on the day.

@@ -17,9 +17,7 @@ use crate::scan::record::{
 /// The record as JSON, laid out for reading.
 #[must_use]
 pub fn json(record: &ScanRecord) -> String {
-    let mut text = serde_json::to_string_pretty(record).expect("a record has no map without text keys");
-    text.push('\n');
-    text
+    super::json::pretty(record)
 }
 
 /// Everything about each server, and at last one line for each.

@@ -10,7 +10,7 @@ use std::{
 use openssl::{
     error::ErrorStack,
     ssl::{
-        NameType, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSession, SslSessionCacheMode,
+        NameType, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode,
         SslVerifyMode,
     },
     x509::{X509, X509VerifyResult, store::X509StoreBuilder},
@@ -26,7 +26,7 @@ use tokio_openssl::SslStream;
 use super::{chain, line::Line};
 use crate::{
     client::{Break, Circumstances, Failure},
-    ffi,
+    ffi::{self, Resumable},
     tls::{
         CannotSetUp,
         context::{in_openssl, limit_versions, trust},
@@ -68,7 +68,7 @@ pub(super) struct Errand<'a> {
     pub(super) alpn: Option<&'a str>,
     /// The signature algorithms, in OpenSSL's spelling.
     pub(super) signature_algorithms: Option<&'a str>,
-    pub(super) session: Option<&'a SslSession>,
+    pub(super) session: Option<&'a Resumable>,
     pub(super) tickets: bool,
     pub(super) then: Then<'a>,
 }
@@ -93,7 +93,7 @@ pub(super) struct Visit {
     pub(super) alpn: Option<String>,
     /// The scheme with which the server signed in TLS 1.3.
     pub(super) signature: Option<u16>,
-    pub(super) session: Option<SslSession>,
+    pub(super) session: Option<Resumable>,
     pub(super) has_ticket: bool,
     pub(super) is_resumed: bool,
     pub(super) handshakes: u32,
@@ -146,7 +146,7 @@ impl Visitor {
             authorities: ffi::peer_authorities(ssl).iter().map(|name| chain::name(name)).collect(),
             alpn: ssl.selected_alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
             signature: observer.signature_received(),
-            session: ssl.session().map(ToOwned::to_owned),
+            session: Resumable::of(ssl),
             has_ticket: observer.has(Direction::Received, HandshakeType::NEW_SESSION_TICKET),
             is_resumed: ssl.session_reused(),
             handshakes: observer.handshakes(),
@@ -179,10 +179,10 @@ impl Visitor {
             ssl.set_alpn_protos(&[&[length], protocol.as_bytes()].concat())?;
         }
         if let Some(algorithms) = errand.signature_algorithms {
-            ffi::set_signature_algorithms(&ssl, algorithms)?;
+            ffi::set_signature_algorithms(&mut ssl, algorithms)?;
         }
         if let Some(session) = errand.session {
-            ffi::resume(&mut ssl, session)?;
+            session.offer(&mut ssl)?;
         }
         let problems = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&problems);
@@ -248,7 +248,7 @@ async fn carry_out(
         Then::Nothing => Ok(()),
         Then::Renegotiate => {
             let failed = |by: &Break, call: &_| Err(Failure::broken(Phase::Request, by, &known(call)));
-            if let Err(error) = ffi::renegotiate(call.ssl()) {
+            if let Err(error) = ffi::renegotiate(call) {
                 return failed(&Break::Other(error.to_string()), call);
             }
             match timeout_at(deadline, Pin::new(&mut *call).do_handshake()).await {

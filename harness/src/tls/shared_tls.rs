@@ -182,7 +182,7 @@ impl SharedTls {
 
     /// Sends this fatal alert, protected as the connection is, then FIN.
     pub(crate) async fn shut_with(&self, alert: Alert) {
-        self.with_ssl(|ssl| ffi::prepare_alert(ssl, alert.code()));
+        self.change_ssl(|tls| ffi::prepare_alert(tls, alert.code()));
         self.shut().await;
     }
 
@@ -215,7 +215,12 @@ impl SharedTls {
 
     /// The certificate of another context is shown from the next handshake on.
     pub(crate) fn show_certificate_of(&self, context: &SslContextRef) {
-        self.with_ssl(|ssl| ffi::set_context(ssl, context));
+        self.change_ssl(|tls| ffi::set_context(tls, context));
+    }
+
+    /// Changes the connection, of which nobody else has hold meanwhile.
+    pub(crate) fn change_ssl<T>(&self, change: impl FnOnce(&mut SslStream<Tap>) -> T) -> T {
+        change(self.lock().stream.as_mut().get_mut())
     }
 
     pub(crate) fn with_tap<T>(&self, read: impl FnOnce(&Tap) -> T) -> T {

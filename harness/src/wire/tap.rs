@@ -5,7 +5,7 @@
 
 use std::{
     fmt, io,
-    os::fd::AsRawFd,
+    os::fd::AsFd,
     pin::Pin,
     sync::{
         Arc,
@@ -147,7 +147,7 @@ impl Tap {
     fn send_one(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.stream.poll_write_ready(context))?;
-            let send = || ffi::send_one(self.stream.as_raw_fd(), bytes);
+            let send = || ffi::send_one(self.stream.as_fd(), bytes);
             match self.stream.try_io(Interest::WRITABLE, send) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return Poll::Ready(sent),
@@ -219,7 +219,7 @@ impl Tap {
     /// # Errors
     /// The kernel's.
     pub fn unacknowledged(&self) -> io::Result<usize> {
-        ffi::unacknowledged(self.stream.as_raw_fd())
+        ffi::unacknowledged(self.stream.as_fd())
     }
 }
 

@@ -190,6 +190,62 @@ fn formats_are_found_by_name_and_each_file_has_its_own() {
 }
 
 /// Escape sequences, spelt out so that a snapshot can be read.
+/// A gateway that writes its own log decides on much of what a record holds; none of it is a command to a terminal, a page or a
+/// pipeline. Whatever field takes this text has it.
+#[test]
+fn nothing_in_a_record_is_a_command() {
+    const HOSTILE: &str =
+        "\u{1b}[2J\u{7}\u{9b}31m\u{202e}x\n::error::y ##vso[z] [a](javascript:b) ![c](d) <script>e</script>";
+    let mut value = serde_json::to_value(sample::record()).unwrap();
+    let mut places = Vec::new();
+    strings(&value, &mut String::new(), &mut places);
+    let mut taken = 0;
+    for place in &places {
+        let before = std::mem::replace(value.pointer_mut(place).unwrap(), HOSTILE.into());
+        // Closed lists refuse it.
+        match RunRecord::parse(&value.to_string()) {
+            Ok(_) => taken += 1,
+            Err(_) => *value.pointer_mut(place).unwrap() = before,
+        }
+    }
+    assert!(taken > 100, "{taken} of {} strings", places.len());
+    let record = RunRecord::parse(&value.to_string()).unwrap();
+    for format in FORMATS {
+        let drawn = (format.render)(&record, &Look::default());
+        for line in drawn.lines() {
+            let commands = |letter: char| {
+                (letter.is_control() && letter != '\t')
+                    || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            };
+            assert!(!line.contains(commands), "{}: {line:?}", format.name);
+            assert!(!line.contains("##vso["), "{}: {line}", format.name);
+            assert!(!line.trim_start().starts_with("::error"), "{}: {line}", format.name);
+            assert!(!line.contains("<script>e"), "{}: {line}", format.name);
+            let is_markup = ["markdown", "sarif", "compatibility"].contains(&format.name);
+            assert!(!is_markup || !line.contains("[a](javascript"), "{}: {line}", format.name);
+        }
+    }
+}
+
+/// The places of all strings in a value (RFC 6901).
+fn strings(value: &serde_json::Value, place: &mut String, found: &mut Vec<String>) {
+    let length = place.len();
+    let mut inner = |key: &str, value: &serde_json::Value| {
+        place.push('/');
+        place.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        strings(value, place, found);
+        place.truncate(length);
+    };
+    match value {
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(nth, item)| inner(&nth.to_string(), item));
+        }
+        serde_json::Value::Object(fields) => fields.iter().for_each(|(key, field)| inner(key, field)),
+        serde_json::Value::String(_) => found.push(place.clone()),
+        _ => {}
+    }
+}
+
 fn visible(text: &str) -> String {
     text.replace('\u{1b}', "␛")
 }

@@ -49,9 +49,9 @@ pub(super) async fn certificate(
         return Demanded::NotAsked;
     }
     let before = observer.finished_received();
-    let begun = tls.with_ssl(|ssl| {
-        ffi::set_verify(ssl, SslVerifyMode::PEER);
-        ffi::renegotiate(ssl)
+    let begun = tls.change_ssl(|tls| {
+        ffi::set_verify(tls, SslVerifyMode::PEER);
+        ffi::renegotiate(tls)
     });
     let is_over = |ssl: &SslRef| {
         ssl.is_init_finished() && !ffi::renegotiate_pending(ssl) && observer.finished_received() > before
