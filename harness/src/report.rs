@@ -22,20 +22,40 @@ pub(crate) mod text;
 pub mod what_if;
 pub(crate) mod witness;
 
-use crate::record::{CellRecord, RunRecord};
+use crate::{
+    printable,
+    record::{CellRecord, RunRecord},
+};
 
 /// Every format, in the order in which help texts name them.
 pub const FORMATS: &[Format] = &[
-    Format { name: "console", file: None, render: console::render },
-    Format { name: "json", file: Some("run.json"), render: |record, _| json::render(record) },
-    Format { name: "junit", file: Some("junit.xml"), render: |record, _| junit::render(record) },
-    Format { name: "html", file: Some("report.html"), render: |record, _| html::render(record) },
-    Format { name: "markdown", file: Some("summary.md"), render: |record, _| markdown::render(record) },
-    Format { name: "sarif", file: Some("gauntlet.sarif"), render: |record, _| sarif::render(record) },
+    Format { name: "console", file: None, render: |record, look| shown(&console::render(record, look)) },
+    Format { name: "json", file: Some("run.json"), render: |record, _| shown(&json::render(record)) },
+    Format { name: "junit", file: Some("junit.xml"), render: |record, _| shown(&junit::render(record)) },
+    Format { name: "html", file: Some("report.html"), render: |record, _| shown(&html::render(record)) },
+    Format {
+        name: "markdown",
+        file: Some("summary.md"),
+        render: |record, _| shown(&markdown::render(record)),
+    },
+    Format { name: "sarif", file: Some("gauntlet.sarif"), render: |record, _| shown(&sarif::render(record)) },
     // Pages about gateways rather than about a run: made when asked for by name.
-    Format { name: "compatibility", file: None, render: compatibility::markdown },
-    Format { name: "compatibility-html", file: None, render: compatibility::html },
+    Format {
+        name: "compatibility",
+        file: None,
+        render: |record, look| shown(&compatibility::markdown(record, look)),
+    },
+    Format {
+        name: "compatibility-html",
+        file: None,
+        render: |record, look| shown(&compatibility::html(record, look)),
+    },
 ];
+
+/// What is drawn, without what a terminal, a page or a pipeline would obey. Our own colours stay.
+fn shown(drawn: &str) -> String {
+    printable::painted(drawn).into_owned()
+}
 
 /// One cell in words: its verdict, what each witness says, and the command that runs it again.
 #[must_use]

@@ -132,7 +132,8 @@ fn invocation(record: &RunRecord) -> Value {
     let notifications: Vec<Value> = broken
         .map(|cell| {
             let because = cell.because.as_deref().map(printable).unwrap_or_default();
-            json!({"level": "error", "message": {"text": format!("{}: {because}", printable(&cell.id))}})
+            let text = plain(&format!("{}: {because}", printable(&cell.id)));
+            json!({"level": "error", "message": {"text": text}})
         })
         .collect();
     json!({
@@ -197,9 +198,12 @@ fn message(cell: &CellRecord) -> String {
     let steps = cell.expected.iter().flat_map(|expected| &expected.steps);
     lines.extend(steps.enumerate().map(|(nth, step)| format!("step {}: {step}", nth + 1)));
     lines.push(format!("again: {}", cell.reproduce));
-    // Single braces are for placeholders (SARIF 2.1.0 3.11.5).
-    // And what would be a link (3.11.6) leads nowhere.
-    lines.join("\n").replace('{', "{{").replace('}', "}}").replace("](", "]\\(")
+    plain(&lines.join("\n"))
+}
+
+/// Text that is text: single braces are for placeholders (SARIF 2.1.0 3.11.5), and what would be a link (3.11.6) leads nowhere.
+fn plain(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}").replace("](", "]\\(")
 }
 
 /// A fingerprint of cell and verdict that does not depend on the day.

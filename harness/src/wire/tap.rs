@@ -5,7 +5,7 @@
 
 use std::{
     fmt, io,
-    os::fd::AsFd,
+    os::fd::{AsFd, AsRawFd},
     pin::Pin,
     sync::{
         Arc,

@@ -220,9 +220,15 @@ fn nothing_in_a_record_is_a_command() {
             assert!(!line.contains(commands), "{}: {line:?}", format.name);
             assert!(!line.contains("##vso["), "{}: {line}", format.name);
             assert!(!line.trim_start().starts_with("::error"), "{}: {line}", format.name);
-            assert!(!line.contains("<script>e"), "{}: {line}", format.name);
-            let is_markup = ["markdown", "sarif", "compatibility"].contains(&format.name);
-            assert!(!is_markup || !line.contains("[a](javascript"), "{}: {line}", format.name);
+            let is_page = format.name.ends_with("html") || format.name == "junit";
+            assert!(!is_page || !line.contains("<script>e"), "{}: {line}", format.name);
+            // A code span of Markdown is text, and so is what SARIF has beside its messages.
+            let links = match format.name {
+                "markdown" => line.split('`').step_by(2).any(|text| text.contains("[a](javascript")),
+                "sarif" => line.contains("\"text\":") && line.contains("[a](javascript"),
+                _ => false,
+            };
+            assert!(!links, "{}: {line}", format.name);
         }
     }
 }
