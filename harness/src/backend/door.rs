@@ -49,7 +49,7 @@ impl Door {
         socket.listen(BACKLOG).map(Self::Open)
     }
 
-    /// Binds a port that was held just now, whether its socket listened or not: its connections linger in TIME_WAIT.
+    /// Binds a port that was held just now, whether its socket listened or not: its connections linger in `TIME_WAIT`.
     pub(super) fn open_again(address: SocketAddr, listens: bool) -> io::Result<Self> {
         if listens {
             return Self::open(address, true);

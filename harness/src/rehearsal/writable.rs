@@ -1,5 +1,5 @@
 //! Folders of the world that belong to another user, made writable: without root, nothing that belongs to one of the machine's
-//! users can be changed, not even in a layer (user_namespaces(7)).
+//! users can be changed, not even in a layer (`user_namespaces(7)`).
 
 use std::{
     fs, io,

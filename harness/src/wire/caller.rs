@@ -1,6 +1,6 @@
 //! The process at the other end of a connection on this machine: one that is meant to call, or a stranger.
 //!
-//! The kernel says which inode the other end's socket has (sock_diag(7)); the process that holds the socket has it among
+//! The kernel says which inode the other end's socket has (`sock_diag(7)`); the process that holds the socket has it among
 //! its open files.
 
 use std::{

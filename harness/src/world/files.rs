@@ -165,7 +165,7 @@ fn is_root_of_the_machine() -> bool {
         && fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.trim_end().ends_with("4294967295"))
 }
 
-/// Whether the map of identities has one line for one identity (user_namespaces(7)).
+/// Whether the map of identities has one line for one identity (`user_namespaces(7)`).
 fn has_one_identity() -> bool {
     fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.split_whitespace().last() == Some("1"))
 }

@@ -26,7 +26,7 @@ struct Defect {
 impl Defect {
     /// Whether a leg has it: by the setting that the rule is about, or by the lack of that setting.
     fn is_in(&self, leg: &Leg, place: &str) -> bool {
-        let here = |at: &At| &*at.file == format!("{place}/{}", self.file) && at.line == self.line;
+        let here = |at: &At| *at.file == format!("{place}/{}", self.file) && at.line == self.line;
         let setting = match self.rule.as_str() {
             "chain" => Setting::Verification,
             "name" if leg.value(Setting::Verification) == Some("off") => Setting::Verification,

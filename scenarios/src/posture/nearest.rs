@@ -120,37 +120,37 @@ fn knobs() -> Vec<Knob> {
         (
             "client-certificate",
             vec![|draft| draft.upstream.client_certificate = None, |draft| {
-                draft.upstream.client_certificate = Some(ClientCertificate::Good)
+                draft.upstream.client_certificate = Some(ClientCertificate::Good);
             }],
         ),
         (
             "retries",
             vec![|draft| draft.upstream.retries = 0, |draft| draft.upstream.retries = 1, |draft| {
-                draft.upstream.retries = 2
+                draft.upstream.retries = 2;
             }],
         ),
         (
             "weak certificates",
             vec![|draft| draft.claims.accepts_weak_certificates = Some(false), |draft| {
-                draft.claims.accepts_weak_certificates = Some(true)
+                draft.claims.accepts_weak_certificates = Some(true);
             }],
         ),
         (
             "weak Diffie-Hellman",
             vec![|draft| draft.claims.accepts_weak_dh = Some(false), |draft| {
-                draft.claims.accepts_weak_dh = Some(true)
+                draft.claims.accepts_weak_dh = Some(true);
             }],
         ),
         (
             "insecure renegotiation",
             vec![|draft| draft.claims.accepts_insecure_renegotiation = Some(false), |draft| {
-                draft.claims.accepts_insecure_renegotiation = Some(true)
+                draft.claims.accepts_insecure_renegotiation = Some(true);
             }],
         ),
         (
             "host",
             vec![|draft| draft.claims.host_is_server_name = Some(true), |draft| {
-                draft.claims.host_is_server_name = Some(false)
+                draft.claims.host_is_server_name = Some(false);
             }],
         ),
     ]

@@ -39,6 +39,7 @@ macro_rules! certificates {
                 match self { $(Self::$variant => $clause),* }
             }
 
+            #[allow(clippy::needless_update, reason = "a row may fill every column")]
             const fn facts(self) -> $facts {
                 match self { $(Self::$variant => $facts { $($fact: $value,)* ..$facts::SOUND }),* }
             }

@@ -89,7 +89,7 @@ fn collect<'a>(
                     collect(server, routes, &here, stripped.clone(), depth + 1, found);
                 }
                 Some("rewrite") => {
-                    stripped.push_str(handler.text_at("strip_path_prefix").unwrap_or_default())
+                    stripped.push_str(handler.text_at("strip_path_prefix").unwrap_or_default());
                 }
                 Some("reverse_proxy") => found.push(Proxy {
                     handler,
