@@ -1,84 +1,25 @@
 //! Every server recipe is refused for the reason it claims, and for no other; or is accepted, and why.
 
-use rstest::rstest;
+use std::thread;
+
 use time::Duration;
 use tls_gauntlet_certs::{ServerCertificate, WRONG_NAME};
 
 use crate::judges::{Purpose, Question};
 use crate::{HOST, names, pki};
 
-#[rstest]
-fn a_server_is_refused_for_its_flaw_alone(
-    #[values(
-        ServerCertificate::Good,
-        ServerCertificate::GoodRsa,
-        ServerCertificate::Rsa3072,
-        ServerCertificate::Rsa4096,
-        ServerCertificate::Rsa8192,
-        ServerCertificate::RsaPss,
-        ServerCertificate::P384,
-        ServerCertificate::P521,
-        ServerCertificate::Ed25519,
-        ServerCertificate::Ed448,
-        ServerCertificate::MlDsa65,
-        ServerCertificate::NoCommonName,
-        ServerCertificate::NoSubject,
-        ServerCertificate::IpSan,
-        ServerCertificate::Wildcard,
-        ServerCertificate::Idn,
-        ServerCertificate::MissingExtendedKeyUsage,
-        ServerCertificate::ThousandNames,
-        ServerCertificate::TenThousandNames,
-        ServerCertificate::CrossSignedOneExpired,
-        ServerCertificate::NameConstraintsKept,
-        ServerCertificate::Chain10Deep,
-        ServerCertificate::Chain50Deep,
-        ServerCertificate::ReversedChain,
-        ServerCertificate::DuplicatedChain,
-        ServerCertificate::WithRoot,
-        ServerCertificate::WithUnrelated,
-        ServerCertificate::MustStaple,
-        ServerCertificate::PointsToCrl,
-        ServerCertificate::PointsToOcsp,
-        ServerCertificate::Expired,
-        ServerCertificate::ExpiresDuringRun,
-        ServerCertificate::NotYetValid,
-        ServerCertificate::WrongName,
-        ServerCertificate::CnOnly,
-        ServerCertificate::WildcardTooDeep,
-        ServerCertificate::Underscore,
-        ServerCertificate::NulInName,
-        ServerCertificate::UriSan,
-        ServerCertificate::SelfSigned,
-        ServerCertificate::UntrustedRoot,
-        ServerCertificate::IssuedByClientCa,
-        ServerCertificate::ExpiredRoot,
-        ServerCertificate::MissingIntermediate,
-        ServerCertificate::ExpiredIntermediate,
-        ServerCertificate::NameConstraintsViolated,
-        ServerCertificate::PathLengthExceeded,
-        ServerCertificate::IntermediateNoCa,
-        ServerCertificate::CnRightSanWrong,
-        ServerCertificate::IpSanWithDns,
-        ServerCertificate::TwoIntermediates,
-        ServerCertificate::WrongExtendedKeyUsage,
-        ServerCertificate::WrongKeyUsage,
-        ServerCertificate::CaAsLeaf,
-        ServerCertificate::UnknownCriticalExtension,
-        ServerCertificate::X509V1,
-        ServerCertificate::MalformedDer,
-        ServerCertificate::TamperedSignature,
-        ServerCertificate::MismatchedKey,
-        ServerCertificate::Rsa1024,
-        ServerCertificate::Sha1SignedLeaf,
-        ServerCertificate::Md5SignedLeaf,
-        ServerCertificate::Sha1SignedIntermediate,
-        ServerCertificate::RevokedByCrl,
-        ServerCertificate::RevokedIntermediate,
-        ServerCertificate::RevokedByOcsp
-    )]
-    recipe: ServerCertificate,
-) {
+/// Each in a thread of its name: some keys take seconds.
+#[test]
+fn a_server_is_refused_for_its_flaw_alone() {
+    thread::scope(|scope| {
+        for &recipe in ServerCertificate::ALL {
+            let named = thread::Builder::new().name(recipe.to_string());
+            named.spawn_scoped(scope, move || is_refused_for_its_flaw_alone(recipe)).unwrap();
+        }
+    });
+}
+
+fn is_refused_for_its_flaw_alone(recipe: ServerCertificate) {
     let pki = pki();
     let identity = pki.server(recipe, &names(&[HOST])).unwrap();
     let dialled = recipe.dialled(HOST);
@@ -90,7 +31,7 @@ fn a_server_is_refused_for_its_flaw_alone(
     let (openssl, webpki) = verdicts(recipe);
     asked().must_answer(openssl.iter().copied(), webpki.iter().copied());
 
-    // Whoever overlooks the one flaw has nothing left to object to.
+    // A judge that overlooks the one flaw has nothing left to object to.
     let good = pki.server(ServerCertificate::Good, &names(&[HOST])).unwrap();
     let overlooked = match recipe {
         ServerCertificate::Expired => Question { at: asked().at - Duration::days(2), ..asked() },
