@@ -43,7 +43,6 @@ impl Shape {
         const SOUND: Shape = SOUND_SERVER;
         match word {
             Server::Good => SOUND,
-
             Server::GoodRsa => Self { key: KeyKind::Rsa2048, ..SOUND },
             Server::Rsa1024 => Self { key: KeyKind::Rsa1024, ..SOUND },
             Server::Rsa3072 => Self { key: KeyKind::Rsa3072, ..SOUND },

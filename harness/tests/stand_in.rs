@@ -1,5 +1,7 @@
 //! A stand-in is one port after another backend, for clients that are not ours to change.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use tls_gauntlet::{
     Probe, StandIn, Target,
     scenarios::{Alert, Cause, Ended, catalogue},

@@ -1,9 +1,11 @@
 //! The fleet: one port for each backend of a plan, started together and stopped together.
 
+mod options;
+
 use std::{
     collections::{HashMap, VecDeque},
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     num::NonZero,
     slice,
     sync::{Arc, OnceLock},
@@ -11,11 +13,9 @@ use std::{
 };
 
 use openssl::{ssl::SslContext, x509::X509};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use tls_gauntlet_certs::{Name, Pki};
-use tls_gauntlet_scenarios::{
-    BackendProfile, BackendSaw, Composed, Fault, StatusSource, UnknownName, catalogue,
-};
+use tls_gauntlet_scenarios::{BackendProfile, BackendSaw, Composed, Fault, StatusSource, catalogue};
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    SERVER_NAME, connection,
+    connection,
     context::{self, Held, Settings},
     door::{Door, Stage},
     ledger::{Ledger, Shared, Written},
@@ -31,124 +31,11 @@ use super::{
     shown::Known,
     status::{Status, StatusService},
 };
+use crate::limits::Limits;
 #[cfg(feature = "matrix")]
 use crate::wire::caller::Callers;
-use crate::{limits::Limits, wire::recorder::Recorder};
 
-/// Where a fleet listens, and under which names.
-#[derive(Debug, Clone)]
-pub struct FleetOptions {
-    /// The address to listen on.
-    pub bind: IpAddr,
-    /// The first port; ephemeral ones if absent.
-    pub port_base: Option<u16>,
-    /// What the certificates are made out to, and which server names are known.
-    pub names: Vec<Name>,
-    /// How long the certificate of `expires-during-run` lasts, by the clock of the authorities.
-    pub expires_in: Duration,
-    /// Which client certificates are taken.
-    pub clients: ClientsTaken,
-    /// Deadlines.
-    pub limits: Limits,
-    /// Where what passes is kept; nowhere by default.
-    pub recorder: Recorder,
-}
-
-/// The client certificates that backends take.
-#[derive(Debug, Clone, Default)]
-pub enum ClientsTaken {
-    /// Sound ones of their own client authority.
-    #[default]
-    Own,
-    /// Sound ones of these authorities.
-    Of(Vec<X509>),
-    /// Every one; the ledger says which it was.
-    Any,
-}
-
-impl ClientsTaken {
-    /// The roots that backends trust and, where nothing else is said, name to their clients.
-    pub(super) fn roots(&self, pki: &Pki) -> Vec<X509> {
-        match self {
-            Self::Of(roots) => roots.clone(),
-            Self::Own | Self::Any => vec![pki.client_root().clone()],
-        }
-    }
-}
-
-impl Default for FleetOptions {
-    fn default() -> Self {
-        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Self {
-            bind: local,
-            port_base: None,
-            names: vec![
-                Name::Dns(SERVER_NAME.to_owned()),
-                Name::Dns("localhost".to_owned()),
-                Name::Ip(local),
-            ],
-            expires_in: Duration::MINUTE,
-            clients: ClientsTaken::default(),
-            limits: Limits::default(),
-            recorder: Recorder::default(),
-        }
-    }
-}
-
-impl FleetOptions {
-    /// How others call this address in a URL.
-    fn host(&self, ip: IpAddr) -> String {
-        match self.names.first() {
-            Some(name) if ip.is_unspecified() => name.to_string(),
-            _ => SocketAddr::new(ip, 0).to_string().trim_end_matches(":0").to_owned(),
-        }
-    }
-}
-
-/// Why a fleet could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum FleetError {
-    /// The catalogue has no such backend.
-    #[error(transparent)]
-    Unknown(#[from] UnknownName),
-    /// The TLS side of a backend could not be set up.
-    #[error("cannot set up backend \"{backend}\": {source}")]
-    Setup {
-        /// Its name.
-        backend: String,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The authorities or a client's certificate could not be made.
-    #[error("cannot make certificates")]
-    Certificates(#[from] tls_gauntlet_certs::Error),
-    /// The ports from the base on do not suffice.
-    #[error("{count} backends from port {base} on do not fit below 65536; choose a lower first port")]
-    PortRange {
-        /// The first port.
-        base: u16,
-        /// How many were to follow.
-        count: usize,
-    },
-    /// No port could be had for revocation lists and OCSP responses.
-    #[error("cannot listen on {address} for revocation lists and OCSP responses")]
-    Status {
-        /// Where.
-        address: IpAddr,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A port could not be had.
-    #[error("cannot listen on {address} for backend \"{backend}\"")]
-    Bind {
-        /// Where.
-        address: SocketAddr,
-        /// For whom.
-        backend: String,
-        /// The cause.
-        source: io::Error,
-    },
-}
+pub use options::{ClientsTaken, FleetError, FleetOptions};
 
 /// Backends that serve until this is dropped.
 #[must_use = "the backends stop as soon as this is dropped"]

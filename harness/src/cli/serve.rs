@@ -16,7 +16,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
-use tls_gauntlet_certs::{ClientCertificate, CrlKind, Pki, crls_pem};
+use tls_gauntlet_certs::{ClientCertificate, CrlKind, Name, Pki, crls_pem};
 use tls_gauntlet_scenarios::{BackendProfile, Composed, by_name, catalogue};
 
 use super::{
@@ -37,6 +37,7 @@ use crate::{
     gateway::RunFolder,
     printable,
     report::{Detail, text::wrap},
+    wire::recorder::Recorder,
 };
 
 /// Keeps backends up until ctrl-c, each on a port, and every one there is by name on one more; prints URLs and `curl`
@@ -125,6 +126,19 @@ struct Served {
     status_label: &'static str,
 }
 
+impl Arguments {
+    fn options(&self, names: Vec<Name>, recorder: &Recorder) -> FleetOptions {
+        FleetOptions {
+            bind: self.bind,
+            port_base: self.port_base,
+            names,
+            expires_in: Duration::seconds(self.expires_in.into()),
+            recorder: recorder.clone(),
+            ..FleetOptions::default()
+        }
+    }
+}
+
 pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(url) = &arguments.check {
         return check::check(url);
@@ -155,14 +169,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(|error| work_error!("cannot start the threads of the backends: {error}"))?;
     runtime.block_on(async {
         let mut signals = Signals::catch()?;
-        let options = FleetOptions {
-            bind: arguments.bind,
-            port_base: arguments.port_base,
-            names,
-            expires_in: Duration::seconds(arguments.expires_in.into()),
-            recorder: recorder.clone(),
-            ..FleetOptions::default()
-        };
+        let options = arguments.options(names, &recorder);
         let pki = Arc::new(pki);
         let after_the_last =
             options.port_base.and_then(|base| base.checked_add(u16::try_from(plan.len()).ok()?));

@@ -165,11 +165,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, problems: &mut V
                 }
             }
             "additionalProperties" => {
-                let known = rules.get("properties").and_then(Value::as_object);
-                for (name, value) in value.as_object().into_iter().flatten() {
-                    if known.is_some_and(|known| known.contains_key(name)) {
-                        continue;
-                    }
+                for (name, value) in unnamed(rules, value) {
                     match wanted {
                         Value::Bool(false) => problems.push(format!("{at}: unknown \"{name}\"")),
                         schema => check(root, schema, value, &format!("{at}.{name}"), problems),
@@ -182,9 +178,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, problems: &mut V
                 }
             }
             "uniqueItems" => {
-                let items = value.as_array().into_iter().flatten();
-                let all: Vec<String> = items.map(Value::to_string).collect();
-                if all.iter().collect::<std::collections::BTreeSet<_>>().len() != all.len() {
+                if holds_something_twice(value) {
                     problems.push(format!("{at}: holds something twice"));
                 }
             }
@@ -202,6 +196,21 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, problems: &mut V
             unknown => panic!("the schema uses \"{unknown}\", which this test does not know yet"),
         }
     }
+}
+
+/// The fields of an object that its schema does not name.
+fn unnamed<'v>(
+    rules: &'v serde_json::Map<String, Value>,
+    value: &'v Value,
+) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    let known = rules.get("properties").and_then(Value::as_object);
+    let fields = value.as_object().into_iter().flatten();
+    fields.filter(move |(name, _)| !known.is_some_and(|known| known.contains_key(*name)))
+}
+
+fn holds_something_twice(list: &Value) -> bool {
+    let all: Vec<String> = list.as_array().into_iter().flatten().map(Value::to_string).collect();
+    all.iter().collect::<std::collections::BTreeSet<_>>().len() != all.len()
 }
 
 fn is(value: &Value, name: &Value) -> bool {

@@ -321,7 +321,7 @@ closed_list! {
     KeyUpdate as "key update" {
         /// One, for its own keys only.
         Sends = "sends",
-        /// A KeyUpdate that asks the peer to change its keys, too.
+        /// A `KeyUpdate` that asks the peer to change its keys, too.
         Asks = "asks",
         /// Thirty, each of which asks.
         Flood = "flood",
