@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::verify::X509VerifyFlags;
+use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509Crl, X509StoreContext, X509VerifyResult};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa,
@@ -53,17 +53,20 @@ impl Authority {
     ) -> Result<Self, Error> {
         let root = Link::adopted(authority)?;
         let made = Self::above(root, title, authority.subject(), seed, now)?;
-        made.holds()?;
+        made.holds(now)?;
         Ok(made)
     }
 
     /// Whether a peer that trusts the root takes what it has issued.
-    fn holds(&self) -> Result<(), Error> {
+    fn holds(&self, now: OffsetDateTime) -> Result<(), Error> {
         let check = || -> Result<Result<(), X509VerifyResult>, ErrorStack> {
             let mut store = X509StoreBuilder::new()?;
             store.add_cert(self.root.clone())?;
             // The root may itself be below another.
-            store.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+            let mut param = X509VerifyParam::new()?;
+            param.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+            param.set_time(now.unix_timestamp());
+            store.set_param(&param)?;
             let below = Stack::new()?;
             let mut context = X509StoreContext::new()?;
             context.init(&store.build(), self.branch.certificate(), &below, |context| {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so; clippy sees helpers as no tests"
 )]
 
+mod below;
 mod chains;
 mod chance;
 mod contents;
