@@ -19,7 +19,8 @@ const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 /// An authority that nobody here has made: P-384, two components of its domain in its subject, no identifier of its key.
 fn authority(path_length: Option<u32>) -> Identity {
-    let key = PKey::from_ec_key(EcKey::generate(&EcGroup::from_curve_name(Nid::SECP384R1).unwrap()).unwrap()).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&EcGroup::from_curve_name(Nid::SECP384R1).unwrap()).unwrap())
+        .unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     for (kind, text) in [("DC", "test"), ("DC", "corp"), ("O", "Corp, Ltd."), ("CN", "Corp Test Authority")] {
         name.append_entry_by_text(kind, text).unwrap();
@@ -67,7 +68,10 @@ fn what_trusts_the_authority_takes_the_sound_certificates_alone() {
     let take = |recipe| holds(above.leaf(), &pki.server(recipe, &names).unwrap());
     assert!(take(ServerCertificate::Good) && take(ServerCertificate::Rsa3072));
     assert!(!take(ServerCertificate::UntrustedRoot) && !take(ServerCertificate::IntermediateNoCa));
-    assert!(!holds(above.leaf(), &pki.client(ClientCertificate::Good).unwrap()), "clients have another authority");
+    assert!(
+        !holds(above.leaf(), &pki.client(ClientCertificate::Good).unwrap()),
+        "clients have another authority"
+    );
     assert_eq!(pki.server_root().to_der().unwrap(), above.leaf().to_der().unwrap());
 
     let lists = pki.crls(CrlKind::Revoked).unwrap();

@@ -16,12 +16,15 @@ use super::{
     failure::{Failure, input_error},
     project, selection, streams,
 };
-use crate::report::{
-    Detail,
-    text::{count, printable, wrap},
+use crate::{
+    configuration::{Configuration, Disk, Kind},
+    report::{
+        Detail,
+        text::{count, printable, wrap},
+    },
 };
 
-/// Looks what gateway configuration lies here, and writes a gauntlet.toml with which `gauntlet run` alone is enough.
+/// Looks what gateway configuration lies here, and writes a gauntlet.toml with its legs, so that `gauntlet audit` alone is enough.
 ///
 /// A gauntlet.toml that is there stays as it is.
 #[derive(Debug, Args)]
@@ -91,6 +94,14 @@ struct Found {
     gateway: String,
     /// Lines about TLS, with their numbers.
     tls: Vec<(usize, String)>,
+    legs: Vec<ProposedLeg>,
+}
+
+/// A leg that a configuration has: what is called, what is then dialled, and the line where it stands.
+struct ProposedLeg {
+    url: String,
+    backend: String,
+    at: String,
 }
 
 pub(super) fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -149,7 +160,12 @@ fn look(dir: &Path) -> Result<Vec<Found>, Failure> {
 fn recognised(dir: &Path, path: PathBuf, name: &str) -> Option<Found> {
     if name == "gateway.toml" {
         let folder = Path::new(".").join(path.parent()?);
-        return Some(Found { path, gateway: folder.display().to_string(), tls: Vec::new() });
+        return Some(Found {
+            path,
+            gateway: folder.display().to_string(),
+            tls: Vec::new(),
+            legs: Vec::new(),
+        });
     }
     let kind = SIGNS.iter().find(|kind| kind.files.contains(&name))?;
     let text = fs::read(dir.join(&path)).unwrap_or_default();
@@ -157,7 +173,21 @@ fn recognised(dir: &Path, path: PathBuf, name: &str) -> Option<Found> {
     let about_tls = |line: &str| !line.starts_with('#') && kind.tls.iter().any(|word| line.contains(word));
     let lines = (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| about_tls(line));
     let tls = lines.map(|(number, line)| (number, printable(line))).collect();
-    Some(Found { path, gateway: kind.gateway.to_owned(), tls })
+    let legs = legs(&dir.join(&path), &text);
+    Some(Found { path, gateway: kind.gateway.to_owned(), tls, legs })
+}
+
+/// The legs with TLS to a backend, where the configuration can be read.
+fn legs(path: &Path, text: &str) -> Vec<ProposedLeg> {
+    let path = path.display().to_string();
+    let Some(kind) = Kind::detect(&path, text) else { return Vec::new() };
+    let Ok(read) = Configuration::read(kind, &[&path], &Disk::as_it_is()) else { return Vec::new() };
+    let with_tls = read.legs.iter().filter(|leg| leg.tls && leg.url.scheme.starts_with("http"));
+    let proposed = with_tls.filter_map(|leg| {
+        let dialled = leg.dialled.first().filter(|dialled| dialled.port != 0)?;
+        Some(ProposedLeg { url: leg.url.to_string(), backend: dialled.to_string(), at: leg.at.to_string() })
+    });
+    proposed.collect()
 }
 
 fn gateways(found: &[Found]) -> BTreeSet<&str> {
@@ -175,7 +205,14 @@ fn content(found: &[Found], baseline: &Path) -> String {
         for Found { path, gateway, .. } in found {
             let _ = writeln!(text, "# {gateway}: {}", path.display());
         }
-        let _ = writeln!(text, "gateways = [{}]", names.join(", "));
+        let own = found.iter().all(|found| found.gateway.starts_with('.'));
+        if !own {
+            text.push_str(
+                "# What they are set up to is tested by `gauntlet audit`. With this line, `gauntlet run` tests the programs with\n\
+                 # settings of Gauntlet's own:\n",
+            );
+        }
+        let _ = writeln!(text, "{}gateways = [{}]", if own { "" } else { "# " }, names.join(", "));
     }
     text.push_str(
         "\n# Suites (`gauntlet list suites`) and globs over names of cells; everything if absent.\n\
@@ -187,12 +224,16 @@ fn content(found: &[Found], baseline: &Path) -> String {
     );
     let comment = if baseline.exists() { "" } else { "# " };
     let _ = writeln!(text, "{comment}baseline = \"{BASELINE}\"");
+    for ProposedLeg { url, backend, at } in found.iter().flat_map(|found| &found.legs) {
+        let (url, backend) = (toml::Value::from(url.as_str()), toml::Value::from(backend.as_str()));
+        let _ = writeln!(text, "\n# {}\n[[leg]]\nurl = {url}\nbackend = {backend}", printable(at));
+    }
     text
 }
 
 fn told(found: &[Found], dir: &Path, path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
-    for Found { path, gateway, tls } in found {
+    for Found { path, gateway, tls, .. } in found {
         let about = if gateway.starts_with('.') {
             "a gateway of your own".to_owned()
         } else {
@@ -219,14 +260,19 @@ fn told(found: &[Found], dir: &Path, path: &Path) -> Result<String, Failure> {
                 writeln!(text, "{name}: not installed on this machine; ci/install-gateways.sh installs it");
         }
     }
-    if found.iter().any(|found| !found.gateway.starts_with('.')) {
-        let told = "a run starts these programs with settings of its own, and shows what they do and what each setting changes; to \
-                    test one as it is set up: gauntlet routes --gateway external";
-        for line in wrap(told, streams::look(Detail::Normal).width, 0, 2) {
+    let vendor = found.iter().find(|found| !found.gateway.starts_with('.'));
+    if let Some(Found { path, gateway, .. }) = vendor {
+        let told = format!(
+            "`gauntlet audit {}` tests it as it is set up, in a sealed world; `gauntlet audit` does where it runs, leg by leg; \
+             `gauntlet run --gateway {gateway}` tests the program with settings of Gauntlet's own",
+            path.display()
+        );
+        for line in wrap(&told, streams::look(Detail::Normal).width, 0, 2) {
             let _ = writeln!(text, "{line}");
         }
     }
     let folder = if dir == Path::new(".") { String::new() } else { format!("cd {} && ", dir.display()) };
-    let _ = writeln!(text, "next: {folder}gauntlet run");
+    let next = vendor.map_or_else(|| "run".to_owned(), |found| format!("audit {}", found.path.display()));
+    let _ = writeln!(text, "next: {folder}gauntlet {next}");
     Ok(text)
 }

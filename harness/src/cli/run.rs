@@ -26,6 +26,7 @@ use super::{
     streams,
 };
 use crate::{
+    configuration::Kind,
     limits::Limits,
     record::RunRecord,
     runner::{self, Costs, Event, OnEvent, RunError, RunRequest, Shard, ShardError, Stop},
@@ -90,6 +91,8 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     if let Some(file) = project.file().filter(|_| !arguments.reports.quiet) {
         streams::note(&format!("settings from {file}"));
     }
+    let tested = whose_settings(&arguments.gateways.gateway).filter(|_| !arguments.reports.quiet);
+    tested.iter().for_each(|tested| streams::note(tested));
     let events = Events::to(arguments.own.events.as_deref())?;
     let out = arguments.reports.out.as_deref();
     let record = execute(request, arguments.reports.quiet, &events, out)?;
@@ -101,8 +104,20 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let record = reports.compared(record);
     events.conclude(&record);
     let code = reports.deliver(&record)?;
+    tested.iter().for_each(|tested| streams::note(tested));
     partial::forget(out);
     Ok(code)
+}
+
+/// Whose settings a run tests, where somebody might take them for those of a configuration.
+fn whose_settings(gateways: &[String]) -> Option<String> {
+    let of = |name: &str| Kind::ALL.iter().any(|(_, known)| name.split('@').next() == Some(*known));
+    let programs: Vec<&str> = gateways.iter().map(String::as_str).filter(|name| of(name)).collect();
+    let first = programs.first()?;
+    Some(format!(
+        "tested: {} with settings of Gauntlet's own; a configuration of {first} is tested by `gauntlet audit CONFIG`",
+        programs.join(", ")
+    ))
 }
 
 /// Checks every name before anything is started.

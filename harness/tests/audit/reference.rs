@@ -91,6 +91,7 @@ async fn the_posture_names_each_upstream_of_the_catalogue() {
     };
     let mut audit = Audit::hold(request).await.unwrap();
 
+    audit.prepare().await.unwrap();
     let listeners = vec![("default".to_owned(), catalogue().listener("default").unwrap().clone())];
     let profiles = upstreams.iter().map(|(name, upstream)| ((*name).to_owned(), (*upstream).clone()));
     let mut plan = GatewayPlan::new(listeners, profiles.collect(), Arc::clone(&pki), Limits::default());

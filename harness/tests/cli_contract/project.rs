@@ -24,9 +24,23 @@ fn init_names_the_gateways_it_finds(#[case] gateway: &str, #[case] file: &str, #
     let Ran { code, out, err } = in_dir(dir.path(), "init");
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.starts_with(&format!("{file}: {gateway}, 1 line about TLS\n     3  {line}\n")), "{out}");
-    assert!(out.ends_with("next: gauntlet run\n"), "{out}");
+    assert!(out.ends_with(&format!("next: gauntlet audit {file}\n")), "{out}");
     let written = fs::read_to_string(dir.path().join("gauntlet.toml")).unwrap();
-    assert!(written.contains(&format!("\n# {gateway}: {file}\ngateways = [\"{gateway}\"]\n")), "{written}");
+    assert!(written.contains(&format!("\n# {gateway}: {file}\n")), "{written}");
+    // A run would pass without a look at what is set there.
+    assert!(written.contains(&format!("\n# gateways = [\"{gateway}\"]\n")), "{written}");
+}
+
+#[test]
+fn init_proposes_the_legs_of_a_configuration() {
+    let dir = tempdir().unwrap();
+    let conf = "events {}\nhttp { server { listen 8080; server_name shop.test;\n  location /orders { proxy_pass \
+                https://orders.internal:8443; } } }\n";
+    fs::write(dir.path().join("nginx.conf"), conf).unwrap();
+    assert_eq!(in_dir(dir.path(), "init").code, 0);
+    let written = fs::read_to_string(dir.path().join("gauntlet.toml")).unwrap();
+    let leg = "[[leg]]\nurl = \"http://shop.test:8080/orders\"\nbackend = \"orders.internal:8443\"\n";
+    assert!(written.ends_with(leg), "{written}");
 }
 
 #[test]
