@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How often a behaviour is tried again that the gateway did not dial for.
-const TRIES: usize = 6;
+const TRIES: usize = 25;
 
 /// How many calls show whether connections are kept: a gateway with several workers keeps some in each.
 const CALLS_TO_REUSE: usize = 6;

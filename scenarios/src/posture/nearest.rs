@@ -51,14 +51,13 @@ pub fn nearest(tried: &[Tried], hello: &ClientHelloFacts, facts: &LegFacts) -> N
     Nearest { upstream: draft.upstream, untold, unexplained }
 }
 
-/// Whether a chain was refused for its depth, of which the model has no setting: where lists were wanted, a revoked
-/// certificate would be refused as well.
+/// Whether a chain of many authorities was refused where a deep one is: for a limit on depth, of which the model has no
+/// setting, or for want of a revocation list of each authority.
 fn is_too_deep(one: &Tried, tried: &[Tried]) -> bool {
     const DEEP: &[&str] = &["chain-10-deep", "chain-50-deep", "reversed-chain"];
-    let came = |name: &str| tried.iter().find(|one| one.backend.name == name).map(|one| &one.came);
-    let has_limit =
-        came("chain-10-deep") == Some(&Came::Stopped) && came("revoked-by-crl") == Some(&Came::Through);
-    has_limit && one.came == Came::Stopped && DEEP.contains(&one.backend.name.as_str())
+    let is_refused = |one: &Tried| one.came == Came::Stopped;
+    let has_limit = tried.iter().any(|one| one.backend.name == DEEP[0] && is_refused(one));
+    has_limit && is_refused(one) && DEEP.contains(&one.backend.name.as_str())
 }
 
 /// What the ClientHello and the facts of the leg say by themselves.
