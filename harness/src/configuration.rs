@@ -27,6 +27,11 @@ pub const MOST_LINES: usize = 50_000;
 /// The bytes that one configuration may have, with everything it includes.
 pub const MOST_BYTES: usize = 10 * 1024 * 1024;
 
+/// The routes of one server or listener that are looked at: each is tried against those before it.
+pub const MOST_ROUTES: usize = 500;
+/// The problems that are listed.
+pub const MOST_PROBLEMS: usize = 1_000;
+
 /// A gateway whose configuration can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
@@ -475,9 +480,21 @@ impl Configuration {
         }
     }
 
+    /// Leaves the first [`MOST_ROUTES`] of the routes of a server; the line of the next one is a problem.
+    fn bound<T>(&mut self, routes: &mut Vec<T>, at: impl Fn(&T) -> At) {
+        if let Some(next) = routes.get(MOST_ROUTES) {
+            let what = format!("from here on, routes are not looked at: there are more than {MOST_ROUTES}");
+            self.problem(&at(next), what);
+            routes.truncate(MOST_ROUTES);
+        }
+    }
+
     fn problem(&mut self, at: &At, what: impl Into<String>) {
-        let problem = Problem { at: at.clone(), what: what.into() };
-        if !self.problems.contains(&problem) {
+        let mut problem = Problem { at: at.clone(), what: what.into() };
+        if self.problems.len() == MOST_PROBLEMS {
+            problem.what = "from here on, what is not understood is not listed".to_owned();
+        }
+        if self.problems.len() <= MOST_PROBLEMS && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }

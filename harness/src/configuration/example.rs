@@ -1,4 +1,7 @@
-//! A text that a regular expression matches: the URL for a location, or the host name for a server, that is written as one.
+//! Regular expressions of configurations: whether one matches, and a text that it matches, as the URL for a location or the
+//! host name for a server.
+
+use std::{cell::RefCell, collections::HashMap};
 
 use regex::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -9,6 +12,28 @@ pub(super) fn of(expression: &str) -> Option<String> {
     let mut text = String::new();
     write(&regex_syntax::parse(expression).ok()?, &mut text)?;
     Regex::new(expression).ok()?.is_match(&text).then_some(text)
+}
+
+/// How many expressions are kept compiled.
+const MOST: usize = 4_096;
+
+/// Whether an expression matches a text; `None` if it has what the crate `regex` lacks. It is compiled once.
+pub(super) fn matches(expression: &str, text: &str) -> Option<bool> {
+    thread_local! {
+        static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+    }
+    COMPILED.with_borrow_mut(|compiled| {
+        if compiled.len() > MOST {
+            compiled.clear();
+        }
+        let known = compiled.get(expression).cloned();
+        let regex = known.unwrap_or_else(|| {
+            let regex = Regex::new(expression).ok();
+            compiled.insert(expression.to_owned(), regex.clone());
+            regex
+        });
+        regex.map(|regex| regex.is_match(text))
+    })
 }
 
 fn write(part: &Hir, text: &mut String) -> Option<()> {

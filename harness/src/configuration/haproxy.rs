@@ -31,7 +31,15 @@ pub(super) fn read(
 ) -> Result<(), Unreadable> {
     let mut all = Vec::new();
     for path in paths {
-        texts.within(path, None, |_, text: &Text| sections::read(text, &mut all, configuration))?;
+        // Of a folder, the files with the extension, in the order of their names (management guide, 3: `-f`).
+        let names = texts.names(path).into_iter().filter(|name| name.ends_with(".cfg") && !name.starts_with('.'));
+        let mut files: Vec<String> = names.map(|name| format!("{}/{name}", path.trim_end_matches('/'))).collect();
+        if files.is_empty() {
+            files.push((*path).to_owned());
+        }
+        for file in files {
+            texts.within(&file, None, |_, text: &Text| sections::read(text, &mut all, configuration))?;
+        }
     }
     let program = Program { sections: all };
     for section in &program.sections {
@@ -94,7 +102,7 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
     Some(match setting {
         Setting::Verification => "verify required".to_owned(),
         Setting::Trust => "ca-file /etc/ssl/certs/ca-certificates.crt".to_owned(),
-        Setting::CheckedName => format!("verifyhost {host}"),
+        Setting::CheckedName => format!("verifyhost {host} sni str({host})"),
         Setting::Sni => format!("sni str({host})"),
         Setting::Certificate | Setting::Key => "crt CERTIFICATE-AND-KEY.pem".to_owned(),
         Setting::Versions => "ssl-min-ver TLSv1.2".to_owned(),

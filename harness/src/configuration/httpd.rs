@@ -76,16 +76,16 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Verification => "SSLProxyVerify require",
         Setting::Trust => "SSLProxyCACertificateFile /etc/ssl/certs/ca-certificates.crt",
         Setting::CheckedName => "SSLProxyCheckPeerName on",
-        Setting::Dates => "SSLProxyCheckPeerExpire on",
         // The host of the URL is the name that is sent, unless the client's takes its place.
         Setting::Sni if leg.host_name() != "HOST" => "ProxyPreserveHost Off",
         Setting::Certificate | Setting::Key => "SSLProxyMachineCertificateFile CERTIFICATE-AND-KEY.pem",
         Setting::Versions => "SSLProxyProtocol -all +TLSv1.2 +TLSv1.3",
         Setting::Ciphers => "SSLProxyCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20",
-        Setting::RevocationList => "SSLProxyCARevocationFile LIST.pem",
+        Setting::RevocationList => "SSLProxyCARevocationCheck chain, SSLProxyCARevocationFile LIST.pem",
         Setting::Depth => "SSLProxyVerifyDepth 2",
         Setting::KeepAlive => "ProxySet disablereuse=On",
-        Setting::Sni | Setting::Retries | Setting::HealthCheck => return None,
+        // `SSLProxyVerify require` checks the dates, whatever SSLProxyCheckPeerExpire says.
+        Setting::Dates | Setting::Sni | Setting::Retries | Setting::HealthCheck => return None,
     };
     Some(text.to_owned())
 }

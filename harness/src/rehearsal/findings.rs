@@ -15,7 +15,7 @@ const SETTINGS: &[(&str, &[Setting])] = &[
     ("chain", &[Setting::Verification, Setting::Trust]),
     ("name", &[Setting::CheckedName, Setting::Verification]),
     ("fitting-name", &[Setting::CheckedName]),
-    ("dates", &[Setting::Verification]),
+    ("dates", &[Setting::Dates, Setting::Verification]),
     ("usage", &[Setting::Verification]),
     ("possession", &[Setting::Verification]),
     ("old-versions", &[Setting::Versions]),

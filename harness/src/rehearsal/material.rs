@@ -94,7 +94,14 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
     let ours = pki.client(ClientCertificate::Good)?;
     for leg in &configuration.legs {
         if let Some(certificate) = leg.value(Setting::Certificate) {
-            identity_files(&ours, certificate, leg.value(Setting::Key))?;
+            match configuration.kind {
+                // Each certificate in the file has to have its key there; the chain has a file of its own
+                // (SSLProxyMachineCertificateFile).
+                Kind::Httpd => file(certificate, &[ours.leaf().to_pem()?, ours.key_pem().into_bytes()].concat())?,
+                Kind::Nginx | Kind::Envoy | Kind::Haproxy | Kind::Traefik | Kind::Caddy => {
+                    identity_files(&ours, certificate, leg.value(Setting::Key))?;
+                }
+            }
             replaced.note(Role::Certificate, certificate);
         }
     }
@@ -104,7 +111,7 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
             Role::ClientAuthorities => authorities(Path::new(path), pki.client_root())?,
             // Written when every certificate is there that they revoke.
             Role::RevocationList | Role::ClientRevocationList => {}
-            Role::Other if !Path::new(path).exists() => other(path, &line(&at.file, at.line))?,
+            Role::Other if !Path::new(path).exists() => other(path, &line(&at.file, at.line), pki)?,
             Role::ServerCertificate | Role::ServerKey | Role::Certificate | Role::Key | Role::Other => {
                 continue;
             }
@@ -224,9 +231,15 @@ fn system_store(root: &X509) -> Result<(), NotWritten> {
     Ok(())
 }
 
-/// A file beside certificates that is missing: parameters, keys of tickets, a password.
-fn other(path: &str, line: &str) -> Result<(), NotWritten> {
+/// A file beside certificates that is missing: a chain, parameters, keys of tickets, a password.
+fn other(path: &str, line: &str, pki: &Pki) -> Result<(), NotWritten> {
     let line = line.to_ascii_lowercase();
+    if line.contains("chainfile") {
+        let server = || pki.server(ServerCertificate::Good, &[Name::Dns("localhost".to_owned())]);
+        let identity = if line.contains("proxy") { pki.client(ClientCertificate::Good)? } else { server()? };
+        let chain = identity.chain().iter().skip(1).map(|one| one.to_pem()).collect::<Result<Vec<_>, _>>()?;
+        return file(path, &chain.concat());
+    }
     if line.contains("dhparam") || line.contains("dh-param") || line.contains("dhparams") {
         return file(path, &Dh::get_2048_256()?.params_to_pem()?);
     }

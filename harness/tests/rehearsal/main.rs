@@ -12,6 +12,7 @@ use std::{
 };
 
 use rstest::rstest;
+use serde::Deserialize;
 use tls_gauntlet::{gateway::Gateway, record::RunRecord, trials, world::Rights};
 
 const GAUNTLET: &str = env!("CARGO_BIN_EXE_gauntlet");
@@ -63,8 +64,31 @@ fn found(record: &RunRecord) -> String {
     lines
 }
 
+/// A defect that was planted: a file, a line of it, and the rule of the policy that it breaks.
+#[derive(Debug, Deserialize)]
+struct Defect {
+    file: String,
+    line: usize,
+    rule: String,
+}
+
+/// The defects that `planted.toml` lists.
+fn planted(gateway: &str) -> Vec<Defect> {
+    #[derive(Deserialize)]
+    struct Planted {
+        planted: Vec<Defect>,
+    }
+    let text = fs::read_to_string(folder(gateway).join("planted.toml")).unwrap();
+    toml::from_str::<Planted>(&text).unwrap().planted
+}
+
 #[rstest]
 #[case::nginx("nginx", "/etc/nginx", "nginx.conf")]
+#[case::haproxy("haproxy", "/etc/haproxy", "haproxy.cfg")]
+#[case::httpd("httpd", "/etc/httpd", "httpd.conf")]
+#[case::envoy("envoy", "/etc/envoy", "envoy.yaml")]
+#[case::traefik("traefik", "/etc/traefik", "traefik.yml")]
+#[case::caddy("caddy", "/etc/caddy", "Caddyfile")]
 fn every_planted_defect_is_found_and_nothing_else(
     #[case] gateway: &str,
     #[case] production: &str,
@@ -79,6 +103,11 @@ fn every_planted_defect_is_found_and_nothing_else(
         fs::write(&expected, &found).unwrap();
     }
     assert_eq!(found, fs::read_to_string(&expected).unwrap_or_default());
+    for Defect { file, line, rule } in planted(gateway) {
+        let place = format!(" {rule}  {file}:{line}");
+        let is_it = |said: &str| said.split_once(&place).is_some_and(|(_, rest)| !rest.starts_with(char::is_numeric));
+        assert!(found.lines().any(is_it), "{rule} was not found at {file}:{line}:\n{found}");
+    }
     let inconclusive = record.cells.iter().filter(|cell| cell.verdict.as_str() == "skipped");
     let inconclusive: Vec<_> = inconclusive.map(|cell| (&cell.id, &cell.because)).collect();
     assert!(inconclusive.is_empty(), "{inconclusive:?}");

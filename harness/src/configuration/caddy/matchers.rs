@@ -1,8 +1,5 @@
 //! The matchers of Caddy's routes, for one call: a GET with a host and a path and no other header.
 
-use globset::GlobBuilder;
-use regex::Regex;
-
 use super::super::{example, known, tree::Node};
 
 /// The call by which matchers are decided.
@@ -31,7 +28,7 @@ fn one(name: &str, matcher: &Node, call: &Call) -> Option<bool> {
     match name {
         "host" => any(&|host| glob(host, &call.host)),
         "path" => any(&|path| glob(path, &call.path)),
-        "path_regexp" => Regex::new(matcher.text_at("pattern")?).ok().map(|regex| regex.is_match(&call.path)),
+        "path_regexp" => example::matches(matcher.text_at("pattern")?, &call.path),
         "method" => any(&|method| method == "GET"),
         "protocol" => Some(matcher.text() == Some(if call.tls { "https" } else { "http" })),
         "header" | "header_regexp" | "query" => Some(false),
@@ -40,11 +37,17 @@ fn one(name: &str, matcher: &Node, call: &Call) -> Option<bool> {
     }
 }
 
-/// A star stands for any text, at the beginning of a host for one label.
+/// Whether a text fits a pattern, in which a star stands for any text; letters are as good as capitals.
 fn glob(pattern: &str, text: &str) -> bool {
-    let pattern = pattern.replace('[', "\\[").replace('{', "\\{");
-    let glob = GlobBuilder::new(&pattern).case_insensitive(true).literal_separator(false).build();
-    glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
+    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
+    let Some((begin, rest)) = pattern.split_once('*') else { return pattern == text };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = text.strip_prefix(begin).and_then(|text| text.strip_suffix(end));
+    let mut left = inner;
+    for part in middle.split('*') {
+        left = left.and_then(|text| text.split_once(part).map(|(_, after)| after));
+    }
+    left.is_some()
 }
 
 /// The call that a route is for, as far as its first set of matchers says; `stripped` is what its handlers no longer see of the

@@ -18,6 +18,8 @@ pub(super) struct Proxy<'a> {
     call: Call,
 }
 
+/// How many paths that other routes name are tried for one that names none.
+const MOST_OTHERS: usize = 50;
 /// How deep routes may lie in one another.
 const DEEPEST: usize = 32;
 
@@ -33,6 +35,7 @@ pub(super) fn read(
     let start = Proxy { handler: server, patterns: Vec::new(), hosts: Vec::new(), call };
     let mut all = Vec::new();
     collect(server, server.list("routes"), &start, String::new(), 0, &mut all);
+    configuration.bound(&mut all, |proxy| Source::place(source, proxy.handler));
     for proxy in all {
         let sites = source.map_or_else(Vec::new, |source| source.sites(&proxy.hosts, &view.port.to_string()));
         let Some(call) = reached(server, &proxy) else {
@@ -111,7 +114,7 @@ fn reached(server: &Node, proxy: &Proxy<'_>) -> Option<Call> {
     let elsewhere = Call { host: "gauntlet.invalid".to_owned(), ..call.clone() };
     let mut others = Vec::new();
     server.list("routes").iter().for_each(|route| matchers::paths(route, &mut others));
-    let others = others.into_iter().map(|path| Call { path: path.replace('*', "gauntlet"), ..call.clone() });
+    let others = others.into_iter().take(MOST_OTHERS).map(|path| Call { path: path.replace('*', "gauntlet"), ..call.clone() });
     [call.clone(), below, elsewhere].into_iter().chain(others).find(|call| {
         let mut visited = Vec::new();
         visit(server, server.list("routes"), &mut call.clone(), 0, &mut visited);

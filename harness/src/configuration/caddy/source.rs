@@ -1,7 +1,7 @@
 //! The lines of a Caddyfile, with its snippets and files in the place of each `import`.
 
 use super::super::{
-    At, Unreadable,
+    At, MOST_LINES, Unreadable,
     files::{Text, Texts, folder, is_pattern, resolve},
     tree::Node,
 };
@@ -104,7 +104,7 @@ impl Source {
 
 /// Reads a Caddyfile and what it imports.
 pub(super) fn read(path: &str, texts: &mut Texts<'_>) -> Result<Source, Unreadable> {
-    let mut reading = Reading { texts, snippets: Vec::new(), lines: 0 };
+    let mut reading = Reading { texts, snippets: Vec::new(), open: Vec::new(), lines: 0 };
     let all = reading.file(path, None)?;
     let is_site = |line: &Line| !line.words.is_empty() && !line.words[0].starts_with('(');
     // A file without braces is one site.
@@ -116,23 +116,30 @@ pub(super) fn read(path: &str, texts: &mut Texts<'_>) -> Result<Source, Unreadab
     Ok(Source { sites })
 }
 
-/// How many lines imports may make of a Caddyfile.
-const MOST_LINES: usize = 100_000;
+/// How deep blocks may lie in one another.
+const DEEPEST: usize = 64;
 
 struct Reading<'a, 'f> {
     texts: &'a mut Texts<'f>,
     snippets: Vec<(String, Vec<Line>)>,
+    /// The snippets that are being imported.
+    open: Vec<String>,
     lines: usize,
 }
 
 impl Reading<'_, '_> {
     fn file(&mut self, path: &str, from: Option<&At>) -> Result<Vec<Line>, Unreadable> {
-        let Self { texts, snippets, lines } = self;
+        let Self { texts, snippets, open, lines } = self;
         let path = path.to_owned();
         texts.within(&path, from, |texts, text| {
-            let mut inner = Reading { texts, snippets: std::mem::take(snippets), lines: *lines };
+            let mut inner = Reading {
+                texts,
+                snippets: std::mem::take(snippets),
+                open: std::mem::take(open),
+                lines: *lines,
+            };
             let all = inner.imported(parse(text), &[], 0);
-            (*snippets, *lines) = (inner.snippets, inner.lines);
+            (*snippets, *open, *lines) = (inner.snippets, inner.open, inner.lines);
             all
         })
     }
@@ -147,8 +154,11 @@ impl Reading<'_, '_> {
         let mut found = Vec::new();
         for Line { at, words, inside } in all {
             self.lines += 1;
-            if depth > 32 || self.lines > MOST_LINES {
-                return Err(Unreadable::Loop { at, path: "an import".to_owned() });
+            if self.lines > MOST_LINES {
+                return Err(Unreadable::Lines { path: at.file.to_string() });
+            }
+            if depth > DEEPEST {
+                return Err(Unreadable::Syntax { at, why: "blocks lie too deep in one another".to_owned() });
             }
             let words: Vec<String> = words.iter().flat_map(|word| replaced(word, arguments)).collect();
             let first = words.first().map_or("", String::as_str);
@@ -166,7 +176,14 @@ impl Reading<'_, '_> {
 
     fn import(&mut self, at: &At, words: &[String], depth: usize) -> Result<Vec<Line>, Unreadable> {
         if let Some((_, lines)) = self.snippets.iter().find(|(name, _)| *name == words[1]) {
-            return self.imported(lines.clone(), &words[2..], depth + 1);
+            if self.open.contains(&words[1]) {
+                return Err(Unreadable::Loop { at: at.clone(), path: words[1].clone() });
+            }
+            let lines = lines.clone();
+            self.open.push(words[1].clone());
+            let imported = self.imported(lines, &words[2..], depth + 1);
+            self.open.pop();
+            return imported;
         }
         let path = resolve(folder(&at.file), &words[1]);
         let paths = if is_pattern(&path) { self.texts.glob(&path) } else { vec![path] };

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use regex::Regex;
-
 use super::{
     super::{At, example, known},
     sections::Line,
@@ -241,7 +239,7 @@ impl Test {
                 How::Directory => text.split('/').any(|part| part == plain.trim_matches('/')),
                 How::Expression => {
                     let flags = if self.ignores_case { "(?i)" } else { "" };
-                    Regex::new(&format!("{flags}{value}")).is_ok_and(|regex| regex.is_match(&text))
+                    example::matches(&format!("{flags}{value}"), &text) == Some(true)
                 }
                 How::Found => true,
             }

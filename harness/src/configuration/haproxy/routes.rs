@@ -54,12 +54,13 @@ pub(super) fn read(
     let names = &configuration.listeners[listener].names;
     let host =
         names.first().map_or_else(|| "localhost".to_owned(), |name| name.value.replace('*', "gauntlet"));
-    let rules = section.lines.iter().filter(|line| line.word(0) == "use_backend");
+    let mut rules: Vec<&Line> = section.lines.iter().filter(|line| line.word(0) == "use_backend").collect();
+    configuration.bound(&mut rules, |line| line.at.clone());
     let frontend = Frontend {
         program,
         section,
         tests,
-        rules: rules.collect(),
+        rules,
         listener,
         port,
         call: Call { host, path: "/".to_owned(), tls },

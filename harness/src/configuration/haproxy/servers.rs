@@ -248,10 +248,11 @@ fn secure(
         };
         Stated { value, ..stated }
     });
-    // Without `verifyhost`, the name that is sent is the one that is checked; without both, none is (`verify`, section 5.2).
-    let checked = keywords
-        .get("verifyhost")
-        .or_else(|| sni.clone())
+    // The name that is sent is the one that is checked; `verifyhost` counts where none is sent, and without both no name is
+    // checked (`ssl_sock_srv_verifycbk`).
+    let checked = sni
+        .clone()
+        .or_else(|| keywords.get("verifyhost"))
         .unwrap_or_else(|| Stated::default_at(&line.at, "off"));
     settings.insert(Setting::CheckedName, checked);
     settings.insert(Setting::Sni, sni.unwrap_or_else(|| Stated::default_at(&line.at, "off")));

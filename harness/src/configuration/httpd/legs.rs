@@ -234,8 +234,6 @@ fn secure(
         None => name,
     };
     settings.insert(Setting::CheckedName, checked);
-    let expire = words("sslproxycheckpeerexpire").filter(|stated| stated.value.eq_ignore_ascii_case("off"));
-    settings.extend(expire.map(|stated| (Setting::Dates, Stated { value: "off".to_owned(), ..stated })));
     let depth = words("sslproxyverifydepth").unwrap_or_else(|| Stated::default_at(at, "1"));
     settings.insert(Setting::Depth, depth);
     settings.extend(words("sslproxyprotocol").map(|stated| (Setting::Versions, stated)));
@@ -257,9 +255,10 @@ fn secure(
     if let Some(directive) = scope.find("sslproxymachinecertificatepath") {
         configuration.problem(&directive.at, "a folder of client certificates is not read");
     }
-    let checks = words("sslproxycarevocationcheck").is_some_and(|stated| !stated.value.starts_with("none"));
-    if let Some(list) = settings.get(&Setting::RevocationList).filter(|_| !checks) {
-        let at = list.at.clone();
-        configuration.problem(&at, "the list is not used: SSLProxyCARevocationCheck is none");
+    // A list that no check is made against is as good as none (SSLProxyCARevocationCheck, whose default is none).
+    let check = words("sslproxycarevocationcheck");
+    let unchecked = check.as_ref().is_none_or(|stated| stated.value.starts_with("none"));
+    if let Some(list) = settings.get_mut(&Setting::RevocationList).filter(|_| unchecked) {
+        *list = Stated { value: "off".to_owned(), ..check.unwrap_or_else(|| list.clone()) };
     }
 }

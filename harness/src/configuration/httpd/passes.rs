@@ -70,6 +70,7 @@ pub(super) fn read(scope: &Scope<'_>, server: &Server, configuration: &mut Confi
     for block in scope.blocks.iter().rev() {
         of_block(block, scope, &mut all, configuration);
     }
+    configuration.bound(&mut all, |pass| pass.directive.at.clone());
     let order = |number: usize, pass: &Pass<'_>| {
         // Of several sections the last one wins, of all else the first.
         (pass.rank, if pass.rank == Rank::Section { usize::MAX - number } else { number })

@@ -59,7 +59,8 @@ pub(super) fn read<'a>(
         // `return` at the level of the server answers every request.
         Protocol::Http if block.inside().iter().any(|directive| directive.name == "return") => {}
         Protocol::Http => {
-            let all = locations::of(block.inside());
+            let mut all = locations::of(block.inside());
+            configuration.bound(&mut all, |location| location.directive.at.clone());
             for location in &all {
                 walk(context, &server, scope, location, &all, configuration);
             }

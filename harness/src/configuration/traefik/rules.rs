@@ -1,7 +1,5 @@
 //! The rules of Traefik's routers, for one call: a GET with a host and a path and no other header.
 
-use regex::Regex;
-
 use super::super::{example, known};
 
 /// The call by which rules are decided.
@@ -88,8 +86,7 @@ fn expression(value: &str) -> String {
 }
 
 fn fits(name: &str, values: &[String], call: &Call) -> Option<bool> {
-    let matches =
-        |expression: &str, text: &str| Regex::new(expression).is_ok_and(|regex| regex.is_match(text));
+    let matches = |expression: &str, text: &str| example::matches(expression, text) == Some(true);
     let any = |fits: &dyn Fn(&str) -> bool| Some(values.iter().any(|value| fits(value)));
     match name {
         "host" | "hostsni" => any(&|value| value == "*" || value.eq_ignore_ascii_case(&call.host)),
