@@ -24,7 +24,7 @@ use legs::Planned;
 
 use crate::{
     audit::AuditError,
-    configuration::{Configuration, Kind, Unreadable},
+    configuration::{Configuration, Disk, Kind, Unreadable},
     record::RunRecord,
     world::{World, WorldError},
 };
@@ -145,7 +145,7 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
     material::put_in_place(&rehearsal.places)?;
     let paths: Vec<&str> = rehearsal.configuration.iter().map(String::as_str).collect();
     let configuration =
-        Configuration::read(rehearsal.kind, &paths, &program::OfTheWorld(&rehearsal.program.path))?;
+        Configuration::read(rehearsal.kind, &paths, &Disk::as_it_is().asking(&rehearsal.program.path))?;
     for problem in &configuration.problems {
         on_event(Event::Note(format!("not understood: {problem}")));
     }

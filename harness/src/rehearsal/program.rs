@@ -6,7 +6,6 @@ use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use super::{Rehearsal, RehearsalError, writable};
 use crate::{
     audit::Revive,
-    configuration::{Configuration, Disk, Files, Kind, Listener},
+    configuration::{Configuration, Kind, Listener},
     wait,
     world::{Inhabitant, World},
 };
@@ -69,32 +68,6 @@ pub fn arguments(kind: Kind, configuration: &[String]) -> Vec<String> {
         Kind::Caddy if first.ends_with(".json") => owned(&["run", "--config", &first]),
         Kind::Caddy => owned(&["run", "--adapter", "caddyfile", "--config", &first]),
         Kind::Envoy => owned(&["-c", &first, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]),
-    }
-}
-
-/// The files of the world, and what the vendor's program makes of those in a language of its own.
-#[derive(Debug)]
-pub(super) struct OfTheWorld<'a>(pub(super) &'a Path);
-
-impl Files for OfTheWorld<'_> {
-    fn text(&self, path: &str) -> io::Result<String> {
-        Disk::as_it_is().text(path)
-    }
-
-    fn names(&self, folder: &str) -> Vec<String> {
-        Disk::as_it_is().names(folder)
-    }
-
-    fn adapted(&self, path: &str) -> io::Result<String> {
-        let mut caddy = Command::new(self.0);
-        let output = caddy
-            .args(["adapt", "--adapter", "caddyfile", "--config", path])
-            .stdin(Stdio::null())
-            .output()?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
 
