@@ -32,8 +32,10 @@ pub(super) fn read(
     let mut all = Vec::new();
     for path in paths {
         // Of a folder, the files with the extension, in the order of their names (management guide, 3: `-f`).
-        let names = texts.names(path).into_iter().filter(|name| name.ends_with(".cfg") && !name.starts_with('.'));
-        let mut files: Vec<String> = names.map(|name| format!("{}/{name}", path.trim_end_matches('/'))).collect();
+        let names =
+            texts.names(path).into_iter().filter(|name| name.ends_with(".cfg") && !name.starts_with('.'));
+        let mut files: Vec<String> =
+            names.map(|name| format!("{}/{name}", path.trim_end_matches('/'))).collect();
         if files.is_empty() {
             files.push((*path).to_owned());
         }

@@ -22,23 +22,48 @@ fn one_clear_line(#[case] text: &str, #[case] expected: &str) {
 }
 
 #[rstest]
-#[case::httpd_loop(Kind::Httpd, "/n/httpd.conf", "Include httpd.conf", "/n/httpd.conf:1: /n/httpd.conf includes itself")]
-#[case::httpd_open(Kind::Httpd, "/n/httpd.conf", "Listen 80\n<Location />", "/n/httpd.conf:2: <Location> is not closed")]
-#[case::httpd_close(Kind::Httpd, "/n/httpd.conf", "</Location>", "/n/httpd.conf:1: </Location> closes no section")]
+#[case::httpd_loop(
+    Kind::Httpd,
+    "/n/httpd.conf",
+    "Include httpd.conf",
+    "/n/httpd.conf:1: /n/httpd.conf includes itself"
+)]
+#[case::httpd_open(
+    Kind::Httpd,
+    "/n/httpd.conf",
+    "Listen 80\n<Location />",
+    "/n/httpd.conf:2: <Location> is not closed"
+)]
+#[case::httpd_close(
+    Kind::Httpd,
+    "/n/httpd.conf",
+    "</Location>",
+    "/n/httpd.conf:1: </Location> closes no section"
+)]
 #[case::httpd_depth(
     Kind::Httpd,
     "/n/httpd.conf",
     &"<Location />\n".repeat(1_000),
     "/n/httpd.conf:65: sections lie too deep in one another"
 )]
-#[case::caddy_loop(Kind::Caddy, "/n/Caddyfile", "import Caddyfile", "/n/Caddyfile:1: /n/Caddyfile includes itself")]
+#[case::caddy_loop(
+    Kind::Caddy,
+    "/n/Caddyfile",
+    "import Caddyfile",
+    "/n/Caddyfile:1: /n/Caddyfile includes itself"
+)]
 #[case::caddy_snippet(
     Kind::Caddy,
     "/n/Caddyfile",
     "(a) {\n\timport a\n}\n:80 {\n\timport a\n}",
     "/n/Caddyfile:2: a includes itself"
 )]
-#[case::haproxy(Kind::Haproxy, "/n/a.cfg", "bind :80", "/n/a.cfg:1: \"bind\" stands before the first section")]
+#[case::haproxy(
+    Kind::Haproxy,
+    "/n/a.cfg",
+    "bind :80",
+    "/n/a.cfg:1: \"bind\" stands before the first section"
+)]
 #[case::traefik_yaml(Kind::Traefik, "/n/t.yml", "http: {", "/n/t.yml:2: ")]
 #[case::traefik_toml(Kind::Traefik, "/n/t.toml", "a = 1\nb = ", "/n/t.toml:2: ")]
 #[case::aliases(
@@ -47,14 +72,24 @@ fn one_clear_line(#[case] text: &str, #[case] expected: &str) {
     &(0..30).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}, *a{0}]\n", n - 1)).collect::<String>().replacen("*a-1", "1", 3),
     "the aliases stand for too many values"
 )]
-fn one_clear_line_for_each_kind(#[case] kind: Kind, #[case] path: &str, #[case] text: &str, #[case] expected: &str) {
+fn one_clear_line_for_each_kind(
+    #[case] kind: Kind,
+    #[case] path: &str,
+    #[case] text: &str,
+    #[case] expected: &str,
+) {
     let said = error(kind, path, &InMemory([(path.to_owned(), text.to_owned())].into()));
     assert!(said.contains(expected) && !said.contains('\n'), "{said}");
 }
 
 #[rstest]
 #[case(Kind::Nginx, "http { server { listen 80;\n", "location /a# { proxy_pass https://b; }\n", "} }")]
-#[case(Kind::Haproxy, "frontend f\n", "use_backend b if { path_beg /a#/ }\n", "bind :80\nbackend b\nserver s b:443")]
+#[case(
+    Kind::Haproxy,
+    "frontend f\n",
+    "use_backend b if { path_beg /a#/ }\n",
+    "bind :80\nbackend b\nserver s b:443"
+)]
 #[case(Kind::Httpd, "Listen 80\n", "ProxyPass /a# https://b/\n", "SSLProxyEngine on")]
 fn of_too_many_routes_the_first_are_looked_at(
     #[case] kind: Kind,
@@ -82,7 +117,9 @@ fn a_configuration_may_end_anywhere(
         for (path, text) in whole.0.iter().filter(|(path, _)| !path.ends_with("Caddyfile.json")) {
             for line in text.lines() {
                 let end = line.as_ptr() as usize - text.as_ptr() as usize;
-                let half = (line.len() / 2..=line.len()).find(|place| line.is_char_boundary(*place)).unwrap_or_default();
+                let half = (line.len() / 2..=line.len())
+                    .find(|place| line.is_char_boundary(*place))
+                    .unwrap_or_default();
                 let mut cut = whole.clone();
                 cut.0.insert(path.clone(), text[..end + half].to_owned());
                 let paths = mains(&whole, place, names);

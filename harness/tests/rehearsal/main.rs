@@ -104,7 +104,8 @@ fn every_planted_defect_is_found_and_nothing_else(
     assert_eq!(found, fs::read_to_string(&expected).unwrap_or_default());
     for Defect { file, line, rule } in planted(gateway) {
         let place = format!(" {rule}  {file}:{line}");
-        let is_it = |said: &str| said.split_once(&place).is_some_and(|(_, rest)| !rest.starts_with(char::is_numeric));
+        let is_it =
+            |said: &str| said.split_once(&place).is_some_and(|(_, rest)| !rest.starts_with(char::is_numeric));
         assert!(found.lines().any(is_it), "{rule} was not found at {file}:{line}:\n{found}");
     }
     let inconclusive = record.cells.iter().filter(|cell| cell.verdict.as_str() == "skipped");

@@ -114,7 +114,10 @@ fn reached(server: &Node, proxy: &Proxy<'_>) -> Option<Call> {
     let elsewhere = Call { host: "gauntlet.invalid".to_owned(), ..call.clone() };
     let mut others = Vec::new();
     server.list("routes").iter().for_each(|route| matchers::paths(route, &mut others));
-    let others = others.into_iter().take(MOST_OTHERS).map(|path| Call { path: path.replace('*', "gauntlet"), ..call.clone() });
+    let others = others
+        .into_iter()
+        .take(MOST_OTHERS)
+        .map(|path| Call { path: path.replace('*', "gauntlet"), ..call.clone() });
     [call.clone(), below, elsewhere].into_iter().chain(others).find(|call| {
         let mut visited = Vec::new();
         visit(server, server.list("routes"), &mut call.clone(), 0, &mut visited);

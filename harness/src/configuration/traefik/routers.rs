@@ -39,8 +39,10 @@ pub(super) fn read(files: &Files, configuration: &mut Configuration) {
     let mut entries = Entries::default();
     for protocol in [Protocol::Http, Protocol::Tcp] {
         let path = protocol.path("routers");
-        let mut routers: Vec<Router<'_>> =
-            files.entries(&path).filter_map(|(name, node)| router(files, name, node, configuration)).collect();
+        let mut routers: Vec<Router<'_>> = files
+            .entries(&path)
+            .filter_map(|(name, node)| router(files, name, node, configuration))
+            .collect();
         configuration.bound(&mut routers, |router| router.node.at.clone());
         for router in &routers {
             legs(files, protocol, router, &routers, &mut entries, configuration);
