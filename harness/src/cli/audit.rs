@@ -1,6 +1,7 @@
 //! `gauntlet audit`: one leg of a gateway that is running, with nothing of it changed.
 
 mod legs;
+pub(super) mod settings;
 
 use std::{
     fs,
@@ -14,7 +15,7 @@ use clap::Args;
 use tls_gauntlet_certs::{CrlKind, Identity, Name, Pki, authorities, crls_pem};
 use tls_gauntlet_scenarios::posture::Pass;
 
-pub(super) use legs::{ExceptionSettings, LegArguments, LegSettings};
+pub(super) use legs::LegArguments;
 
 use super::{
     clock,

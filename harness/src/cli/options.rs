@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    audit::{ExceptionSettings, LegSettings},
+    audit::settings::{ExceptionSettings, LegSettings},
     failure::Failure,
 };
 

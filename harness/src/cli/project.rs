@@ -13,7 +13,7 @@ use toml::{
 };
 
 use super::{
-    audit::{ExceptionSettings, LegSettings},
+    audit::settings::{ExceptionSettings, LegSettings},
     failure::{Failure, input_error},
     options::{Settings, Written},
     reports, selection, streams,
