@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Private};
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
@@ -13,11 +14,11 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
+use crate::Error;
 use crate::key::Key;
 use crate::parts::{OldDigest, Parts, reissued};
 use crate::serial::Serials;
 use crate::shape::Lifetime;
-use crate::{Error, Identity};
 
 /// The place of the issuer among the signed fields of a certificate (RFC 5280 4.1) and of a revocation list (5.1).
 const ISSUER: usize = 3;
@@ -49,10 +50,10 @@ impl Authority {
         title: &str,
         seed: u64,
         now: OffsetDateTime,
-        authority: &Identity,
+        (certificate, key, subject): (&X509, &PKey<Private>, &str),
     ) -> Result<Self, Error> {
-        let root = Link::adopted(authority)?;
-        let made = Self::above(root, title, authority.subject(), seed, now)?;
+        let root = Link::adopted(certificate, key, subject)?;
+        let made = Self::above(root, title, subject, seed, now)?;
         made.holds(now)?;
         Ok(made)
     }
@@ -183,10 +184,10 @@ impl Link {
     }
 
     /// An authority of somebody's, with its key.
-    fn adopted(authority: &Identity) -> Result<Self, Error> {
+    fn adopted(certificate: &X509, key: &PKey<Private>, subject: &str) -> Result<Self, Error> {
         let refuse = |because: &str| Error::CannotIssue { because: because.to_owned() };
-        let certificate = authority.leaf().clone();
-        let key = Key::adopted(authority.key()).ok_or_else(|| refuse("its key is neither RSA nor ECDSA"))?;
+        let certificate = certificate.clone();
+        let key = Key::adopted(key).ok_or_else(|| refuse("its key is neither RSA nor ECDSA"))?;
         if certificate.pathlen() == Some(0) {
             return Err(refuse(
                 "its path length is 0, so that no intermediate can be below it; give the one above it",
@@ -195,7 +196,7 @@ impl Link {
         let read = Error::openssl("read an authority");
         let spelled = certificate.subject_name().to_der().map_err(read)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = common_name(authority.subject());
+        params.distinguished_name = common_name(subject);
         params.key_usages = key_usages();
         let identifier = certificate.subject_key_id().map(|id| id.as_slice().to_vec());
         params.key_identifier_method =

@@ -84,7 +84,9 @@ impl Pki {
                 None
             };
             match above {
-                Some(above) => Authority::adopt(title, seed, now, above),
+                Some(above) => {
+                    Authority::adopt(title, seed, now, (above.leaf(), above.key(), above.subject()))
+                }
                 None => Authority::new(title, seed, now, root),
             }
         })

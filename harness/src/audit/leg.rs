@@ -5,8 +5,7 @@ use std::sync::Arc;
 use openssl::x509::X509;
 use tls_gauntlet_certs::Pki;
 use tls_gauntlet_scenarios::{
-    BackendSaw, Cause, Composed, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, StatusSource,
-    catalogue,
+    BackendSaw, Cause, Composed, Diagnosis, Evidence, FaultAction, FaultPhase, Responder, catalogue,
     posture::{Came, LegFacts, Tried},
 };
 use tokio::time::Instant;
@@ -17,6 +16,7 @@ use super::{
     calls::Calls,
     listener,
     log::Log,
+    met::Met,
     telling::{Named, not_dialled, why},
 };
 use crate::{
@@ -61,19 +61,6 @@ pub(super) struct Leg {
     shown: Vec<X509>,
     /// What the gateway's answers say of the program.
     server: Option<String>,
-}
-
-/// What came of one call.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Met {
-    /// The answer; that of a call which was not waited for comes later.
-    pub(super) called: Called,
-    late: Option<Nonce>,
-    /// What the stand-in saw of it.
-    pub(super) backend: Vec<BackendSaw>,
-    status_asked: Vec<StatusSource>,
-    said: Vec<String>,
-    through: bool,
 }
 
 /// A behaviour, and how long its call took.

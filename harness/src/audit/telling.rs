@@ -2,7 +2,7 @@
 
 use tls_gauntlet_scenarios::{Alert, Ended, Phase};
 
-use super::leg::Met;
+use super::met::Met;
 
 /// The leg as it is named in what people are told.
 #[derive(Debug, Clone)]

@@ -74,10 +74,10 @@ const OF_A_NAME: &[&str] = &[
 /// What a client certificate is asked with: no authority is named, so that any will do (RFC 8446 4.2.4).
 const ANY_AUTHORITY: &str = "authority-hints-empty";
 
-/// The behaviours for a backend of this host: first what the policy is about, then the others in the order of their families.
+/// The behaviours for a backend of this host, in the order of their families.
 #[must_use]
 pub fn asked(pass: Pass, host: &str) -> Vec<Composed> {
-    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    let is_address = host.contains(':') || host.split('.').all(|part| part.parse::<u8>().is_ok());
     // A wildcard needs a label to stand for and two above it.
     let has_wildcard = host.split('.').count() > 2;
     let names = catalogue().backends().map(|(name, ..)| name).filter(|name| {
@@ -89,8 +89,6 @@ pub fn asked(pass: Pass, host: &str) -> Vec<Composed> {
     let mut asked: Vec<Composed> = names.filter_map(behaviour).collect();
     let of_others = catalogue().backend("client-cert-required+authority-hints-wrong");
     asked.extend(of_others.ok());
-    // Where time runs out, what the policy is about has been met.
-    asked.sort_by_key(|one| crate::policy::rule_of(&one.name).is_none());
     asked
 }
 
