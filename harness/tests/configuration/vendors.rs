@@ -68,12 +68,13 @@ const REFUSED: &[(Kind, &str, &str)] = &[
     (Kind::Httpd, "broken-parts", "Could not open configuration file /etc/httpd/missing.conf"),
 ];
 
-/// Lays a folder over /etc and gives the program empty places for what it writes.
+/// Lays a folder over /etc, in the place of what this machine has for the gateway, and gives the program empty places for what it writes.
 const OVER_ETC: &str = r#"
 set -e
-etc=$1; shift
-mount -t tmpfs tmpfs /mnt; mkdir /mnt/upper /mnt/work; cp -a "$etc/." /mnt/upper
+etc=$1; place=$2; shift 2
+mount -t tmpfs tmpfs /mnt; mkdir /mnt/upper /mnt/work
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc
+rm -rf "$place"; cp -a "$etc/." /etc
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/log; mkdir -p /var/log/nginx /var/log/apache2
 ip link set lo up
@@ -192,7 +193,7 @@ fn production(kind: Kind, folder: &Path, pem: &str) -> (TempDir, Vec<String>) {
     let name = Regex::new(r"[a-z0-9.-]+\.(internal|example\.(com|net))").unwrap();
     let hosts: Vec<String> =
         name.find_iter(&all).map(|name| format!("127.0.0.1 {}", name.as_str())).collect();
-    write("/etc/hosts", &hosts.join("\n"));
+    write("/etc/hosts", &format!("127.0.0.1 localhost\n{}\n", hosts.join("\n")));
     fs::create_dir_all(etc.path().join("httpd/logs")).unwrap();
     let main = &files.0[&paths[0]];
     if kind == Kind::Nginx && !main.contains("events") {
@@ -220,8 +221,9 @@ fn named_files(kind: Kind, paths: &[String], files: &InMemory) -> Vec<String> {
 
 /// Whether a program accepts the files, and what it says of them.
 fn check(checker: &Checker, program: &Path, etc: &Path, paths: &[String]) -> (bool, String) {
+    let (_, place, _) = MAIN.iter().find(|(each, _, _)| *each == checker.kind).unwrap();
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--net", "--", "sh", "-c", OVER_ETC, "sh"]).arg(etc);
+    command.args(["--mount", "--net", "--", "sh", "-c", OVER_ETC, "sh"]).arg(etc).arg(place);
     command.arg(program).args(checker.arguments);
     for path in paths {
         command.arg(checker.file).arg(path);
