@@ -12,6 +12,7 @@ use std::{
     process::Command,
 };
 
+use openssl::dh::Dh;
 use regex::Regex;
 use rstest::rstest;
 use tempfile::TempDir;
@@ -163,12 +164,13 @@ fn has_namespaces() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// A certificate, its key, its authority and a revocation list: each program takes what it looks for.
+/// A certificate, its key, its authority, a revocation list and parameters of Diffie-Hellman: each program takes what it looks for.
 fn every_pem() -> String {
     let pki = Pki::new(1, time::OffsetDateTime::now_utc()).unwrap();
     let identity = pki.server(ServerCertificate::Good, &[Name::Dns("localhost".to_owned())]).unwrap();
     let lists = crls_pem(&pki.crls(CrlKind::Revoked).unwrap()).unwrap();
-    let more = [pki.server_root().to_pem().unwrap(), lists].concat();
+    let parameters = Dh::get_2048_256().unwrap().params_to_pem().unwrap();
+    let more = [pki.server_root().to_pem().unwrap(), lists, parameters].concat();
     identity.chain_pem() + &identity.key_pem() + str::from_utf8(&more).unwrap()
 }
 
