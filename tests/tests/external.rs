@@ -124,7 +124,9 @@ async fn without_claims_it_is_measured_and_never_passes() {
     let record = run_external(None, false, 2).await;
     assert!(record.cells.iter().all(|cell| cell.verdict == VerdictKind::Unclaimed));
     assert!(record.cells.iter().all(|cell| cell.observed.is_some()));
-    assert_eq!(record.exit_code(), 0);
+    // A run that judged nothing is not green, unless its caller says so.
+    assert_eq!(record.exit_code(), 1);
+    assert_eq!(RunRecord { allows_unclaimed: true, ..record }.exit_code(), 0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! own lines.
 
 mod matchers;
+mod proxy;
 mod routes;
 mod servers;
 mod source;

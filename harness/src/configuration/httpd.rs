@@ -3,7 +3,9 @@
 mod directives;
 mod hosts;
 mod legs;
+mod pass;
 mod passes;
+mod server;
 
 use directives::Directive;
 

@@ -3,6 +3,7 @@
 mod directives;
 mod legs;
 mod locations;
+mod server;
 mod servers;
 mod variables;
 

@@ -2,6 +2,7 @@
 //! in YAML or TOML.
 
 mod entries;
+mod protocol;
 mod routers;
 mod rules;
 mod services;

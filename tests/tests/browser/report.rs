@@ -105,7 +105,8 @@ async fn it_is_filtered_searched_and_opened() {
         "renegotiation: ClientHello … Finished on the same connection",
         "gateway's log",
         "cipher suites",
-        "gauntlet run --gateway reference --filter",
+        "gauntlet run --gateway reference --suite",
+        "--filter",
     ] {
         assert!(detail.contains(expected), "no {expected:?} in {detail}");
     }
@@ -226,7 +227,7 @@ async fn what_comes_from_the_record_is_text() {
     browser.until("!detail.hidden").await;
     let detail = text(&browser, "#detail").await;
     assert!(detail.contains(&id) && detail.contains(attack), "{detail}");
-    assert!(detail.contains("\\u{1b}[2J"), "{detail}");
+    assert!(detail.contains("\\u001b[2J"), "{detail}");
     assert_eq!(browser.value("document.querySelectorAll('img').length").await, 0);
     assert_eq!(browser.value("document.title").await, title);
     assert_eq!(browser.complaints().await, Vec::<String>::new());

@@ -3,20 +3,11 @@
 use super::{
     super::{Configuration, Url, tree::Node},
     matchers::{self, Call},
+    proxy::Proxy,
     servers::View,
     source::Source,
     upstreams,
 };
-
-/// A `reverse_proxy`, and the routes that lead to it.
-pub(super) struct Proxy<'a> {
-    pub(super) handler: &'a Node,
-    /// The paths of these routes, as they are written.
-    pub(super) patterns: Vec<&'a str>,
-    /// The hosts that they name.
-    hosts: Vec<&'a str>,
-    call: Call,
-}
 
 /// How many paths that other routes name are tried for one that names none.
 const MOST_OTHERS: usize = 50;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     super::{At, Configuration, Dialled, Leg, Role, Setting, Stated, Url, tree::Node},
-    routes::Proxy,
+    proxy::Proxy,
     source::{Line, Source},
 };
 

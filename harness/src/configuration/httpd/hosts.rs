@@ -1,24 +1,12 @@
 //! The virtual hosts of httpd, and the main server where no virtual host listens.
 
 use super::{
-    super::{ClientPolicy, Configuration, IdentityFiles, Listener, Role, Stated, Url, files::resolve},
+    super::{ClientPolicy, Configuration, IdentityFiles, Listener, Role, Stated, Url},
     Scope,
     directives::Directive,
     passes,
+    server::{Server, file},
 };
-
-/// A server: a virtual host, or the main one.
-pub(super) struct Server {
-    /// Its place among the listeners of the configuration.
-    pub(super) listener: usize,
-    url: Url,
-}
-
-impl Server {
-    pub(super) fn url(&self, path: &str) -> Url {
-        Url { path: path.to_owned(), ..self.url.clone() }
-    }
-}
 
 /// An address of `Listen`.
 struct Listen<'a> {
@@ -195,21 +183,4 @@ fn policy(word: &str) -> Option<ClientPolicy> {
         "optional" | "optional_no_ca" => Some(ClientPolicy::Optional),
         _ => None,
     }
-}
-
-/// The file that a directive names, kept with its role.
-pub(super) fn file(
-    scope: &Scope<'_>,
-    directive: &Directive,
-    role: Role,
-    configuration: &mut Configuration,
-) -> Stated {
-    let path = directive.first();
-    // A key of a token, or a program that prints a password, is no path.
-    if ["pkcs11:", "exec:", "builtin"].iter().any(|scheme| path.starts_with(scheme)) || path.contains("${") {
-        return Stated::at(&directive.at, path);
-    }
-    let stated = Stated::at(&directive.at, resolve(scope.root, path));
-    configuration.name_file(role, &stated);
-    stated
 }

@@ -6,8 +6,8 @@ use super::{
     super::{Configuration, Dialled, Leg, Role, Setting, Stated},
     Scope,
     directives::Directive,
-    hosts::{Server, file},
-    passes::Pass,
+    pass::Pass,
+    server::{Server, file},
 };
 
 /// A URL that is dialled, and the parameters of its worker.

@@ -1,68 +1,13 @@
 //! The directives of httpd that pass requests on, and the URLs that lead to each.
 
-use regex::Regex;
-
 use super::{
-    super::{Configuration, example},
+    super::Configuration,
     Scope,
     directives::Directive,
-    hosts::Server,
     legs,
+    pass::{Pass, Pattern, Rank},
+    server::Server,
 };
-
-/// The order in which the modules look at a request: `mod_rewrite`, a section that holds a `ProxyPass`, the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Rewrite,
-    Section,
-    Server,
-}
-
-enum Pattern {
-    Prefix(String),
-    Expression(String, Option<Regex>),
-}
-
-impl Pattern {
-    fn expression(text: &str) -> Self {
-        Self::Expression(text.to_owned(), Regex::new(text).ok())
-    }
-
-    /// A prefix ends where a part of the path ends (`alias_match` of `mod_proxy`, `<Location>`).
-    fn matches(&self, path: &str) -> bool {
-        match self {
-            Self::Prefix(prefix) => path
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')),
-            Self::Expression(_, regex) => regex.as_ref().is_some_and(|regex| regex.is_match(path)),
-        }
-    }
-
-    /// Paths that may lead here.
-    fn tries(&self) -> Vec<String> {
-        let begin = match self {
-            Self::Prefix(prefix) => prefix.clone(),
-            Self::Expression(text, _) => example::of(text).unwrap_or_default(),
-        };
-        let joint = if begin.ends_with('/') { "" } else { "/" };
-        let within = format!("{begin}{joint}gauntlet");
-        [begin.clone(), within, format!("/gauntlet{begin}"), format!("/{begin}")]
-            .into_iter()
-            .filter(|path| path.starts_with('/'))
-            .collect()
-    }
-}
-
-/// A directive that passes requests on.
-pub(super) struct Pass<'a> {
-    pub(super) directive: &'a Directive,
-    rank: Rank,
-    pattern: Pattern,
-    /// `!` for requests that are not passed on.
-    pub(super) url: &'a str,
-    /// `retry=5` and the like.
-    pub(super) parameters: &'a [String],
-}
 
 /// Adds the legs of a server.
 pub(super) fn read(scope: &Scope<'_>, server: &Server, configuration: &mut Configuration) {

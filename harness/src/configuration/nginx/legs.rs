@@ -7,7 +7,7 @@ use super::{
     Context, Protocol, Scope, Upstream,
     directives::Directive,
     host_and_port,
-    servers::{Server, file},
+    server::{Server, file},
     variables::{self, Call},
 };
 

@@ -4,26 +4,10 @@ use super::{
     super::{Configuration, Leg, Setting, Stated, Url, tree::Node},
     Files,
     entries::Entries,
+    protocol::Protocol,
     rules::{Call, Rule},
     services,
 };
-
-/// `http` or `tcp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Http,
-    Tcp,
-}
-
-impl Protocol {
-    /// A path of the dynamic configuration.
-    pub(super) fn path(self, rest: &str) -> String {
-        match self {
-            Self::Http => format!("http.{rest}"),
-            Self::Tcp => format!("tcp.{rest}"),
-        }
-    }
-}
 
 /// A router, and on which entry points it is.
 struct Router<'a> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use super::{
     super::{At, Configuration, Dialled, Role, Setting, Stated, tree::Node},
     Files, entries,
-    routers::Protocol,
+    protocol::Protocol,
 };
 
 /// Servers of a service with the same settings.
