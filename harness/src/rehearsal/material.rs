@@ -98,7 +98,7 @@ pub(super) fn write(configuration: &Configuration, pki: &Pki) -> Result<Replaced
                 // Each certificate in the file has to have its key there; the chain has a file of its own
                 // (SSLProxyMachineCertificateFile).
                 Kind::Httpd => {
-                    file(certificate, &[ours.leaf().to_pem()?, ours.key_pem().into_bytes()].concat())?
+                    file(certificate, &[ours.leaf().to_pem()?, ours.key_pem().into_bytes()].concat())?;
                 }
                 Kind::Nginx | Kind::Envoy | Kind::Haproxy | Kind::Traefik | Kind::Caddy => {
                     identity_files(&ours, certificate, leg.value(Setting::Key))?;

@@ -1,6 +1,8 @@
 //! Configurations as people have them, with defects that were planted on purpose, rehearsed by `gauntlet audit CONFIG`: what
 //! is found, with file and line, is what `expected.txt` beside them says, and nothing else.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod ends;
 mod refused;
 
