@@ -196,7 +196,7 @@ fn bad_input() {
         assert!(err.starts_with("error: "), "{err}");
         assert_eq!(err.lines().count(), 1, "{err}");
         assert!(!dir.path().join("new").exists(), "nothing is written before all is checked: {arguments}");
-        told.push_str(&format!("$ gauntlet {arguments}\n{err}\n"));
+        writeln!(told, "$ gauntlet {arguments}\n{err}").unwrap();
     }
     insta::assert_snapshot!("bad-input", told);
 }
