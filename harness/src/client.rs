@@ -18,6 +18,8 @@ pub use failure::{Failure, Side};
 pub use handshake::Handshake;
 pub use probe::{Before, ClientTrust, Probe, Target};
 
+#[cfg(feature = "matrix")]
 pub(crate) use probe::saw;
 
+#[cfg(feature = "matrix")]
 pub(crate) use failure::{Break, Circumstances};

@@ -29,6 +29,7 @@
 
 #[cfg(feature = "matrix")]
 pub mod audit;
+#[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
 pub mod backend;
 #[cfg(feature = "cli")]
 #[doc(hidden)] // The program is src/main.rs, a crate of its own; nobody else has a use for it.
@@ -49,6 +50,7 @@ pub mod hello;
 mod http;
 #[cfg(feature = "matrix")]
 pub mod late;
+#[cfg_attr(not(feature = "matrix"), allow(dead_code, reason = "scans and gateways need more of it"))]
 pub mod limits;
 mod page;
 #[cfg(feature = "matrix")]

@@ -13,7 +13,7 @@ use super::{
     connection,
     door::{Door, Stage},
     fleet::{FleetError, FleetOptions, Made},
-    ledger::{Ledger, Written},
+    ledger::Ledger,
     port::Port,
     shown::Known,
     status::Status,
@@ -192,7 +192,7 @@ impl StandIn {
 
     /// The entries from this one on, with their times and the certificates that were shown.
     #[cfg(feature = "matrix")]
-    pub(crate) fn written_since(&self, first: usize) -> Vec<Written> {
+    pub(crate) fn written_since(&self, first: usize) -> Vec<super::Written> {
         self.ledger.written_since(first)
     }
 

@@ -13,7 +13,6 @@ pub(super) const APPLICATION_DATA: u8 = 23;
 const HEARTBEAT: u8 = 24;
 
 /// The length of a record's head: type, version and length of the content.
-#[cfg(feature = "matrix")]
 pub(super) const HEAD: usize = 5;
 /// The longest content of a record that TLS 1.3 encrypts (RFC 8446 5.2).
 #[cfg(feature = "matrix")]

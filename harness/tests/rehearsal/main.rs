@@ -1,13 +1,19 @@
 //! Configurations as people have them, with defects that were planted on purpose, rehearsed by `gauntlet audit CONFIG`: what
 //! is found, with file and line, is what `expected.txt` beside them says, and nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and one that is skipped says so"
+)]
 
 mod ends;
 mod refused;
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write,
+    fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
@@ -54,13 +60,13 @@ fn record_of(gauntlet: &mut Command, production: &str, file: &str) -> RunRecord 
 fn found(record: &RunRecord) -> String {
     let mut lines = String::new();
     for leg in &record.legs {
-        lines += &format!("leg {} → {}\n", leg.url, leg.leg);
+        writeln!(lines, "leg {} → {}", leg.url, leg.leg).unwrap();
         if let Some(because) = &leg.not_audited {
-            lines += &format!("  not audited: {because}\n");
+            writeln!(lines, "  not audited: {because}").unwrap();
         }
         for finding in &leg.findings {
             let stands = finding.stands.as_deref().unwrap_or("nowhere");
-            lines += &format!("  {} {}  {stands}\n", finding.level, finding.rule);
+            writeln!(lines, "  {} {}  {stands}", finding.level, finding.rule).unwrap();
         }
     }
     lines
