@@ -96,6 +96,7 @@ fn planted(gateway: &str) -> Vec<Defect> {
 #[case::httpd("httpd", "/etc/httpd", "httpd.conf")]
 #[case::envoy("envoy", "/etc/envoy", "envoy.yaml")]
 #[case::traefik("traefik", "/etc/traefik", "traefik.yml")]
+#[case::caddy("caddy", "/etc/caddy", "Caddyfile")]
 fn every_planted_defect_is_found_and_nothing_else(
     #[case] gateway: &str,
     #[case] production: &str,
