@@ -1,4 +1,7 @@
 //! The screen of an audit: for each leg what is wrong and what mends it, what it does, and what could not be found out.
+//! Several legs share one screen, unless everything is asked for.
+
+mod several;
 
 use tls_gauntlet_scenarios::{
     VerdictKind,
@@ -18,11 +21,16 @@ const INDENT: usize = 24;
 /// How many behaviours are named where many are alike.
 const NAMED: usize = 6;
 
-/// One screen for each leg.
+/// One screen for a leg, or for all of them together.
 #[must_use]
 pub fn render(record: &RunRecord, look: &Look) -> String {
     let screen = Screen { paint: Paint { colour: look.colour }, width: look.width };
     let mut lines = Vec::new();
+    if record.legs.len() > 1 && look.detail != Detail::Full {
+        lines.extend(screen.several(record));
+        lines.push(String::new());
+        return lines.join("\n");
+    }
     for leg in &record.legs {
         lines.extend(screen.leg(record, leg));
         if look.detail == Detail::Full {
@@ -126,17 +134,8 @@ impl Screen {
         if leg.findings.is_empty() {
             return vec![self.paint.put(GOOD, "✓ nothing is wrong by the policy \"sound\"")];
         }
-        let musts = leg.findings.iter().filter(|finding| finding.fails()).count();
-        let others = leg.findings.len() - musts;
-        let mut title = Vec::new();
-        if musts > 0 {
-            title.push(format!("{} broken", count(musts, "must")));
-        }
-        if others > 0 {
-            title.push(format!("{} not kept", count(others, "recommendation")));
-        }
-        let style = if musts > 0 { BAD } else { ODD };
-        let mut lines = vec![self.paint.put(style, &title.join(", "))];
+        let style = if leg.findings.iter().any(Finding::fails) { BAD } else { ODD };
+        let mut lines = vec![self.paint.put(style, &conclusion(leg).unwrap_or_default())];
         for finding in &leg.findings {
             lines.extend(self.finding(finding));
         }
@@ -144,25 +143,38 @@ impl Screen {
     }
 
     fn finding(self, finding: &Finding) -> Vec<String> {
+        let mut lines = self.head(finding);
+        lines.extend(self.seen(finding));
+        if let Some(stands) = &finding.stands {
+            lines.extend(self.line("  stands in", stands));
+        }
+        lines.extend(self.remedies(finding));
+        lines
+    }
+
+    fn head(self, finding: &Finding) -> Vec<String> {
         let (mark, style) = match (finding.level, finding.fails()) {
             (_, true) => ("✗", BAD),
             (Level::Must, false) => ("~", ODD),
             (Level::Should, _) => ("!", ODD),
         };
         let head = format!("{mark} {} ({}, {})", finding.says, finding.level, finding.clause);
-        let mut lines: Vec<String> = wrap(&printable(&head), self.width, 2, 4)
-            .into_iter()
-            .enumerate()
+        let wrapped = wrap(&printable(&head), self.width, 2, 4).into_iter().enumerate();
+        wrapped
             .map(|(nth, line)| self.paint.put(style, &if nth == 0 { format!("  {line}") } else { line }))
-            .collect();
+            .collect()
+    }
+
+    fn seen(self, finding: &Finding) -> Vec<String> {
         let kept = match finding.kept.is_empty() {
             true => String::new(),
             false => format!("; not so {}", some(&finding.kept)),
         };
-        lines.extend(self.line("  seen", &format!("{}{kept}", finding.seen)));
-        if let Some(stands) = &finding.stands {
-            lines.extend(self.line("  stands in", stands));
-        }
+        self.line("  seen", &format!("{}{kept}", finding.seen))
+    }
+
+    fn remedies(self, finding: &Finding) -> Vec<String> {
+        let mut lines = Vec::new();
         for (gateway, set) in &finding.set {
             lines.extend(self.line(&format!("  set ({gateway})"), set));
         }
@@ -216,6 +228,16 @@ impl Screen {
         }
         lines
     }
+}
+
+/// How many musts are broken and recommendations not kept, if any.
+fn conclusion(leg: &LegRecord) -> Option<String> {
+    let musts = leg.findings.iter().filter(|finding| finding.fails()).count();
+    let others = leg.findings.len() - musts;
+    let musts = (musts > 0).then(|| format!("{} broken", count(musts, "must")));
+    let others = (others > 0).then(|| format!("{} not kept", count(others, "recommendation")));
+    let told: Vec<String> = musts.into_iter().chain(others).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// The first few names, and how many more there are.

@@ -21,7 +21,13 @@ use std::{
 
 use rstest::rstest;
 use serde::Deserialize;
-use tls_gauntlet::{gateway::Gateway, record::RunRecord, trials, world::Rights};
+use tls_gauntlet::{
+    gateway::Gateway,
+    record::RunRecord,
+    report::{Detail, Look, console},
+    trials,
+    world::Rights,
+};
 
 const GAUNTLET: &str = env!("CARGO_BIN_EXE_gauntlet");
 
@@ -117,9 +123,27 @@ fn every_planted_defect_is_found_and_nothing_else(
             |said: &str| said.split_once(&place).is_some_and(|(_, rest)| !rest.starts_with(char::is_numeric));
         assert!(found.lines().any(is_it), "{rule} was not found at {file}:{line}:\n{found}");
     }
+    assert_the_screen_has_all(&record);
     let inconclusive = record.cells.iter().filter(|cell| cell.verdict.as_str() == "skipped");
     let inconclusive: Vec<_> = inconclusive.map(|cell| (&cell.id, &cell.because)).collect();
     assert!(inconclusive.is_empty(), "{inconclusive:?}");
+}
+
+/// Several legs share a screen; on it is every finding, with each place where it stands.
+fn assert_the_screen_has_all(record: &RunRecord) {
+    let drawn = |detail| console::render(record, &Look { width: 1_000, detail, ..Look::default() });
+    let (screen, whole) = (drawn(Detail::Normal), drawn(Detail::Full));
+    assert!(screen.lines().count() * 3 < whole.lines().count(), "{screen}");
+    for finding in record.legs.iter().flat_map(|leg| &leg.findings) {
+        assert!(screen.contains(&finding.says), "{} is not on the screen:\n{screen}", finding.says);
+        let Some((place, says)) = finding.stands.as_deref().and_then(|stands| stands.split_once(": ")) else {
+            continue;
+        };
+        let (file, line) = place.rsplit_once(':').unwrap();
+        let stands =
+            |said: &&str| said.contains(file) && said.contains(&format!(":{line}")) && said.contains(says);
+        assert!(screen.lines().any(|said| stands(&said)), "{place} is not on the screen:\n{screen}");
+    }
 }
 
 #[test]
