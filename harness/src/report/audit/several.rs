@@ -67,11 +67,14 @@ impl Screen {
             };
             let (url, backend) = (printable(&leg.url), printable(&leg.backend));
             let of = format!("{url:<urls$} → {backend:<backends$}");
-            lines.push(format!(
-                "{} {number:>2} {}  {said}",
-                self.paint.put(style, mark),
-                self.paint.put(STRONG, &of)
-            ));
+            let row = format!("{} {number:>2} {}", self.paint.put(style, mark), self.paint.put(STRONG, &of));
+            // What a narrow screen does not hold beside the leg stands below it.
+            if 5 + width_of(&of) + 2 + width_of(&said) <= self.width {
+                lines.push(format!("{row}  {said}"));
+            } else {
+                lines.push(row.trim_end().to_owned());
+                lines.push(format!("     {said}"));
+            }
             lines.extend(open.iter().flat_map(|open| self.line("", open)));
         }
         lines
