@@ -94,7 +94,7 @@ impl Screen {
                     if !line.is_empty()
                         && !places.split(", ").any(|known| known.ends_with(&format!(":{line}")))
                     {
-                        places.push_str(&format!(", :{line}"));
+                        places.extend([", :", line]);
                     }
                 }
                 None => told.push((key, vec![*number], place.to_owned())),
