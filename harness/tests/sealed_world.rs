@@ -7,7 +7,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -102,6 +102,24 @@ fn nothing_outside_is_changed() {
     assert!(said.contains("after"), "{said}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "before");
     assert!(!outside.path().join("new").exists() && !Path::new("/etc/gauntlet-was-here").exists());
+}
+
+#[test]
+fn sockets_of_the_machine_are_not_in_it_and_stay_where_they_are() {
+    // /var/run leads to /run by an absolute link, which has to be followed within the world.
+    let places = ["/run", "/tmp"].iter().filter_map(|folder| {
+        tempfile::Builder::new().prefix("gauntlet-").make_in(folder, |path| UnixListener::bind(path)).ok()
+    });
+    let places: Vec<_> = places.collect();
+    assert!(!places.is_empty());
+    let names = places.iter().map(|place| place.path().display().to_string()).collect::<Vec<_>>().join(" ");
+    let Some(said) =
+        said(&format!("for each in {names}; do test -e $each && echo found $each; done; echo over"))
+    else {
+        return;
+    };
+    assert!(said.contains("over") && !said.contains("found"), "{said}");
+    assert!(places.iter().all(|place| place.path().exists()), "a socket of this machine is gone: {names}");
 }
 
 #[test]

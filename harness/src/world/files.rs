@@ -48,15 +48,14 @@ pub(super) fn seal(scratch: &Path) -> Result<(), WorldError> {
     let root = layers.root;
     processes(&root)?;
     devices(&root)?;
-    sockets(&root);
-    names(&root)?;
-    if has_one_identity() {
-        users(&root)?;
-    }
     chdir(&root).or_cannot(|| "enter the sealed file system".to_owned())?;
     // The old root is put over the new one and taken away from there (pivot_root(2), NOTES).
     pivot_root(".", ".").or_cannot(|| "make the sealed file system the root".to_owned())?;
-    unmount(".", UnmountFlags::DETACH).or_cannot(|| "take the machine's file system away".to_owned())
+    unmount(".", UnmountFlags::DETACH).or_cannot(|| "take the machine's file system away".to_owned())?;
+    // Only now: before, an absolute link (/var/run) led to the files of the machine.
+    sockets();
+    names()?;
+    if has_one_identity() { users() } else { Ok(()) }
 }
 
 /// Where file systems are mounted (`proc_pid_mountinfo(5)`).
@@ -171,16 +170,15 @@ fn has_one_identity() -> bool {
 }
 
 /// Makes every user and group the one identity that there is: a program that goes on as another user then does so in name.
-fn users(root: &Path) -> Result<(), WorldError> {
-    for (table, identities) in [("etc/passwd", 2..4), ("etc/group", 2..3)] {
-        let path = root.join(table);
-        let text = fs::read_to_string(&path).unwrap_or_default();
+fn users() -> Result<(), WorldError> {
+    for (table, identities) in [("/etc/passwd", 2..4), ("/etc/group", 2..3)] {
+        let text = fs::read_to_string(table).unwrap_or_default();
         let one = |line: &str| {
             let fields = line.split(':').enumerate();
             let fields = fields.map(|(nth, field)| if identities.contains(&nth) { "0" } else { field });
             fields.collect::<Vec<_>>().join(":") + "\n"
         };
-        anew(&path, &text.lines().map(one).collect::<String>())?;
+        anew(Path::new(table), &text.lines().map(one).collect::<String>())?;
     }
     Ok(())
 }
@@ -234,9 +232,9 @@ fn devices(root: &Path) -> Result<(), WorldError> {
 
 /// Sockets of the machine's services lead out of the world. Through a layer they answer nobody; they are removed so that a
 /// program does not wait for them.
-fn sockets(root: &Path) {
+fn sockets() {
     use std::os::unix::fs::FileTypeExt;
-    let mut folders = vec![root.join("run"), root.join("tmp"), root.join("var/run")];
+    let mut folders = ["/run", "/tmp", "/var/run"].map(PathBuf::from).to_vec();
     while let Some(folder) = folders.pop() {
         // A folder that cannot be read holds nothing that the gateway could reach.
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -250,8 +248,8 @@ fn sockets(root: &Path) {
 }
 
 /// Makes every program ask the world for names.
-fn names(root: &Path) -> Result<(), WorldError> {
-    RESOLUTION.iter().try_for_each(|(name, text)| anew(&root.join("etc").join(name), text))
+fn names() -> Result<(), WorldError> {
+    RESOLUTION.iter().try_for_each(|(name, text)| anew(&Path::new("/etc").join(name), text))
 }
 
 fn mount_new(kind: &str, target: &Path, flags: MountFlags, options: &str) -> Result<(), WorldError> {
