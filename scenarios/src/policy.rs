@@ -164,6 +164,13 @@ pub const SOUND: &[Rule] = &[
         &["reversed-chain", "duplicated-chain", "with-root", "with-unrelated"],
     ),
     accept(
+        "chain-length",
+        Level::Should,
+        "RFC 5280 6.1",
+        "refuses a sound chain with two intermediate certificates, which an authority may send after the next renewal",
+        &["two-intermediates"],
+    ),
+    accept(
         "tls13",
         Level::Should,
         "RFC 9325 3.1.1",
@@ -299,6 +306,7 @@ const FOLLOWS: &[(&str, &str, Came)] = &[
     ("nul-in-name", "wrong-name", Came::Through),
     // Where lists are checked, one is wanted for every authority, and this chain has an authority without.
     ("reversed-chain", "revoked-by-crl", Came::Stopped),
+    ("two-intermediates", "revoked-by-crl", Came::Stopped),
     // Where the depth of chains has a limit, this one may be beyond it.
     ("reversed-chain", "chain-10-deep", Came::Stopped),
 ];

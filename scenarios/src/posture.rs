@@ -163,6 +163,7 @@ impl Reading<'_> {
     fn lines(&self) -> Vec<Line> {
         let lines = [
             ("verification", self.verification()),
+            ("chain length", self.chain_length()),
             ("revocation", self.revocation()),
             ("client certificate", self.client_certificate()),
             ("versions", self.versions()),
@@ -215,6 +216,21 @@ impl Reading<'_> {
                 let (checked, unchecked) = (listed(&checked, "and"), listed(&unchecked, "and"));
                 Some(format!("checks {checked}, but not {unchecked}{fallback}"))
             }
+        }
+    }
+
+    /// How many intermediates it takes, where that has a limit that an authority may reach.
+    fn chain_length(&self) -> Option<String> {
+        // Where revocation lists are checked, one is wanted for every authority, and a long chain has some without.
+        let is_told = self.came("untrusted-root") == Some(false) && self.came("revoked-by-crl") == Some(true);
+        match (self.came("two-intermediates")?, self.came("chain-10-deep")) {
+            (false, _) if is_told => {
+                Some("takes one intermediate certificate, and no chain with two".to_owned())
+            }
+            (true, Some(false)) if is_told => {
+                Some("takes two intermediate certificates, and no chain with ten".to_owned())
+            }
+            _ => None,
         }
     }
 

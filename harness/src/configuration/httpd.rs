@@ -84,7 +84,7 @@ pub(super) fn remedy(leg: &Leg, setting: Setting) -> Option<String> {
         Setting::Versions => "SSLProxyProtocol -all +TLSv1.2 +TLSv1.3",
         Setting::Ciphers => "SSLProxyCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20",
         Setting::RevocationList => "SSLProxyCARevocationCheck chain, SSLProxyCARevocationFile LIST.pem",
-        Setting::Depth => "SSLProxyVerifyDepth 2",
+        Setting::Depth => "SSLProxyVerifyDepth 3",
         Setting::KeepAlive => "ProxySet disablereuse=On",
         // `SSLProxyVerify require` checks the dates, whatever SSLProxyCheckPeerExpire says.
         Setting::Dates | Setting::Sni | Setting::Retries | Setting::HealthCheck => return None,

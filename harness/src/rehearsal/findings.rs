@@ -17,6 +17,7 @@ const SETTINGS: &[(&str, &[Setting])] = &[
     ("fitting-name", &[Setting::CheckedName]),
     ("dates", &[Setting::Dates, Setting::Verification]),
     ("usage", &[Setting::Verification]),
+    ("chain-length", &[Setting::Depth]),
     ("possession", &[Setting::Verification]),
     ("old-versions", &[Setting::Versions]),
     ("tls13", &[Setting::Versions]),

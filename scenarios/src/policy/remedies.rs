@@ -57,6 +57,9 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ("revocation", "haproxy", "server … crl-file LISTS.pem"),
     ("revocation", "envoy", "validation_context.crl: { filename: LISTS.pem }"),
     ("revocation", "httpd", "SSLProxyCARevocationCheck chain, SSLProxyCARevocationFile LISTS.pem"),
+    ("chain-length", "nginx", "proxy_ssl_verify_depth 2;"),
+    ("chain-length", "httpd", "SSLProxyVerifyDepth 3"),
+    ("chain-length", "envoy", "validation_context.max_verify_depth: 2"),
     ("tls13", "nginx", "proxy_ssl_protocols TLSv1.2 TLSv1.3;"),
     ("tls13", "haproxy", "remove ssl-max-ver / no-tlsv13"),
     (

@@ -51,13 +51,18 @@ pub fn nearest(tried: &[Tried], hello: &ClientHelloFacts, facts: &LegFacts) -> N
     Nearest { upstream: draft.upstream, untold, unexplained }
 }
 
-/// Whether a chain of many authorities was refused where a deep one is: for a limit on depth, of which the model has no
-/// setting, or for want of a revocation list of each authority.
+/// Whether a chain was refused for the number of its authorities: for a limit on depth, of which the model has no setting, or
+/// for want of a revocation list of each authority.
 fn is_too_deep(one: &Tried, tried: &[Tried]) -> bool {
-    const DEEP: &[&str] = &["chain-10-deep", "chain-50-deep", "reversed-chain"];
-    let is_refused = |one: &Tried| one.came == Came::Stopped;
-    let has_limit = tried.iter().any(|one| one.backend.name == DEEP[0] && is_refused(one));
-    has_limit && is_refused(one) && DEEP.contains(&one.backend.name.as_str())
+    /// What a limit refuses that refuses the first of them.
+    const LIMITS: &[&[&str]] = &[
+        &["chain-10-deep", "chain-50-deep", "reversed-chain"],
+        &["two-intermediates", "name-constraints-kept", "revoked-intermediate"],
+    ];
+    let is_refused =
+        |name: &str| tried.iter().any(|one| one.backend.name == name && one.came == Came::Stopped);
+    let name = one.backend.name.as_str();
+    LIMITS.iter().any(|deep| is_refused(deep[0]) && is_refused(name) && deep.contains(&name))
 }
 
 /// What the ClientHello and the facts of the leg say by themselves.

@@ -85,3 +85,20 @@ fn a_posture_says_which_checks_are_made() {
     let posture = Posture::of(&tried, &[], &LegFacts::default());
     assert_eq!(posture.says("verification"), Some("checks chain, dates and usage, but not name"));
 }
+
+#[test]
+fn a_limit_on_the_length_of_chains_is_told_and_taken_for_nothing_else() {
+    let (mut tried, hello) = tried_with(&strict());
+    let limited = ["two-intermediates", "chain-10-deep", "name-constraints-kept", "revoked-intermediate"];
+    for one in tried.iter_mut().filter(|one| limited.contains(&one.backend.name.as_str())) {
+        one.came = Came::Stopped;
+    }
+    let control = [BackendSaw { client_hello: Some(hello), ..BackendSaw::default() }];
+    let posture = Posture::of(&tried, &control, &LegFacts::default());
+    assert_eq!(
+        posture.says("chain length"),
+        Some("takes one intermediate certificate, and no chain with two")
+    );
+    assert_eq!(posture.unexplained, [] as [&str; 0]);
+    assert_eq!(posture.settings.unwrap().revocation, None);
+}
