@@ -104,10 +104,11 @@ fn a_setting_that_came_later_is_for_those_that_have_it() {
 #[test]
 fn a_version_beside_others_is_in_the_same_suites() {
     for (suite, gateway, is_in) in [
-        ("revocation", "nginx@1.26", true),
-        ("revocation", "nginx", true),
-        ("revocation", "nginxes", false),
-        ("zoo", "nginx@1.26", false),
+        ("azure-client-side", "nginx@1.26", true),
+        ("azure-client-side", "nginx", true),
+        ("azure-client-side", "nginxes", false),
+        ("azure-client-side", "caddy@2.10.2", false),
+        ("revocation", "caddy@2.10.2", true),
     ] {
         assert_eq!(catalogue().suite(suite).unwrap().is_for(gateway), is_in, "{suite} {gateway}");
     }

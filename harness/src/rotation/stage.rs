@@ -16,6 +16,7 @@ use crate::{
     backend::{Backend, Fleet, FleetOptions, Held},
     client::{Dialer, DialerSettings},
     gateway::{GATEWAY_NAME, Gateway, GatewayPlan, Keyring, RunFolder, Running},
+    printable,
     runner::RunError,
     vault::{Agent, CannotAsk, Material, Refresh, Vault},
     wait,
@@ -28,6 +29,8 @@ const LISTENER: &str = "default";
 const CALLER: &str = "gateway";
 const CLIENT: &str = "client";
 const TRUST: &str = "trust";
+/// How many lines of the gateway's log an error message carries.
+const LAST_WORDS: usize = 5;
 /// How often an agent asks for new versions.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -169,10 +172,14 @@ impl<'a> Stage<'a> {
             let nonce = self.next_nonce();
             let came = caller.call(&self.paths[lane], nonce).await;
             if !matches!(came, Came::Echo { .. }) {
+                let log = self.running.log();
+                let last = log[log.len().saturating_sub(LAST_WORDS)..].join(" | ");
                 let message = format!(
-                    "cannot rotate {}: {}: a backend is not reached before anything changes: {came:?}",
+                    "cannot rotate {}: {}: a backend is not reached before anything changes: {came:?}; the gateway's log \
+                     ends: {}",
                     self.gateway.name(),
                     self.change,
+                    printable::message(&last),
                 );
                 return Err(RunError::Work(message));
             }

@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
@@ -114,6 +115,7 @@ pub(super) async fn all(
     on_event: OnEvent<'_>,
 ) -> Result<Vec<Gathered>, RunError> {
     let jobs = Arc::new(Semaphore::new(request.jobs.max(1)));
+    let starts = Arc::new(Semaphore::new(available_parallelism().map_or(2, usize::from)));
     let backends: Vec<SocketAddr> = fleet.backends().iter().map(Backend::address).collect();
     let drives = columns.iter().enumerate().map(|(index, column)| {
         let drive = Drive {
@@ -125,6 +127,7 @@ pub(super) async fn all(
             backends: &backends,
             limits: request.limits,
             jobs: jobs.clone(),
+            starts: starts.clone(),
             on_event,
             after_reload: request.after_reload,
             log: request.log.as_deref(),
@@ -188,6 +191,8 @@ struct Drive<'a> {
     backends: &'a [SocketAddr],
     limits: Limits,
     jobs: Arc<Semaphore>,
+    /// Turns to start: many at once would keep each other from being ready in time.
+    starts: Arc<Semaphore>,
     on_event: OnEvent<'a>,
     /// Whether the gateway first runs with other settings.
     after_reload: bool,
@@ -256,12 +261,14 @@ impl Drive<'_> {
             .map_err(|error| RunError::Work(format!("cannot make a folder for the run: {error}")))?;
         folder.has_room().map_err(|error| RunError::Work(no_room(&folder, &error)))?;
         self.say(Event::Stage { name: format!("{}: start", column.gateway.name()) });
+        let turn = self.starts.acquire().await;
         let began = Instant::now();
         let first = if self.after_reload { trusting(&plan) } else { plan.clone() };
         let mut running = column.gateway.start(&first, &folder).await.map_err(cannot_start)?;
         if self.after_reload {
             running.reload(&plan).await.map_err(cannot_start)?;
         }
+        drop(turn);
         let mut timings = vec![self.timing("start", began)];
 
         self.say(Event::Stage { name: format!("{}: cells", column.gateway.name()) });
