@@ -253,6 +253,12 @@ impl Gateway {
         Self { claims: like.claims.clone(), log: like.log.clone(), ..self }
     }
 
+    /// The name that it asks backends for, and insists on.
+    #[must_use]
+    pub fn server_name(&self) -> &str {
+        self.dials().unwrap_or(BACKEND_NAME)
+    }
+
     /// The name by which it dials backends, where it can verify no other than that.
     #[must_use]
     pub fn dials(&self) -> Option<&str> {

@@ -16,6 +16,7 @@ use std::{
 use rstest::rstest;
 use time::macros::datetime;
 use tls_gauntlet::{
+    Backend,
     gateway::{BACKEND_NAME, Gateway, GatewayError, GatewayPlan, RunFolder, Running},
     limits::Limits,
     trials, wait,
@@ -60,6 +61,28 @@ async fn a_gateway_starts_and_leaves_nothing(
     let path = folder.path().to_owned();
     drop(folder);
     assert!(!path.exists());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_backend_is_reached_through_every_gateway(
+    #[values(
+        "nginx",
+        "haproxy",
+        "envoy",
+        "caddy",
+        "traefik",
+        "httpd",
+        "nginx@1.26",
+        "haproxy@3.0",
+        "reference"
+    )]
+    name: &str,
+) {
+    let Some(gateway) = installed(name) else { return };
+    let backend = Backend::start("plain-good").await.unwrap();
+    let front = gateway.in_front_of(&backend, "strict").await.unwrap();
+    assert_eq!(front.get().await.status, Some(200), "{:?}", front.log());
 }
 
 #[rstest]

@@ -58,6 +58,7 @@ impl Gateway {
             pki.clone(),
             limits,
         );
+        plan.server_name = self.server_name().to_owned();
         let route = plan.add_route(upstream, backend.address(), limits.patient, limits.patient);
         let path = route.path.clone();
         let probe = Probe::sound(GATEWAY_NAME, pki).map_err(|error| unable(&error))?;

@@ -29,6 +29,8 @@ pub struct GatewayPlan {
     pub keyring: Keyring,
     /// Every deadline.
     pub limits: Limits,
+    /// The name to ask backends for, where a route says no other.
+    pub server_name: String,
 }
 
 /// What a gateway holds towards backends, and can be given anew by a reload.
@@ -98,10 +100,11 @@ impl GatewayPlan {
         limits: Limits,
     ) -> Self {
         let keyring = Keyring::of(&pki);
-        Self { listeners, upstreams, routes: Vec::new(), pki, keyring, limits }
+        let server_name = BACKEND_NAME.to_owned();
+        Self { listeners, upstreams, routes: Vec::new(), pki, keyring, limits, server_name }
     }
 
-    /// Adds a route to `backend` on every listener, for the server name [`BACKEND_NAME`], and finds a path for it.
+    /// Adds a route to `backend` on every listener, for the server name of the plan, and finds a path for it.
     /// Paths depend on the calls and their order alone.
     pub fn add_route(
         &mut self,
@@ -110,7 +113,8 @@ impl GatewayPlan {
         connect_timeout: Duration,
         response_timeout: Duration,
     ) -> &Route {
-        self.add(None, upstream, (backend, BACKEND_NAME), connect_timeout, response_timeout)
+        let server_name = self.server_name.clone();
+        self.add(None, upstream, (backend, &server_name), connect_timeout, response_timeout)
     }
 
     /// As [`add_route`](Self::add_route), for one listener (what others need not serve, they need not be set up for)

@@ -133,6 +133,7 @@ impl<'a> Stage<'a> {
             Arc::clone(old),
             limits,
         );
+        plan.server_name = gateway.server_name().to_owned();
         plan.keyring = Keyring { revoked: CrlKind::Empty, ..keyring(&agent, plan.keyring) };
         let addresses = fleet.backends().iter().map(Backend::address);
         let paths = addresses

@@ -11,7 +11,7 @@ use tls_gauntlet_scenarios::{
 
 use super::{DEFAULT_GATEWAY, RunError, RunRequest, shard::Split};
 use crate::{
-    gateway::{BACKEND_NAME, Gateway},
+    gateway::Gateway,
     record::{GatewayKind, ShardFacts},
     wire::nonce::Nonce,
 };
@@ -220,7 +220,7 @@ fn applies(scenario: &Scenario, kind: GatewayKind) -> bool {
 impl Column {
     fn cell(&self, scenario: Scenario, selected: bool, seed: u64, turn: u32) -> Cell {
         let id = scenario.id(self.gateway.name());
-        let name = server_name(&scenario, self.gateway.dials().unwrap_or(BACKEND_NAME));
+        let name = server_name(&scenario, self.gateway.server_name());
         let mut expected = expect(&scenario, self.gateway.kind(), self.gateway.claims());
         if let Ok(expected) = &mut expected
             && expected.backend.server_name == Some(true)
