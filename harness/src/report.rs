@@ -110,8 +110,10 @@ impl Default for Look {
 pub enum Detail {
     /// What is wrong, one line each, and the summary.
     Brief,
-    /// The matrix as well, and the evidence of the first few things that are wrong.
+    /// A line for each gateway, where they differ most, and the evidence of the first few things that are wrong.
     Normal,
-    /// The evidence of everything that is wrong.
+    /// The matrix in their place, and why cells are skipped.
+    Matrix,
+    /// The matrix, and the evidence of everything that is wrong.
     Full,
 }

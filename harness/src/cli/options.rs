@@ -165,10 +165,13 @@ options! {
         baseline: Option<PathBuf> = "baseline", path;
 
         alone:
-        /// Show the evidence of everything that is wrong.
+        /// Show the matrix: every cell, and why cells are skipped.
+        #[arg(long, conflicts_with = "quiet")]
+        matrix: bool;
+        /// Show the matrix, and the evidence of everything that is wrong; of an audit, what each leg does and each behaviour.
         #[arg(long, conflicts_with = "quiet")]
         verbose: bool;
-        /// No progress, no matrix: only what is wrong and the summary.
+        /// No progress: only what is wrong and the summary.
         #[arg(long)]
         quiet: bool;
     }

@@ -31,10 +31,11 @@ impl<'a> Reports<'a> {
     /// Checks the names of the formats, and reads the baseline.
     pub(super) fn chosen(arguments: &'a ReportOptions) -> Result<Self, Failure> {
         let folder = arguments.out.as_deref();
-        let detail = match (arguments.verbose, arguments.quiet) {
-            (true, _) => Detail::Full,
-            (false, true) => Detail::Brief,
-            (false, false) => Detail::Normal,
+        let detail = match arguments {
+            ReportOptions { verbose: true, .. } => Detail::Full,
+            ReportOptions { matrix: true, .. } => Detail::Matrix,
+            ReportOptions { quiet: true, .. } => Detail::Brief,
+            _ => Detail::Normal,
         };
         let formats = formats(&arguments.format, folder.is_some())?;
         let baseline = arguments.baseline.as_deref().map(records::baseline).transpose()?;

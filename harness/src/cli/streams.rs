@@ -7,6 +7,7 @@ use std::{
     path::Path,
     sync::{Mutex, OnceLock, PoisonError},
     thread,
+    time::Duration,
 };
 
 use anstyle::AnsiColor;
@@ -56,22 +57,29 @@ impl Colour {
     }
 }
 
+/// How long a signal leaves a result that is being written.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Writes a result. That nobody reads on (`| head`) is no error; that it cannot be written (a full disk) is. A reader that
-/// neither reads nor goes is waited for until a signal comes.
+/// neither reads nor goes is waited for until a signal comes, and then for [`GRACE`]: one who reads may have it all by then.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let text = printable::painted(text).into_owned();
     if !signals::are_caught() {
         return written(write_out(&text));
     }
-    let (done, outcome) = oneshot::channel();
+    let (done, mut outcome) = oneshot::channel();
     thread::spawn(move || done.send(write_out(&text)));
     let wait = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(Failure::work)?.block_on(async {
             let mut signals = Signals::catch()?;
-            tokio::select! {
-                outcome = outcome => written(outcome.unwrap_or(Ok(()))),
-                signal = signals.received() => Err(work_error!("ended by {signal} before the result was read")),
+            let signal = tokio::select! {
+                outcome = &mut outcome => return written(outcome.unwrap_or(Ok(()))),
+                signal = signals.received() => signal,
+            };
+            match tokio::time::timeout(GRACE, outcome).await {
+                Ok(outcome) => written(outcome.unwrap_or(Ok(()))),
+                Err(_) => Err(work_error!("ended by {signal} before the result was read")),
             }
         })
     };

@@ -80,7 +80,7 @@ pub fn html(record: &RunRecord, _: &Look) -> String {
 
 const TITLE: &str = "What gateways do";
 
-const LEGEND: &str = "✓: the request comes through, where the client offers application protocols with the one that was agreed on. ×: it is \
+const LEGEND: &str = "✓: the request comes through, where the client offers application protocols with the one that was agreed on. ⊘: it is \
                       refused, for this cause, by the gateway unless another is named; then what the client sees: a status, an alert, or a \
                       connection that ends (closed). –: the gateway cannot be set up so. A number in brackets: a known deviation, explained \
                       below.";
@@ -222,7 +222,7 @@ impl Fate {
                     notes.len() - 1
                 });
                 let outcome = cell.observed.as_ref().map(|seen| seen.outcome);
-                plain(format!("{} [{}]", if outcome == Some(Outcome::Reach) { "✓" } else { "×" }, number + 1))
+                plain(format!("{} [{}]", if outcome == Some(Outcome::Reach) { "✓" } else { "⊘" }, number + 1))
             }
             VerdictKind::FailOpen
             | VerdictKind::FailClosed
@@ -252,7 +252,7 @@ impl Fate {
         let alerts = expected.alerts.iter().map(ToString::to_string);
         let closed = expected.may_close.then(|| "closed".to_owned());
         let seen: Vec<String> = statuses.chain(alerts).chain(closed).collect();
-        Self { what: format!("× {cause}{by}"), seen: seen.join("/"), is_set_up: true }
+        Self { what: format!("⊘ {cause}{by}"), seen: seen.join("/"), is_set_up: true }
     }
 }
 

@@ -4,7 +4,7 @@ use tls_gauntlet_scenarios::{BackendSaw, Ended};
 
 use super::{
     Look,
-    paint::{BAD, FAINT, GOOD, Paint, STRONG},
+    paint::{FAINT, GOOD, ODD, Paint, STRONG},
     text::{count, printable, width_of},
 };
 
@@ -17,11 +17,11 @@ pub fn line(time: &str, backend: Option<&str>, saw: &BackendSaw, column: usize, 
     let padding = " ".repeat(column.saturating_sub(width_of(&name)));
     let (mark, style) = match why(saw) {
         None => ("✓", GOOD),
-        Some(_) => ("×", BAD),
+        Some(_) => ("⊘", ODD),
     };
     let mut parts = vec![paint.put(FAINT, time), paint.put(style, mark), paint.put(STRONG, &name) + &padding];
     parts.extend(facts(saw));
-    parts.extend(why(saw).map(|why| paint.put(BAD, &printable(&why))));
+    parts.extend(why(saw).map(|why| paint.put(ODD, &printable(&why))));
     parts.join("  ").trim_end().to_owned()
 }
 

@@ -1,4 +1,7 @@
-//! The report for people: one screen with the whole matrix, then a line for each thing that is wrong, with its evidence.
+//! The report for people: a line for each gateway, or the whole matrix; then a line for each thing that is wrong, with its
+//! evidence.
+
+mod overview;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,10 +32,16 @@ pub fn render(record: &RunRecord, look: &Look) -> String {
     let mut screen = Screen { look: *look, paint: Paint { colour: look.colour }, lines: Vec::new() };
     match look.detail {
         Detail::Brief => {}
-        Detail::Normal | Detail::Full => screen.matrices(record),
+        Detail::Normal => {
+            screen.overview(record);
+            screen.differences(record);
+        }
+        Detail::Matrix | Detail::Full => screen.matrices(record),
     }
     screen.findings(record);
-    screen.reasons(record);
+    if look.detail != Detail::Normal {
+        screen.reasons(record);
+    }
     screen.since(record);
     screen.summary(record);
     let mut text = screen.lines.join("\n");
@@ -64,7 +73,7 @@ impl Screen {
         for matrix in &matrices {
             self.matrix(matrix);
         }
-        self.legend(record);
+        self.legend(&matrices);
     }
 
     fn matrix(&mut self, matrix: &Matrix<'_>) {
@@ -122,8 +131,8 @@ impl Screen {
     }
 
     fn places(&self, matrix: &Matrix<'_>, gateway: &str, row: &str) -> String {
-        let marks = matrix.columns.iter().map(|column| match matrix.cell(gateway, row, column) {
-            Some(cell) => self.paint.put(style_of(cell.verdict), Mark::of(cell).symbol()),
+        let marks = matrix.columns.iter().map(|column| match matrix.mark(gateway, row, column) {
+            Some(mark) => self.paint.put(style_of(mark.verdict()), mark.symbol()),
             None => " ".to_owned(),
         });
         marks.collect::<Vec<_>>().join(" ")
@@ -141,19 +150,18 @@ impl Screen {
         self.line("");
     }
 
-    fn legend(&mut self, record: &RunRecord) {
-        let mut marks: BTreeMap<Mark, VerdictKind> =
-            BTreeMap::from([(Mark::Reached, VerdictKind::Pass), (Mark::Refused, VerdictKind::Pass)]);
-        marks.extend(record.cells.iter().map(|cell| (Mark::of(cell), cell.verdict)));
-        let marks: Vec<(Mark, VerdictKind)> = marks.into_iter().collect();
+    fn legend(&mut self, matrices: &[Matrix<'_>]) {
+        let mut marks = BTreeSet::from([Mark::Reached, Mark::Refused]);
+        marks.extend(matrices.iter().flat_map(Matrix::marks));
+        let marks: Vec<Mark> = marks.into_iter().collect();
         let plain: Vec<_> =
-            marks.iter().map(|(mark, _)| format!("{} {}", mark.symbol(), mark.meaning())).collect();
+            marks.iter().map(|mark| format!("{} {}", mark.symbol(), mark.meaning())).collect();
         for line in flow(&plain, "   ", self.look.width) {
             let painted: Vec<_> = line
                 .into_iter()
                 .map(|index| {
-                    let (mark, verdict) = marks[index];
-                    format!("{} {}", self.paint.put(style_of(verdict), mark.symbol()), mark.meaning())
+                    let mark = marks[index];
+                    format!("{} {}", self.paint.put(style_of(mark.verdict()), mark.symbol()), mark.meaning())
                 })
                 .collect();
             self.line(painted.join("   "));
@@ -167,7 +175,7 @@ impl Screen {
         let findings = asking(record);
         let shown = match self.look.detail {
             Detail::Brief => 0,
-            Detail::Normal => SHOWN,
+            Detail::Normal | Detail::Matrix => SHOWN,
             Detail::Full => findings.len(),
         };
         let column =
@@ -178,7 +186,7 @@ impl Screen {
                 self.evidence(finding.cell);
             }
         }
-        if findings.len() > shown && self.look.detail == Detail::Normal {
+        if findings.len() > shown && self.look.detail != Detail::Brief {
             let rest = format!("--verbose shows the evidence of {} more", findings.len() - shown);
             self.line(self.paint.put(FAINT, &rest));
         }
@@ -275,11 +283,7 @@ impl Screen {
             1 => ("FAILED", BAD),
             _ => ("BROKEN", OURS),
         };
-        let titles: Vec<_> = record
-            .gateways
-            .iter()
-            .map(|gateway| format!("{} {}", gateway.name, printable(&gateway.version)))
-            .collect();
+        let titles = overview::titles(record);
         let longest = titles.iter().map(|title| width_of(title)).max().unwrap_or(0);
         let column = longest.max(width_of(word)) + 2;
         for (title, gateway) in titles.iter().zip(&record.gateways) {
@@ -287,7 +291,12 @@ impl Screen {
             let judged = gateway.judged_by.as_ref().map_or_else(String::new, |known| {
                 format!("; this version is not known, it was judged by the claims of {}", printable(known))
             });
-            self.entry(PLAIN, title, &(totals(cells) + &judged), column);
+            // The overview has the numbers.
+            match (self.look.detail, judged.strip_prefix("; ")) {
+                (Detail::Normal, None) => {}
+                (Detail::Normal, Some(judged)) => self.entry(PLAIN, title, judged, column),
+                _ => self.entry(PLAIN, title, &(totals(cells) + &judged), column),
+            }
         }
         self.entry(style, word, &totals(&record.cells), column);
         self.worst(record, column);
@@ -306,8 +315,10 @@ impl Screen {
             self.entry(PLAIN, "strangers", &told, column);
         }
         // What each of several gateways took is told where everything is.
-        let is_told = |stage: &str| {
-            record.gateways.len() == 1 || self.look.detail == Detail::Full || !stage.contains(": ")
+        let is_told = |stage: &str| match self.look.detail {
+            Detail::Normal => false,
+            Detail::Full => true,
+            Detail::Brief | Detail::Matrix => record.gateways.len() == 1 || !stage.contains(": "),
         };
         let stages: Vec<_> = record
             .timings
@@ -316,14 +327,22 @@ impl Screen {
             .map(|timing| whole(&format!("{} {}", printable(&timing.stage), seconds(timing.duration_ms))))
             .collect();
         let stages = if stages.is_empty() { String::new() } else { format!(": {}", stages.join(", ")) };
-        self.entry(PLAIN, "time", &format!("{}{stages}", whole(&seconds(record.duration_ms))), column);
+        let seed = whole(&format!("seed {}", record.seed));
+        self.entry(
+            PLAIN,
+            "time",
+            &format!("{}{stages}; {seed}", whole(&seconds(record.duration_ms))),
+            column,
+        );
         if let Some(partial) = &record.partial {
             self.entry(OURS, "partial", &printable(partial), column);
         }
         for trouble in &record.trouble {
             self.entry(OURS, "trouble", &printable(trouble), column);
         }
-        self.entry(PLAIN, "seed", &record.seed.to_string(), column);
+        if self.look.detail == Detail::Normal {
+            self.entry(FAINT, "more", "--matrix shows each cell, and why some are skipped", column);
+        }
     }
 
     /// The gravest of what is wrong, where its evidence has taken it off the screen.

@@ -44,6 +44,7 @@ pub fn render(record: &RunRecord) -> String {
         style => Value::from_safe_string(style),
         script => Value::from_safe_string(script),
         state => state(record),
+        sum => sum(record),
         facts => facts(record),
         gateways => tables::gateways(record),
         verdicts => tables::verdicts(record),
@@ -69,6 +70,30 @@ fn state(record: &RunRecord) -> Value {
         _ => ("broken", "ours"),
     };
     context! { word, class }
+}
+
+/// What came of it, in a sentence.
+fn sum(record: &RunRecord) -> String {
+    let times = |wanted: fn(Mark) -> bool| record.cells.iter().filter(|cell| wanted(Mark::of(cell))).count();
+    let (through, stopped) = (times(|mark| mark == Mark::Reached), times(|mark| mark == Mark::Refused));
+    let wrong = match times(Mark::is_wrong) {
+        0 => "none is wrong".to_owned(),
+        wrong => format!("{} wrong", if wrong == 1 { "1 is".to_owned() } else { format!("{wrong} are") }),
+    };
+    let names: Vec<String> = record.gateways.iter().map(|gateway| printable(&gateway.name)).collect();
+    let legs = record.legs.iter().map(|leg| leg.findings.iter().filter(|finding| finding.fails()).count());
+    let audited = match (record.legs.len(), legs.sum::<usize>()) {
+        (0, _) => {
+            return format!(
+                "Of {} through {}, {through} came through and {stopped} were stopped, as they must; {wrong}.",
+                count(record.cells.len(), "cell"),
+                names.join(", ")
+            );
+        }
+        (legs, musts) => (count(legs, "leg"), count(musts, "must")),
+    };
+    let behaviours = count(record.cells.len(), "behaviour");
+    format!("{} met {behaviours}; {} of the policy broken.", audited.0, audited.1)
 }
 
 /// When, how long, with what: label and text.
@@ -99,7 +124,7 @@ fn moment(started: &str) -> String {
 /// How a verdict is coloured.
 const fn class_of(mark: Mark) -> &'static str {
     match mark {
-        Mark::Reached | Mark::Refused => "good",
+        Mark::Reached | Mark::Refused | Mark::Mixed => "good",
         Mark::FailOpen | Mark::FailClosed | Mark::WrongCause | Mark::StaleDeviation => "bad",
         Mark::Broken => "ours",
         Mark::KnownDeviation | Mark::Unclaimed => "odd",

@@ -73,9 +73,17 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The cell at this place, the gravest if several share it.
-    pub(super) fn cell(&self, gateway: &str, row: &str, column: &str) -> Option<&'a CellRecord> {
-        self.cells(gateway, row, column).first().copied()
+    /// The mark of a place: of the gravest cell if one is wrong, and no cell's own if they differ.
+    pub(super) fn mark(&self, gateway: &str, row: &str, column: &str) -> Option<Mark> {
+        let mut marks = self.cells(gateway, row, column).iter().map(|cell| Mark::of(cell));
+        let gravest = marks.next()?;
+        let stands = gravest.is_wrong() || gravest == Mark::Broken || marks.all(|mark| mark == gravest);
+        Some(if stands { gravest } else { Mark::Mixed })
+    }
+
+    /// Every mark that stands in it.
+    pub(super) fn marks(&self) -> BTreeSet<Mark> {
+        self.places.keys().filter_map(|(gateway, row, column)| self.mark(gateway, row, column)).collect()
     }
 
     /// All cells at this place, the gravest first.
@@ -145,7 +153,7 @@ impl Axes {
 }
 
 /// The family of a backend in the catalogue.
-fn family_of_backend(name: &str) -> &'static str {
+pub(super) fn family_of_backend(name: &str) -> &'static str {
     if name.contains('+') {
         return "composed";
     }
@@ -174,9 +182,26 @@ pub(super) enum Mark {
     KnownDeviation,
     Unclaimed,
     Skipped,
+    /// Several cells, none wrong, that came out in different ways.
+    Mixed,
 }
 
 impl Mark {
+    /// The verdict whose colour it has.
+    pub(super) const fn verdict(self) -> VerdictKind {
+        match self {
+            Self::Reached | Self::Refused | Self::Mixed => VerdictKind::Pass,
+            Self::FailOpen => VerdictKind::FailOpen,
+            Self::FailClosed => VerdictKind::FailClosed,
+            Self::WrongCause => VerdictKind::WrongCause,
+            Self::StaleDeviation => VerdictKind::StaleDeviation,
+            Self::Broken => VerdictKind::Broken,
+            Self::KnownDeviation => VerdictKind::KnownDeviation,
+            Self::Unclaimed => VerdictKind::Unclaimed,
+            Self::Skipped => VerdictKind::Skipped,
+        }
+    }
+
     pub(super) fn of(cell: &CellRecord) -> Self {
         match cell.verdict {
             VerdictKind::Pass => match cell.expected.as_ref().map(|expected| expected.outcome) {
@@ -194,19 +219,22 @@ impl Mark {
         }
     }
 
-    /// One character that can be told from all others without colour.
+    /// Whether the gateway fell short; its verdict says how.
+    pub(super) const fn is_wrong(self) -> bool {
+        matches!(self, Self::FailOpen | Self::FailClosed | Self::WrongCause | Self::StaleDeviation)
+    }
+
+    /// One character that says without colour what came of it.
     pub(super) const fn symbol(self) -> &'static str {
         match self {
             Self::Reached => "✓",
-            Self::Refused => "×",
-            Self::FailOpen => "!",
-            Self::FailClosed => "#",
-            Self::WrongCause => "?",
-            Self::StaleDeviation => "^",
+            Self::Refused => "⊘",
+            Self::FailOpen | Self::FailClosed | Self::WrongCause | Self::StaleDeviation => "✗",
             Self::Broken => "B",
             Self::KnownDeviation => "~",
             Self::Unclaimed => "o",
             Self::Skipped => "-",
+            Self::Mixed => "±",
         }
     }
 
@@ -214,7 +242,7 @@ impl Mark {
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Reached => "comes through, as it must",
-            Self::Refused => "refused, as it must be, and for the right reason",
+            Self::Refused => "stopped, as it must be, and for the right reason",
             Self::FailOpen => "fail-open: accepted or offered what it must not",
             Self::FailClosed => "fail-closed: refused what must work",
             Self::WrongCause => "wrong-cause: the right outcome for another reason",
@@ -223,6 +251,7 @@ impl Mark {
             Self::KnownDeviation => "known-deviation: listed, with a reason",
             Self::Unclaimed => "unclaimed: measured, not counted",
             Self::Skipped => "skipped",
+            Self::Mixed => "several cells, none wrong, that differ: --filter shows each",
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn console(record: &RotationRecord, look: &Look) -> String {
     };
     let mut lines = vec![paint.put(FAINT, &format!("  {}", line(&head)))];
     for (outcome, row) in record.rotations.iter().zip(&rows) {
-        let (mark, style) = if outcome.wrong.is_empty() { ("✓", GOOD) } else { ("×", BAD) };
+        let (mark, style) = if outcome.wrong.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
         lines.push(format!("{} {}", paint.put(style, mark), line(row)));
         let mut below = |text: &str, style| {
             let lines_of_it = wrap(&printable(text), look.width, INDENT.len(), INDENT.len());
@@ -149,7 +149,7 @@ mod tests {
             console(&record, &Look::default()),
             "  gateway  change         requests  a second  failed  seen                          the old one afterwards
 ✓ nginx    trust-store    800       199       0       after 69 ms, 3 late in 12 ms  refused: server-cert-untrusted
-× nginx    access-denied  800       199       3       never                         not asked
+✗ nginx    access-denied  800       199       3       never                         not asked
     3 of 800 requests failed: reset
     the store said: access is denied to gateway
     the old one: the change was not carried through

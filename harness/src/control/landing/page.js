@@ -1,6 +1,6 @@
 // Asks what there is, shows it, and follows the ledger as it is written.
 (() => {
-  const CLASSES = { answer: ["✓", "good"], refuse: ["×", "bad"], fail: ["–", "odd"], depends: ["±", "odd"] };
+  const CLASSES = { answer: ["✓", "good"], refuse: ["⊘", "good"], fail: ["–", "odd"], depends: ["±", "odd"] };
   /** As many connections as are kept here; the ledger has them all. */
   const KEPT = 500;
 
@@ -179,20 +179,29 @@
     ];
   }
 
+  // What is right is green: an answer where one is due, a refusal where one is due.
+  function judged(answered, expected, refused) {
+    if (answered && expected === "refuse") return ["✗", "bad", "accepted, must refuse"];
+    if (answered) return ["✓", expected === "answer" ? "good" : "odd", null];
+    if (expected === "refuse") return ["⊘", "good", refused];
+    return expected === "answer" ? ["✗", "bad", refused] : ["⊘", "odd", refused];
+  }
+
   function connection(entry) {
-    const sound = !entry.cause && !entry.error && entry.ended === "cleanly";
-    const refused = entry.cause || entry.alert_received || entry.alert_sent || entry.ended;
+    const answered = !entry.cause && !entry.error && entry.ended === "cleanly";
+    const refused = `${entry.cause || entry.alert_received || entry.alert_sent || entry.ended} in phase ${entry.phase}`;
+    const [symbol, tone, why] = judged(answered, byName.get(entry.backend)?.outcome, refused);
     const facts = [entry.tls_version, entry.cipher, entry.alpn, entry.sni && `SNI ${entry.sni}`,
       entry.client_certificate ? `client certificate ${entry.client_certificate}` : entry.client_chain && "another client certificate",
       entry.renegotiations > 0 && counted(entry.renegotiations, "renegotiation"),
       entry.resumed && "resumed"].filter(Boolean).map((fact) => make("span", {}, fact));
     const details = make("details", {},
       make("summary", {},
-        make("b", { class: `mark ${sound ? "good" : "bad"}`, "aria-hidden": "true" }, sound ? "✓" : "×"),
+        make("b", { class: `mark ${tone}`, "aria-hidden": "true" }, symbol),
         make("span", { class: "who" }, entry.backend ?? "nobody"),
         make("time", { datetime: entry.time }, new Date(entry.time).toLocaleTimeString([], { hour12: false })),
         facts.length > 0 && make("span", { class: "facts" }, facts),
-        !sound && make("span", { class: "why" }, `${refused} in phase ${entry.phase}`)));
+        why && make("span", { class: "why" }, why)));
     details.addEventListener("toggle", () => details.append(pairs([
       ["ended", `${entry.ended}, after ${entry.duration_ms} ms`],
       ["alert sent", entry.alert_sent],
