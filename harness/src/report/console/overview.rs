@@ -72,7 +72,7 @@ impl Screen {
                 let times = number(counts, *counted);
                 let style = if times == 0 { FAINT } else { *style };
                 let width = width_of(heading);
-                line += &format!("  {}", self.paint.put(style, &format!("{times:>width$}")));
+                line.extend(["  ", &self.paint.put(style, &format!("{times:>width$}"))]);
             }
             let met = met(record.cells.iter().filter(|cell| cell.gateway == gateway.name)).len();
             self.line(format!("{line}  {:>12}", format!("{met} of {all}")));
