@@ -189,6 +189,7 @@ impl Screen {
         let mut wrapped =
             wrap(&printable(text), self.width, INDENT.max(label.chars().count()), INDENT).into_iter();
         let first = format!("{}{}", self.paint.put(FAINT, &label), wrapped.next().unwrap_or_default());
+        let first = if text.is_empty() { self.paint.put(FAINT, label.trim_end()) } else { first };
         [first].into_iter().chain(wrapped).collect()
     }
 

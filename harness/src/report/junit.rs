@@ -1,16 +1,17 @@
 //! JUnit XML: a suite for each gateway and suite, a test case for each cell. What the gateway got wrong is a
-//! *failure*; what Gauntlet could not do is an *error*; what does not count is *skipped*, and says why.
+//! *failure*; what Gauntlet could not do is an *error*; what does not count is *skipped*, and says why. An audited leg has a
+//! suite beside them with a test case for each finding.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
-use tls_gauntlet_scenarios::VerdictKind;
+use tls_gauntlet_scenarios::{VerdictKind, policy::Finding};
 
 use super::{
     matrix::{Axes, suite_of},
     witness,
 };
-use crate::record::{CellRecord, GatewayFacts, RunRecord, Stand};
+use crate::record::{CellRecord, GatewayFacts, LegRecord, RunRecord, Stand};
 
 /// The record as JUnit XML.
 #[must_use]
@@ -29,6 +30,14 @@ pub fn render(record: &RunRecord) -> String {
         suite.add_properties(properties(record, gateway));
         let axes = Axes::of(name, &cells);
         suite.add_test_cases(cells.into_iter().map(|cell| test_case(cell, axes, record)));
+        report.add_test_suite(suite);
+    }
+    for leg in &record.legs {
+        let mut suite = TestSuite::new(format!("{}.policy", leg.leg));
+        suite.timestamp = timestamp;
+        suite.set_time(Duration::ZERO);
+        suite.add_test_cases(leg.findings.iter().map(|finding| found(leg, finding)));
+        suite.add_test_case(asked(leg, record.left_open(leg)));
         report.add_test_suite(suite);
     }
     let text = report.to_string().expect("quick-junit replaces what XML cannot hold");
@@ -61,6 +70,47 @@ fn test_case(cell: &CellRecord, axes: Axes, record: &RunRecord) -> TestCase {
     case.set_classname(format!("{}.{}.{}", cell.gateway, suite_of(cell), axes.group(cell)));
     case.set_time(Duration::from_millis(cell.duration_ms));
     case.set_system_out(evidence(cell));
+    case
+}
+
+/// A line of the policy that a leg does not keep: a must fails, a recommendation is shown.
+fn found(leg: &LegRecord, finding: &Finding) -> TestCase {
+    let message = format!("{} ({}, {})", finding.says, finding.level, finding.clause);
+    let mut lines = vec![format!("seen: {}", finding.seen)];
+    lines.extend(finding.stands.iter().map(|stands| format!("stands in: {stands}")));
+    lines.extend(finding.set.iter().map(|(gateway, set)| format!("set ({gateway}): {set}")));
+    lines.extend(finding.excepted.iter().map(|excepted| format!("excepted: {excepted}")));
+    let mut status = if finding.fails() {
+        TestCaseStatus::non_success(NonSuccessKind::Failure)
+    } else {
+        TestCaseStatus::skipped()
+    };
+    status.set_message(message);
+    if finding.fails() {
+        status.set_type(finding.rule.as_str());
+        status.set_description(lines.join("\n"));
+    }
+    let mut case = TestCase::new(format!("{}: {}", leg.url, finding.rule), status);
+    case.set_classname(format!("{}.policy", leg.leg));
+    case.set_time(Duration::ZERO);
+    case.set_system_out(lines.join("\n"));
+    case
+}
+
+/// Whether every must of the policy could be asked of a leg.
+fn asked(leg: &LegRecord, open: Option<String>) -> TestCase {
+    let status = match open {
+        None => TestCaseStatus::success(),
+        Some(open) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_type("open");
+            status.set_message(open);
+            status
+        }
+    };
+    let mut case = TestCase::new(format!("{}: every must was asked", leg.url), status);
+    case.set_classname(format!("{}.policy", leg.leg));
+    case.set_time(Duration::ZERO);
     case
 }
 

@@ -1,5 +1,8 @@
 //! SARIF 2.1.0, for code scanning: a rule for each kind of verdict that somebody has to look at, a result for each such
-//! cell. What Gauntlet itself could not do is a notification of the tool, not a result.
+//! cell. What Gauntlet itself could not do is a notification of the tool, not a result. A finding of an audit is a result where its
+//! setting stands in the gateway's configuration; its rule is the line of the policy.
+
+mod findings;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -85,7 +88,10 @@ const RULES: &[Rule] = &[
 /// The record as SARIF.
 #[must_use]
 pub fn render(record: &RunRecord) -> String {
-    let results: Vec<Value> = record.cells.iter().filter_map(|cell| result(cell, record)).collect();
+    let cells = record.cells.iter().filter(|cell| !findings::tells_of(record, cell));
+    let mut results: Vec<Value> = cells.filter_map(|cell| result(cell, record)).collect();
+    results.extend(findings::results(record, RULES.len()));
+    let rules: Vec<Value> = RULES.iter().map(rule).chain(findings::rules(record)).collect();
     let sarif = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -93,7 +99,7 @@ pub fn render(record: &RunRecord) -> String {
             "tool": {"driver": {
                 "name": "Gauntlet",
                 "semanticVersion": record.tool.version,
-                "rules": RULES.iter().map(rule).collect::<Vec<_>>(),
+                "rules": rules,
             }},
             "automationDetails": {"id": "gauntlet/"},
             "columnKind": "unicodeCodePoints",

@@ -17,7 +17,7 @@ use tls_gauntlet::{
 };
 use tls_gauntlet_scenarios::VerdictKind;
 
-use crate::sample;
+use crate::{audited, sample};
 
 /// The file of `ci/install-tools.sh NAME`, if it is there.
 fn file(name: &str, path: &str) -> Option<PathBuf> {
@@ -55,6 +55,7 @@ fn against_a_baseline() -> RunRecord {
 #[case(sample::record())]
 #[case(sample::wrong_all_over())]
 #[case(against_a_baseline())]
+#[case(audited::record())]
 fn junit_is_what_jenkins_reads(#[case] record: RunRecord) {
     let Some(schema) = file("xmllint", "junit/junit-10.xsd") else { return };
     let xmllint = || {
@@ -81,6 +82,7 @@ sys.exit('\\n'.join(problems) or 0)
 #[case(sample::record())]
 #[case(sample::sound())]
 #[case(against_a_baseline())]
+#[case(audited::record())]
 fn sarif_is_what_its_schema_says(#[case] record: RunRecord) {
     let Some(schema) = file("jsonschema", "sarif/schema.json") else { return };
     let python = || {

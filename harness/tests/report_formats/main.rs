@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed, or says why"
 )]
 
+mod audited;
 mod changes;
 mod foreign;
 mod page;
@@ -170,6 +171,14 @@ fn verbose_shows_what_the_normal_report_keeps_back() {
     assert_eq!(count(Detail::Brief), 0);
     assert_eq!(count(Detail::Normal), console::SHOWN);
     assert_eq!(count(Detail::Full), record.cells.len());
+}
+
+#[test]
+fn the_findings_of_an_audit_for_people_and_pipelines() {
+    let record = audited::record();
+    insta::assert_snapshot!("audit-console", console::render(&record, &Look::default()));
+    insta::assert_snapshot!("audit-junit", junit::render(&record));
+    insta::assert_snapshot!("audit-sarif", sarif::render(&record));
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Screen {
                 ("!", ODD)
             };
             let said = match leg.not_audited {
-                Some(_) => "not audited".to_owned(),
+                Some(_) => String::new(),
                 None => conclusion(leg).unwrap_or_else(|| "nothing is wrong".to_owned()),
             };
             let (url, backend) = (printable(&leg.url), printable(&leg.backend));
@@ -70,7 +70,7 @@ impl Screen {
             let row = format!("{} {number:>2} {}", self.paint.put(style, mark), self.paint.put(STRONG, &of));
             // What a narrow screen does not hold beside the leg stands below it.
             if 5 + width_of(&of) + 2 + width_of(&said) <= self.width {
-                lines.push(format!("{row}  {said}"));
+                lines.push(format!("{row}  {said}").trim_end().to_owned());
             } else {
                 lines.push(row.trim_end().to_owned());
                 lines.push(format!("     {said}"));
