@@ -58,7 +58,7 @@ pipelines() {
     kubernetes-validate --strict ci/pipelines/kubernetes/*.yaml
   fi
   if have zizmor "ci/install-tools.sh zizmor"; then
-    zizmor --offline --no-progress --quiet --min-severity low --config ci/zizmor.yml ci/pipelines/github-workflow.yml \
+    zizmor --offline --no-progress --quiet --min-severity low --config ci/zizmor.yml ci/pipelines/github-*.yml \
       ci/pipelines/action/action.yml
   fi
   if have docker-compose "ci/install-tools.sh docker-compose"; then
@@ -69,7 +69,7 @@ pipelines() {
 }
 
 schemas() {
-  check-jsonschema --builtin-schema vendor.github-workflows github-workflow.yml
+  check-jsonschema --builtin-schema vendor.github-workflows github-*.yml
   check-jsonschema --builtin-schema vendor.github-actions action/action.yml
   check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci gitlab-ci.yml
   # A pattern of this schema is for expressions without the flag "u".

@@ -13,8 +13,8 @@ use super::{
     streams,
 };
 use crate::{
-    record::{self, Change, ChangeKind, LegChange},
-    report::{Detail, audit, changes, scan_changes},
+    record::{self, Change, ChangeKind, RunRecord},
+    report::{Detail, audit, changes, markdown, scan_changes},
     scan::{self, Trend},
 };
 
@@ -48,10 +48,10 @@ pub(super) fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn of_records(before: &Path, after: &Path, json: bool) -> Result<ExitCode, Failure> {
     match (records::of_any_kind(before)?, records::of_any_kind(after)?) {
         (Record::Run(before), Record::Run(after)) => {
-            let all = record::compare(&before, &after);
             if !(before.legs.is_empty() && after.legs.is_empty()) {
-                return of_audits(&record::compare_legs(&before, &after), &all, json);
+                return of_audits(&before, &after, if json { Form::Json } else { Form::Words });
             }
+            let all = record::compare(&before, &after);
             print(json, &all, |look| changes::render(&all, look))?;
             Ok(ExitCode::from(u8::from(all.iter().any(|change| change.kind == ChangeKind::Broke))))
         }
@@ -68,13 +68,41 @@ fn of_records(before: &Path, after: &Path, json: bool) -> Result<ExitCode, Failu
     }
 }
 
+/// The form in which changes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For a terminal.
+    Words,
+    Json,
+    /// For a comment on a change.
+    Markdown,
+}
+
 /// What changed in the postures and findings first, then cell by cell.
-fn of_audits(legs: &[LegChange], cells: &[Change], json: bool) -> Result<ExitCode, Failure> {
+pub(super) fn of_audits(before: &RunRecord, after: &RunRecord, form: Form) -> Result<ExitCode, Failure> {
+    let (legs, cells) = (record::compare_legs(before, after), record::compare(before, after));
     let both = serde_json::json!({ "legs": legs, "cells": cells });
-    print(json, &both, |look| format!("{}{}", audit::changes(legs, look), changes::render(cells, look)))?;
+    print(form == Form::Json, &both, |look| match form {
+        Form::Markdown => markdown::leg_changes(&legs),
+        Form::Words | Form::Json => format!("{}{}", audit::changes(&legs, look), behaviours(&cells)),
+    })?;
     let broke =
         legs.iter().any(|change| change.broke) || cells.iter().any(|change| change.kind == ChangeKind::Broke);
     Ok(ExitCode::from(u8::from(broke)))
+}
+
+/// How many behaviours changed; the legs say what that is.
+fn behaviours(cells: &[Change]) -> String {
+    let told = ChangeKind::ALL.iter().filter_map(|kind| {
+        let of_kind = cells.iter().filter(|change| change.kind == *kind).count();
+        (of_kind > 0).then(|| format!("{of_kind} {}", kind.heading()))
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        "nothing changed\n".to_owned()
+    } else {
+        format!("behaviours: {} (--json has each)\n", told.join(", "))
+    }
 }
 
 /// Prints changes, in words or as JSON.

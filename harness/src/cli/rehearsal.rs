@@ -5,12 +5,13 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
     sync::Arc,
 };
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::{
     clock,
@@ -42,6 +43,10 @@ pub(super) struct RehearsalArguments {
     /// An environment variable for the program.
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    /// What the configuration was before, rehearsed as well: a folder, or a revision of the repository (as in main). Only what
+    /// changed on the wire is said, and only what got worse makes the exit code 1.
+    #[arg(long, value_name = "DIR|REVISION")]
+    against: Option<String>,
 }
 
 /// What the Gauntlet inside a world tells the one outside, each a line of JSON.
@@ -64,6 +69,7 @@ pub(super) fn rehearse(
     let kind = kind(configuration, arguments)?;
     let program = program(kind, arguments)?;
     let rights = Rights::of_this_process().map_err(Failure::work)?;
+    let earlier = arguments.against.as_deref().map(Earlier::of).transpose()?;
     if !quiet {
         streams::note(&format!(
             "{} {} in a sealed world, made {rights}; nothing outside is reached or changed",
@@ -71,12 +77,21 @@ pub(super) fn rehearse(
             program.version
         ));
     }
-    let configuration =
-        configuration.iter().map(|path| in_production(path, &places)).collect::<Result<_, _>>()?;
-    let (seed, now) = (clock::seed(Some(0))?, clock::now());
-    let rehearsal = Rehearsal { kind, program, configuration, places, thorough, now, seed };
-    let record = outside(&rehearsal, rights, quiet)?;
-    reports.deliver(&reports.compared(record))
+    let conduct = |configuration: &[String], places: Vec<Place>| {
+        let configuration =
+            configuration.iter().map(|path| in_production(path, &places)).collect::<Result<_, _>>()?;
+        let (seed, now) = (clock::seed(Some(0))?, clock::now());
+        let rehearsal =
+            Rehearsal { kind, program: program.clone(), configuration, places, thorough, now, seed };
+        outside(&rehearsal, rights, quiet)
+    };
+    let Some(earlier) = earlier else {
+        return reports.deliver(&reports.compared(conduct(configuration, places)?));
+    };
+    let before = configuration.iter().map(|path| earlier.path(path)).collect::<Result<Vec<_>, _>>()?;
+    let before = conduct(&before, earlier.places(&places)?)?;
+    let after = conduct(configuration, places)?;
+    reports.changes(&before, &after)
 }
 
 /// Makes the world, and listens to what is told from inside.
@@ -169,6 +184,87 @@ fn kind(configuration: &[String], arguments: &RehearsalArguments) -> Result<Kind
             known()
         )
     })
+}
+
+/// A folder in which everything lies as it did before.
+struct Earlier {
+    /// The folder that it stands for: the working directory, or the root of the repository.
+    now: PathBuf,
+    before: PathBuf,
+    /// Goes with it.
+    _taken_out: Option<TempDir>,
+}
+
+impl Earlier {
+    fn of(against: &str) -> Result<Self, Failure> {
+        if Path::new(against).is_dir() {
+            let now = std::env::current_dir().map_err(Failure::work)?;
+            let before = fs::canonicalize(against).map_err(Failure::work)?;
+            return Ok(Self { now, before, _taken_out: None });
+        }
+        let git = |arguments: &[&str]| {
+            let output = Command::new("git").args(arguments).output();
+            let output =
+                output.map_err(|error| work_error!("cannot start git for --against {against}: {error}"))?;
+            if output.status.success() {
+                return Ok(output.stdout);
+            }
+            Err(input_error!(
+                "--against {against} is no folder, and no revision that can be taken out: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ))
+        };
+        let top = git(&["rev-parse", "--show-toplevel"])?;
+        let top = PathBuf::from(String::from_utf8_lossy(&top).trim());
+        let folder = tempfile::tempdir().map_err(Failure::work)?;
+        let archive = folder.path().join("before.tar");
+        let from = top.display().to_string();
+        // An option for git must not come from here.
+        let revision =
+            String::from_utf8_lossy(&git(&["rev-parse", "--verify", "--end-of-options", against])?)
+                .trim()
+                .to_owned();
+        git(&["-C", &from, "archive", "--output", &archive.display().to_string(), &revision])?;
+        let before = folder.path().join("before");
+        fs::create_dir(&before).map_err(Failure::work)?;
+        let taken = Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&before).status();
+        if !taken.is_ok_and(|status| status.success()) {
+            return Err(work_error!(
+                "cannot unpack what `git archive {against}` has written; tar has to be installed"
+            ));
+        }
+        Ok(Self { now: top, before, _taken_out: Some(folder) })
+    }
+
+    /// Where a file or folder of now was before.
+    fn there(&self, here: &Path) -> Result<PathBuf, Failure> {
+        let found = fs::canonicalize(here)
+            .map_err(|error| input_error!("cannot read {}: {error}", here.display()))?;
+        let Ok(below) = found.strip_prefix(&self.now) else {
+            return Err(input_error!(
+                "{} does not lie below {}, so --against does not say what it was before; go to the folder of the configuration",
+                found.display(),
+                self.now.display()
+            ));
+        };
+        Ok(self.before.join(below))
+    }
+
+    fn path(&self, here: &str) -> Result<String, Failure> {
+        Ok(self.there(Path::new(here))?.display().to_string())
+    }
+
+    /// The same places as before; what lies in none of them lies where it lies now.
+    fn places(&self, places: &[Place]) -> Result<Vec<Place>, Failure> {
+        if places.is_empty() {
+            return Ok(vec![Place { production: self.now.clone(), here: self.before.clone() }]);
+        }
+        let then = places.iter().map(|place| {
+            let here = self.there(&place.here)?;
+            Ok(Place { here, production: place.production.clone() })
+        });
+        then.collect()
+    }
 }
 
 /// The program that is named, or the one that is installed.

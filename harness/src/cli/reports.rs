@@ -8,6 +8,7 @@ use std::{
 use tls_gauntlet_scenarios::nearest;
 
 use super::{
+    diff,
     failure::{Failure, input_error, work_error},
     options::ReportOptions,
     records, streams,
@@ -69,14 +70,35 @@ impl<'a> Reports<'a> {
 
     /// Writes the files, and the first format to standard output. Exits as the record says.
     pub(super) fn deliver(&self, record: &RunRecord) -> Result<ExitCode, Failure> {
+        self.write(record)?;
+        let on_screen = self.formats.first().copied().unwrap_or(&FORMATS[0]);
+        streams::print(&(on_screen.render)(record, &streams::look(self.detail)))?;
+        Ok(ExitCode::from(record.exit_code()))
+    }
+
+    /// Writes the files of the later audit, and what changed to standard output. Exits with 1 if something got worse.
+    pub(super) fn changes(&self, before: &RunRecord, after: &RunRecord) -> Result<ExitCode, Failure> {
+        let form = match self.formats.first().map_or("console", |format| format.name) {
+            "console" => diff::Form::Words,
+            "json" => diff::Form::Json,
+            "markdown" => diff::Form::Markdown,
+            other => {
+                return Err(input_error!(
+                    "what changed has no {other}; name --format console, json or markdown"
+                ));
+            }
+        };
+        self.write(after)?;
+        diff::of_audits(before, after, form)
+    }
+
+    fn write(&self, record: &RunRecord) -> Result<(), Failure> {
         for (path, format) in self.folder.map(|folder| self.files(folder)).unwrap_or_default() {
             let text = (format.render)(record, &Look::default());
             written::whole(&path, text)
                 .map_err(|error| work_error!("cannot write {}: {error}", path.display()))?;
         }
-        let on_screen = self.formats.first().copied().unwrap_or(&FORMATS[0]);
-        streams::print(&(on_screen.render)(record, &streams::look(self.detail)))?;
-        Ok(ExitCode::from(record.exit_code()))
+        Ok(())
     }
 
     /// The record always, and the formats that were asked for, or all that have a file.

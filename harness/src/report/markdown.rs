@@ -9,7 +9,7 @@ use super::{
     matrix::gravity,
     text::{count, printable, seconds},
 };
-use crate::record::{CellRecord, Change, ChangeKind, LegRecord, RunRecord};
+use crate::record::{CellRecord, Change, ChangeKind, LegChange, LegRecord, RunRecord};
 
 /// How many cells a list names; a comment holds 65,536 characters on GitHub, and a reader fewer.
 const LISTED: usize = 20;
@@ -59,6 +59,24 @@ pub fn render(record: &RunRecord) -> String {
         plain(&record.tool.name),
         plain(&record.tool.version),
     );
+    text
+}
+
+/// What changed on the legs of a gateway, for a comment on the change.
+#[must_use]
+pub fn leg_changes(changes: &[LegChange]) -> String {
+    if changes.is_empty() {
+        return "Nothing changed on the TLS legs.\n".to_owned();
+    }
+    let mut text = String::from(
+        "### What changed on the TLS legs\n\n| | leg | topic | before | after |\n|---|---|---|---|---|\n",
+    );
+    for LegChange { leg, topic, before, after, broke } in changes {
+        let mark = if *broke { "❌" } else { "" };
+        let of = |said: &Option<String>| said.as_deref().map_or_else(|| "–".to_owned(), plain);
+        let _ =
+            writeln!(text, "| {mark} | {} | {} | {} | {} |", code(leg), plain(topic), of(before), of(after));
+    }
     text
 }
 

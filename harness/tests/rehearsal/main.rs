@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, and one that is skipped says so"
 )]
 
+mod against;
 mod ends;
 mod refused;
 
