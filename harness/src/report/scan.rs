@@ -230,44 +230,50 @@ const fn nameless(answer: NamelessAnswer) -> &'static str {
     }
 }
 
-/// For each gateway: which of its upstreams work, and why the others do not.
+/// For each gateway: what fails and with which of its upstreams, and what is unknown; nothing of what works.
 fn by_gateway(forecasts: &[Forecast]) -> Vec<(&str, String)> {
     let mut gateways: Vec<&str> = forecasts.iter().map(|forecast| forecast.gateway.as_str()).collect();
     gateways.dedup();
-    gateways
-        .into_iter()
-        .map(|gateway| {
-            let of_it = forecasts.iter().filter(|forecast| forecast.gateway == gateway);
-            let mut fates: Vec<(String, Vec<&str>)> = Vec::new();
-            for forecast in of_it {
-                let fate = fate(forecast);
-                match fates.iter_mut().find(|(known, _)| *known == fate) {
-                    Some((_, upstreams)) => upstreams.push(&forecast.upstream),
-                    None => fates.push((fate, vec![&forecast.upstream])),
-                }
+    let told = gateways.into_iter().map(|gateway| {
+        let of_it = || forecasts.iter().filter(|one| one.gateway == gateway && !one.impossible);
+        let mut fates: Vec<(String, Vec<&str>)> = Vec::new();
+        for (forecast, fate) in of_it().filter_map(|forecast| Some((forecast, fate(forecast)?))) {
+            match fates.iter_mut().find(|(known, _)| *known == fate) {
+                Some((_, upstreams)) => upstreams.push(&forecast.upstream),
+                None => fates.push((fate, vec![&forecast.upstream])),
             }
-            // What works comes first, what there is not comes last.
-            fates.sort_by_key(|(fate, _)| (fate != WORKS, fate == IMPOSSIBLE));
-            let told: Vec<_> =
-                fates.iter().map(|(fate, upstreams)| format!("{}: {fate}", upstreams.join(", "))).collect();
-            (gateway, told.join("; "))
-        })
-        .collect()
+        }
+        fates.sort_by_key(|(_, upstreams)| std::cmp::Reverse(upstreams.len()));
+        let all = of_it().count();
+        let told = fates.iter().map(|(fate, upstreams)| format!("{fate} {}", with(upstreams, all)));
+        let told = told.collect::<Vec<_>>().join("; ");
+        (gateway, if told.is_empty() { "works".to_owned() } else { told })
+    });
+    told.collect()
 }
 
-const WORKS: &str = "works";
-const IMPOSSIBLE: &str = "cannot be set up";
+/// `with strict and 8 other settings`.
+fn with(upstreams: &[&str], all: usize) -> String {
+    if upstreams.len() == all {
+        return "with every setting".to_owned();
+    }
+    let first = upstreams.iter().find(|name| **name == "strict").unwrap_or(&upstreams[0]);
+    match upstreams.len() - 1 {
+        0 => format!("with {first}"),
+        1 => format!("with {first} and 1 other setting"),
+        more => format!("with {first} and {more} other settings"),
+    }
+}
 
-fn fate(forecast: &Forecast) -> String {
+/// Why it fails, and what the client is answered, or that it is not known; none if it works.
+fn fate(forecast: &Forecast) -> Option<String> {
     let statuses: Vec<_> = forecast.statuses.iter().map(u16::to_string).collect();
-    let seen =
-        if statuses.is_empty() { String::new() } else { format!(", answers {}", statuses.join(" or ")) };
+    let seen = if statuses.is_empty() { String::new() } else { format!(" ({})", statuses.join(" or ")) };
     match (forecast.outcome, forecast.cause) {
-        (Some(Outcome::Reach), _) => WORKS.to_owned(),
-        (Some(Outcome::Refuse), Some(cause)) => format!("fails with {cause}{seen} ({})", forecast.because),
-        (Some(Outcome::Refuse), None) => format!("fails{seen} ({})", forecast.because),
-        (None, _) if forecast.impossible => IMPOSSIBLE.to_owned(),
-        (None, _) => format!("unknown ({})", forecast.because),
+        (Some(Outcome::Reach), _) => None,
+        (Some(Outcome::Refuse), Some(cause)) => Some(format!("{cause}{seen}")),
+        (Some(Outcome::Refuse), None) => Some(format!("fails{seen}")),
+        (None, _) => Some(format!("unknown: {},", forecast.because)),
     }
 }
 
