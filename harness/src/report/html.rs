@@ -8,7 +8,9 @@ mod legs;
 mod sequence;
 mod tables;
 
-use minijinja::{AutoEscape, Environment, Value, context};
+use std::fmt::Write as _;
+
+use minijinja::{AutoEscape, Environment, Output, State, Value, context, escape_formatter};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use tls_gauntlet_scenarios::VerdictKind;
 
@@ -30,11 +32,13 @@ const SCRIPT: &str = include_str!("html/page.js");
 pub fn render(record: &RunRecord) -> String {
     let mut page = Environment::new();
     page.set_auto_escape_callback(|_| AutoEscape::Html);
+    page.set_formatter(escaped);
     page.set_trim_blocks(true);
     page.set_lstrip_blocks(true);
     page.add_template("page", TEMPLATE).expect("the template is compiled in");
     let style = tables::hidden_gateways(record) + THEME + STYLE;
     let script = ELEMENTS.to_owned() + SCRIPT;
+    let (cells, shared) = cells::lines(record);
     let context = context! {
         policy => format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
@@ -54,11 +58,37 @@ pub fn render(record: &RunRecord) -> String {
         compared => record.baseline.is_some(),
         findings => tables::findings(record),
         suites => tables::suites(record),
-        cells => Value::from_safe_string(cells::lines(record)),
+        cells => Value::from_safe_string(cells),
+        shared => Value::from_safe_string(shared),
         hellos => Value::from_safe_string(cells::hellos(record)),
     };
     let page = page.get_template("page").expect("it was added");
     page.render(context).expect("the template fits its context")
+}
+
+/// Text that stays text in an element and in a quoted attribute (HTML Living Standard 13.3). The library writes a slash as six
+/// characters besides, and the names of cells are full of them.
+fn escaped(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    match value.as_str().filter(|_| !value.is_safe()) {
+        None => escape_formatter(out, state, value),
+        Some(text) => {
+            for character in text.chars() {
+                let reference = match character {
+                    '&' => "&amp;",
+                    '<' => "&lt;",
+                    '>' => "&gt;",
+                    '"' => "&quot;",
+                    '\'' => "&#x27;",
+                    plain => {
+                        out.write_char(plain)?;
+                        continue;
+                    }
+                };
+                out.write_str(reference)?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The whole run in one word.

@@ -1,8 +1,10 @@
-//! What a cell opens to: one line of JSON for each, in the order of the record.
+//! What a cell opens to: one line of JSON for each, in the order of the record. What many cells share (a sentence, a step) stands once
+//! in a list beside them, and its place in the list stands in the cells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::sequence::{self, Step};
 use crate::{
@@ -29,12 +31,42 @@ struct Cell<'a> {
     hellos: Vec<usize>,
     /// What the lines of the gateway's log mean.
     causes: Vec<&'a str>,
-    reproduce: &'a str,
+    /// With `{id}` for the name of the cell.
+    reproduce: String,
     took: u64,
 }
 
-/// Every cell on a line of its own, so that the page reads only those that are looked at.
-pub(super) fn lines(record: &RunRecord) -> String {
+/// What stands in each cell as it is.
+const OWN: &[&str] = &["id", "hellos", "took"];
+
+/// What cells share, each once, as JSON.
+#[derive(Debug, Default)]
+struct Shared {
+    places: HashMap<String, usize>,
+    all: Vec<String>,
+}
+
+impl Shared {
+    /// The value with places for what is in it; lists stay lists.
+    fn packed(&mut self, value: &Value) -> Value {
+        match value {
+            Value::Null => Value::Null,
+            Value::Array(items) => items.iter().map(|item| self.packed(item)).collect(),
+            one => {
+                let json = in_script(one);
+                let next = self.all.len();
+                let place = *self.places.entry(json).or_insert_with_key(|json| {
+                    self.all.push(json.clone());
+                    next
+                });
+                place.into()
+            }
+        }
+    }
+}
+
+/// Every cell on a line of its own, so that the page reads only those that are looked at; and what they share.
+pub(super) fn lines(record: &RunRecord) -> (String, String) {
     let hellos = distinct(record);
     let direct = |cell: &CellRecord| {
         record
@@ -42,8 +74,18 @@ pub(super) fn lines(record: &RunRecord) -> String {
             .iter()
             .any(|gateway| gateway.name == cell.gateway && gateway.kind == GatewayKind::Direct)
     };
-    let line = |cell| in_script(&of(cell, direct(cell), &hellos));
-    record.cells.iter().map(line).collect::<Vec<_>>().join("\n")
+    let mut shared = Shared::default();
+    let lines = record.cells.iter().map(|cell| {
+        let mut line = serde_json::to_value(of(cell, direct(cell), &hellos)).expect("it has text keys only");
+        for (key, value) in line.as_object_mut().into_iter().flatten() {
+            if !OWN.contains(&key.as_str()) {
+                *value = shared.packed(value);
+            }
+        }
+        in_script(&line)
+    });
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    (lines, format!("[{}]", shared.all.join(",\n")))
 }
 
 /// Every different ClientHello, in the order in which the cells name them: gateways send few different ones.
@@ -77,7 +119,7 @@ fn of<'a>(cell: &'a CellRecord, direct: bool, hellos: &BTreeMap<String, usize>) 
         sequence: sequence::of(cell, direct),
         hellos: shown,
         causes: cell.gateway_causes.iter().map(|cause| cause.as_str()).collect(),
-        reproduce: &cell.reproduce,
+        reproduce: cell.reproduce.replace(&cell.id, "{id}"),
         took: cell.duration_ms,
     }
 }

@@ -4,10 +4,16 @@
   // ---- the data, read when it is first asked for
 
   let lines;
+  let shared;
   let hellos;
+  // What cells share stands once, and its place in them.
+  const unpacked = (value) => Array.isArray(value) ? value.map(unpacked) : typeof value === "number" ? shared[value] : value;
   const cell = (link) => {
     lines ??= byId("cells").textContent.split("\n");
-    return JSON.parse(lines[Number(link.dataset.line)]);
+    shared ??= JSON.parse(byId("shared").textContent);
+    const { id, hellos, took, ...rest } = JSON.parse(lines[Number(link.dataset.line)]);
+    const open = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, unpacked(value)]));
+    return { id, hellos, took, ...open, reproduce: open.reproduce.replaceAll("{id}", () => id) };
   };
   const hello = (place) => {
     hellos ??= JSON.parse(byId("hellos").textContent);
