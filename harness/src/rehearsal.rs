@@ -26,6 +26,7 @@ use crate::{
     audit::AuditError,
     configuration::{Configuration, Disk, Kind, Unreadable},
     record::RunRecord,
+    report::text::count,
     world::{World, WorldError},
 };
 
@@ -178,7 +179,10 @@ pub async fn conduct(rehearsal: &Rehearsal, on_event: OnEvent) -> Result<RunReco
 
 fn no_leg(configuration: &Configuration, plan: &[Planned], paths: &[&str]) -> RehearsalError {
     let because = match plan {
-        [] => format!("{} listeners, and no leg that leads to a backend", configuration.listeners.len()),
+        [] => format!(
+            "it has {}, and nothing in it leads to a backend over TLS",
+            count(configuration.listeners.len(), "listener")
+        ),
         plan => {
             let legs = plan.iter().map(|leg| {
                 let because = leg.because_not.as_deref().unwrap_or_default();

@@ -8,11 +8,7 @@ use clap::Command;
 type Group = (&'static str, &'static [&'static str], &'static str);
 
 const GROUPS: &[Group] = &[
-    (
-        "Test a gateway",
-        &["audit", "run", "rotate"],
-        "gauntlet audit https://gw/orders --backend orders.internal:8443",
-    ),
+    ("Test a gateway", &["audit", "run", "rotate"], "gauntlet audit /etc/nginx/nginx.conf"),
     ("Look closer", &["explain", "report", "diff", "list"], "gauntlet explain expired-leaf/strict"),
     ("By hand", &["serve", "scan", "certs"], "gauntlet serve expired-leaf"),
     ("Plan a change", &["what-if", "azure"], "gauntlet what-if nginx:max-tls12 nginx:strict"),

@@ -24,7 +24,7 @@ fn said(text: &str, more: &[&str]) -> (Option<i32>, String) {
 #[rstest]
 #[case::no_leg(
     "events {}\nhttp { server { listen 80; location / { return 204; } } }\n",
-    "error: nginx.conf: 1 listeners, and no leg that leads to a backend\n"
+    "error: nginx.conf: it has 1 listener, and nothing in it leads to a backend over TLS\n"
 )]
 #[case::plain(
     "events {}\nhttp { server { listen 80; location / { proxy_pass http://app.internal:3000; } } }\n",

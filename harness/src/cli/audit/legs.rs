@@ -91,7 +91,8 @@ pub(super) fn named(
     let legs = project.legs();
     if legs.is_empty() {
         return Err(input_error!(
-            "no leg to audit; name one as in: gauntlet audit https://gw.example/orders --backend orders.internal:8443"
+            "no leg to audit; name the configuration of a gateway, as in gauntlet audit /etc/nginx/nginx.conf, or a leg of one that \
+             runs: gauntlet audit https://gw.example/orders --backend orders.internal:8443"
         ));
     }
     legs.iter().map(|leg| leg.named(arguments, project)).collect()
