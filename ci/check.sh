@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ALL=(fmt lint docs test outside package generated deny advisories pinned typos unused pipelines sbom image containers api)
+ALL=(fmt lint docs test outside package generated deny advisories pinned typos unused pipelines sbom image packages containers api)
 
 # A tool that is not installed skips its check by name, unless GAUNTLET_REQUIRE lists it.
 have() {
@@ -125,6 +125,15 @@ image() {
   ci/image/measure.sh --check
   have_module testcontainers || return 0
   (cd docs/examples && ../../target/tools/bin/python -W ignore -m unittest test_backend)
+}
+
+# The wheel and the Debian package, of the program in the image; each installed and used.
+packages() {
+  if [ ! -x target/x86_64-unknown-linux-musl/image/gauntlet ]; then
+    echo "skipped: there is no static program (ci/check.sh image builds it)"
+    return 0
+  fi
+  ci/packages.sh
 }
 
 # The fleet, and a gateway between it and its client, in containers; the page about them.

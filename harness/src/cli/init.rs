@@ -256,8 +256,7 @@ fn told(found: &[Found], dir: &Path, path: &Path) -> Result<String, Failure> {
         let at = dir.join(name).display().to_string();
         let gateway = selection::gateway(if name.starts_with('.') { &at } else { name })?;
         if gateway.version().is_none() {
-            let _ =
-                writeln!(text, "{name}: not installed on this machine; ci/install-gateways.sh installs it");
+            let _ = writeln!(text, "{name}: not installed on this machine");
         }
     }
     let vendor = found.iter().find(|found| !found.gateway.starts_with('.'));

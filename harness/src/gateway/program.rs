@@ -293,7 +293,10 @@ fn find(manifest: &Manifest, passed_over: &mut Vec<PassedOver>) -> Result<PathBu
         });
     }
     let on_path = env::var_os("PATH").unwrap_or_default();
+    // What was installed together with this program lies beside it, whether that folder is on PATH or not.
+    let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
     env::split_paths(&on_path)
+        .chain(beside)
         .flat_map(|folder| program.names.iter().map(move |name| folder.join(name)))
         .find(|path| is_program(path))
         .or_else(|| program.paths.iter().find_map(|path| from_here_upwards(path, passed_over)))
