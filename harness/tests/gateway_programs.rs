@@ -257,7 +257,7 @@ async fn a_missing_program_says_how_to_get_it() {
     assert!(matches!(error, GatewayError::Missing { .. }));
     assert_eq!(
         error.to_string(),
-        "cannot start gateway mine: no \"no-such-program\" on PATH; install it (get it) or pass --gateway reference"
+        "cannot start gateway mine: no \"no-such-program\" on PATH, nor beside this program; install it (get it) or pass --gateway reference"
     );
 }
 

@@ -118,6 +118,8 @@ fn a_version_beside_others_is_in_the_same_suites() {
 fn a_version_beside_others_is_no_other_version() {
     let gateway = Gateway::resolve("caddy@0.0.1").unwrap();
     assert_eq!((gateway.name(), gateway.version()), ("caddy@0.0.1", None));
+    let absent = gateway.program().unwrap_err().to_string();
+    assert!(absent.contains("ci/install-gateways.sh caddy@0.0.1"), "{absent}");
     let unknown = Gateway::resolve("cady@2.10.2").unwrap_err().to_string();
     assert!(unknown.contains("unknown gateway \"cady@2.10.2\""), "{unknown}");
 }

@@ -91,7 +91,7 @@ pub enum GatewayError {
     Missing {
         /// Name of the gateway.
         gateway: String,
-        /// What is not there: `no "nginx" on PATH`.
+        /// What is not there: `no "nginx" on PATH, nor beside this program`.
         missing: String,
         /// What to do.
         remedy: String,

@@ -88,7 +88,7 @@ impl Program {
         };
         program.paths = program.paths.iter().filter_map(beside).collect();
         program.variable = None;
-        program.install = program.install.as_ref().map(|command| format!("{command}@{version}"));
+        program.install = Some(format!("ci/install-gateways.sh {name} of Gauntlet's repository"));
         // Whatever is on PATH is another version.
         program.names = program.names.iter().take(1).map(|program| format!("{program}@{version}")).collect();
         manifest.name = name;
@@ -310,7 +310,7 @@ fn find(manifest: &Manifest, passed_over: &mut Vec<PassedOver>) -> Result<PathBu
 }
 
 fn absent(program: &str) -> String {
-    format!("no \"{program}\" on PATH")
+    format!("no \"{program}\" on PATH, nor beside this program")
 }
 
 /// The program at a path: an absolute one is itself, a relative one begins in the working directory or a folder above it, as a
