@@ -25,7 +25,7 @@ fn audited(folder: &Path, arguments: &[&str]) -> (i32, String) {
 }
 
 #[rstest]
-#[case::nothing(&[], "no leg to audit; name one as in: gauntlet audit https://")]
+#[case::nothing(&[], "as in gauntlet audit /etc/nginx/nginx.conf, or a leg of one that runs: gauntlet audit https://")]
 #[case::pairs(&["http://127.0.0.1:1/"], "1 URLs and 0 --backend; give one --backend HOST:PORT for each URL")]
 #[case::scheme(&["ftp://127.0.0.1/", "--backend", "a.test:443"], "it begins with https:// or http://")]
 #[case::backend(&["http://127.0.0.1:1/", "--backend", "orders"], "\"orders\" is not a host and a port")]
