@@ -180,17 +180,20 @@
   }
 
   // What is right is green: an answer where one is due, a refusal where one is due.
-  function judged(answered, expected, refused) {
-    if (answered && expected === "refuse") return ["✗", "bad", "accepted, must refuse"];
+  // A request that came is an acceptance, however its connection ended; a refusal is one if the client says so by an alert.
+  function judged(entry, answered, expected, refused) {
+    if (expected === "refuse") {
+      if (answered || entry.requests > 0) return ["✗", "bad", "accepted, must refuse"];
+      return ["⊘", entry.alert_received ? "good" : "odd", refused];
+    }
     if (answered) return ["✓", expected === "answer" ? "good" : "odd", null];
-    if (expected === "refuse") return ["⊘", "good", refused];
     return expected === "answer" ? ["✗", "bad", refused] : ["⊘", "odd", refused];
   }
 
   function connection(entry) {
     const answered = !entry.cause && !entry.error && entry.ended === "cleanly";
     const refused = `${entry.cause || entry.alert_received || entry.alert_sent || entry.ended} in phase ${entry.phase}`;
-    const [symbol, tone, why] = judged(answered, byName.get(entry.backend)?.outcome, refused);
+    const [symbol, tone, why] = judged(entry, answered, byName.get(entry.backend)?.outcome, refused);
     const facts = [entry.tls_version, entry.cipher, entry.alpn, entry.sni && `SNI ${entry.sni}`,
       entry.client_certificate ? `client certificate ${entry.client_certificate}` : entry.client_chain && "another client certificate",
       entry.renegotiations > 0 && counted(entry.renegotiations, "renegotiation"),
